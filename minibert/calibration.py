@@ -1,0 +1,83 @@
+"""How sure a model is, and whether it should be: calibration, and intervals for shares."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Reliability(NamedTuple):
+    """One entry for each non-empty bin of confidence: (bins,) arrays."""
+
+    confidence: np.ndarray  # mean confidence in the bin
+    accuracy: np.ndarray  # share of the bin that was right
+    count: np.ndarray  # predictions in the bin
+
+
+def reliability_curve(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike, bins: int = 10
+) -> Reliability:
+    """How often a model is right, by how sure it is (Guo et al. 2017, section 2).
+
+    Args:
+        probabilities: (N, C) rows that sum to 1: confidence is the largest, "right" means that
+            it is the label's. Or (N,) the probability that the label is 1.
+        labels: (N,) classes from 0.
+        bins: equal bins of confidence between 0 and 1, each open below; empty ones are left out.
+    """
+    p, truth = _probabilities(probabilities, labels)
+    confidence = p if p.ndim == 1 else p.max(-1)
+    right = truth == 1 if p.ndim == 1 else p.argmax(-1) == truth
+    which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    count = np.bincount(which, minlength=bins)
+    used = count > 0
+    mean_confidence = np.bincount(which, confidence, bins)[used] / count[used]
+    return Reliability(
+        mean_confidence, np.bincount(which, right, bins)[used] / count[used], count[used]
+    )
+
+
+def expected_calibration_error(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike, bins: int = 10
+) -> float:
+    """Mean distance between confidence and accuracy over the bins, weighted by their counts."""
+    confidence, right, count = reliability_curve(probabilities, labels, bins)
+    return float((np.abs(confidence - right) * count).sum() / count.sum())
+
+
+def brier_score(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Mean squared distance between the probabilities and the truth; smaller is better.
+
+    With (N,), the probability of label 1, it lies between 0 and 1. With (N, C) it is summed over
+    the classes as Brier (1950) did and lies between 0 and 2: twice the former for two classes.
+    """
+    p, truth = _probabilities(probabilities, labels)
+    if p.ndim == 1:
+        return float(((p - truth) ** 2).mean())
+    return float(((p - np.eye(p.shape[1])[truth]) ** 2).sum(-1).mean())
+
+
+def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
+    """Interval for a share that was measured as `successes / trials` (Wilson 1927).
+
+    z = 1.96 gives 95 %. Unlike share ± z·s it stays between 0 and 1 and is right near the ends.
+    """
+    if not 0 <= successes <= trials or trials == 0:
+        raise ValueError(f"{successes} successes in {trials} trials is not a share")
+    share, spread = successes / trials, z * z / trials
+    centre = (share + spread / 2) / (1 + spread)
+    half = z * np.sqrt(share * (1 - share) / trials + spread / (4 * trials)) / (1 + spread)
+    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+
+
+def _probabilities(
+    probabilities: npt.ArrayLike, labels: npt.ArrayLike
+) -> tuple[np.ndarray, np.ndarray]:
+    p, truth = np.asarray(probabilities, dtype=np.float64), np.asarray(labels)
+    if truth.ndim != 1 or len(p) != len(truth) or len(truth) == 0:
+        raise ValueError(f"probabilities {p.shape} do not fit labels {truth.shape}")
+    if p.min() < -1e-6 or p.max() > 1 + 1e-6:
+        raise ValueError("probabilities must lie between 0 and 1: apply softmax or sigmoid first")
+    return p, truth
