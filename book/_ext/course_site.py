@@ -1,0 +1,63 @@
+"""What the course's site adds to Sphinx: MathJax without a network, and labels on claims."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+
+MATHJAX = "mathjax"
+MATHJAX_FILES = ("tex-mml-chtml.js", "output/chtml/fonts/woff-v2/*")
+CLAIM_TAG = re.compile(r"tag_claim-([A-Z]\d+)$")
+
+
+def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
+    """Put the one script and the fonts that the pages use beside them (1.6 MB of 7)."""
+    if exception is not None or app.builder.format != "html":
+        return
+    # The package's name has hyphens, so that it cannot be imported, only found.
+    spec = importlib.util.find_spec("sphinx-mathjax-offline")
+    if spec is None or spec.origin is None:
+        raise ExtensionError("sphinx-mathjax-offline is missing: run `make .venv` again")
+    source = Path(spec.origin).parent / "static" / "mathjax"
+    target = Path(app.outdir) / "_static" / MATHJAX
+    for pattern in MATHJAX_FILES:
+        for file in source.glob(pattern):
+            copy = target / file.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+
+
+def label_claims(app: Sphinx, doctree: nodes.document) -> None:
+    """Give each cell tagged `claim-B7` the anchor `claim-B7` and a visible label.
+
+    The appendix of claims links to these anchors.
+    """
+    seen: set[str] = set()
+    for cell in list(doctree.findall(nodes.container)):
+        claims = [m[1] for name in cell.get("classes", []) if (m := CLAIM_TAG.match(name))]
+        if not claims:
+            continue
+        for claim in claims:
+            if claim not in seen:  # one claim may be settled by several cells: link to the first
+                cell["ids"].append(f"claim-{claim}")
+                seen.add(claim)
+        label = nodes.inline(classes=["claim-label"])
+        label += nodes.Text("claim " + ", ".join(claims))
+        cell.insert(0, nodes.paragraph("", "", label, classes=["claim-line"]))
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the two hooks with Sphinx."""
+    app.connect("build-finished", copy_mathjax)
+    app.connect("doctree-read", label_claims)
+    app.config.mathjax_path = f"{MATHJAX}/tex-mml-chtml.js"
+    # The accessibility menu of MathJax would fetch a speech engine that is not shipped.
+    app.config.mathjax3_config = {"options": {"enableMenu": False}}
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
