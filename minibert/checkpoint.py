@@ -1,0 +1,322 @@
+"""Model folders in Hugging Face layout: `config.json` and `model.safetensors`, in and out.
+
+On disk every tensor has the name that `transformers` gives it, so a folder saved here opens there
+and the other way round. In memory the names are ours, and query, key and value are one matrix.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from minibert import sources
+from minibert.config import BertConfig
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+ADAPTER_CONFIG_FILE = "adapter_config.json"
+SHIPPED = Path(__file__).parent / "checkpoints"
+
+# Ours -> Hugging Face's, on names without the leading "bert.".
+_RENAMED = [
+    (r"^embeddings\.token\.", "embeddings.word_embeddings."),
+    (r"^embeddings\.segment\.", "embeddings.token_type_embeddings."),
+    (r"^embeddings\.position$", "embeddings.position_embeddings.weight"),
+    (r"^embeddings\.norm\.", "embeddings.LayerNorm."),
+    (r"^encoder\.layers\.(\d+)\.attention_norm\.", r"encoder.layer.\1.attention.output.LayerNorm."),
+    (r"^encoder\.layers\.(\d+)\.attention\.output\.", r"encoder.layer.\1.attention.output.dense."),
+    (r"^encoder\.layers\.(\d+)\.feed_forward\.up\.", r"encoder.layer.\1.intermediate.dense."),
+    (r"^encoder\.layers\.(\d+)\.feed_forward\.down\.", r"encoder.layer.\1.output.dense."),
+    (r"^encoder\.layers\.(\d+)\.feed_forward_norm\.", r"encoder.layer.\1.output.LayerNorm."),
+    (r"^mlm\.dense\.", "cls.predictions.transform.dense."),
+    (r"^mlm\.norm\.", "cls.predictions.transform.LayerNorm."),
+    (r"^mlm\.bias$", "cls.predictions.bias"),
+    (r"^nsp\.", "cls.seq_relationship."),
+]
+_RENAMED_BACK = [
+    (r"^embeddings\.word_embeddings\.", "embeddings.token."),
+    (r"^embeddings\.token_type_embeddings\.", "embeddings.segment."),
+    (r"^embeddings\.position_embeddings\.weight$", "embeddings.position"),
+    (r"^embeddings\.LayerNorm\.", "embeddings.norm."),
+    (r"^encoder\.layer\.(\d+)\.attention\.output\.LayerNorm\.", r"encoder.layers.\1.attention_norm."),
+    (r"^encoder\.layer\.(\d+)\.attention\.output\.dense\.", r"encoder.layers.\1.attention.output."),
+    (r"^encoder\.layer\.(\d+)\.intermediate\.dense\.", r"encoder.layers.\1.feed_forward.up."),
+    (r"^encoder\.layer\.(\d+)\.output\.dense\.", r"encoder.layers.\1.feed_forward.down."),
+    (r"^encoder\.layer\.(\d+)\.output\.LayerNorm\.", r"encoder.layers.\1.feed_forward_norm."),
+    (r"^encoder\.layer\.(\d+)\.", r"encoder.layers.\1."),
+    (r"^cls\.predictions\.transform\.dense\.", "mlm.dense."),
+    (r"^cls\.predictions\.transform\.LayerNorm\.", "mlm.norm."),
+    (r"^cls\.predictions\.bias$", "mlm.bias"),
+    (r"^cls\.seq_relationship\.", "nsp."),
+]
+_FUSED = re.compile(r"^encoder\.layers\.(\d+)\.attention\.query_key_value\.(weight|bias)$")
+_SPLIT = re.compile(r"^encoder\.layers\.(\d+)\.attention\.self\.(query|key|value)\.(weight|bias)$")
+# A buffer that older transformers saved, and the second copies of the tied output matrix.
+_IGNORED = re.compile(r"position_ids$|^cls\.predictions\.decoder\.(weight|bias)$")
+
+
+def _rename(name: str, rules: list[tuple[str, str]]) -> str:
+    for pattern, replacement in rules:
+        renamed = re.sub(pattern, replacement, name)
+        if renamed != name:
+            return renamed
+    return name
+
+
+def to_hugging_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Our tensors under Hugging Face's names; the fused projection is cut in three."""
+    renamed: dict[str, Tensor] = {}
+    for name, tensor in state.items():
+        prefix, bare = ("bert.", name[5:]) if name.startswith("bert.") else ("", name)
+        if match := _FUSED.match(bare):
+            layer, kind = match.groups()
+            for part, piece in zip(("query", "key", "value"), tensor.chunk(3), strict=True):
+                renamed[f"{prefix}encoder.layer.{layer}.attention.self.{part}.{kind}"] = piece
+        else:
+            renamed[prefix + _rename(bare, _RENAMED)] = tensor
+    return renamed
+
+
+def from_hugging_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The inverse of `to_hugging_face`; also takes the `gamma` and `beta` of older files."""
+    renamed: dict[str, Tensor] = {}
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in state.items():
+        prefix, bare = ("bert.", name[5:]) if name.startswith("bert.") else ("", name)
+        if _IGNORED.search(bare):
+            continue
+        bare = re.sub(r"\.gamma$", ".weight", re.sub(r"\.beta$", ".bias", bare))
+        bare = _rename(bare, _RENAMED_BACK)
+        if match := _SPLIT.match(bare):
+            layer, part, kind = match.groups()
+            fused = f"{prefix}encoder.layers.{layer}.attention.query_key_value.{kind}"
+            parts.setdefault(fused, {})[part] = tensor
+        else:
+            renamed[prefix + bare] = tensor
+    for fused, pieces in parts.items():
+        absent = [part for part in ("query", "key", "value") if part not in pieces]
+        if absent:
+            raise ValueError(f"the checkpoint lacks {', '.join(absent)} of {fused}")
+        renamed[fused] = torch.cat([pieces[part] for part in ("query", "key", "value")])
+    return renamed
+
+
+def config_to_hugging_face(config: BertConfig, architecture: str) -> dict[str, Any]:
+    """The contents of `config.json`, with the keys that `transformers` reads and our own."""
+    values = config.to_dict()
+    is_plain_bert = config.norm_position == "post" and config.position_embedding_type == "learned"
+    values["architectures"] = [architecture]
+    # transformers has no such model: with another model type it says so, instead of quietly
+    # computing something else.
+    values["model_type"] = "bert" if is_plain_bert else "minibert"
+    values["hidden_act"] = {"gelu_tanh": "gelu_pytorch_tanh"}.get(
+        config.hidden_act, config.hidden_act
+    )
+    del values["position_embedding_type"], values["norm_position"], values["is_causal"]
+    del values["num_labels"]
+    if not is_plain_bert:
+        values["position_embedding_type"] = config.position_embedding_type
+        values["norm_position"] = config.norm_position
+    values["is_decoder"] = config.is_causal
+    values["id2label"] = {str(index): label for index, label in enumerate(config.labels)}
+    values["label2id"] = {label: index for index, label in enumerate(config.labels)}
+    values["dtype"] = "float32"
+    return values
+
+
+def config_from_hugging_face(values: Mapping[str, Any]) -> BertConfig:
+    """Read a `config.json`, ours or one of `transformers`; keys that BERT does not use are left.
+
+    Raises:
+        ValueError: for a model that is not a BERT, or for a variant that is not supported.
+    """
+    if values.get("model_type", "bert") not in ("bert", "minibert"):
+        raise ValueError(f"this is a {values['model_type']} model, not a BERT")
+    known = {name: values[name] for name in BertConfig.__dataclass_fields__ if name in values}
+    known["is_causal"] = bool(values.get("is_decoder", False))
+    known["hidden_act"] = {"gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh"}.get(
+        known.get("hidden_act", "gelu"), known.get("hidden_act", "gelu")
+    )
+    if known.get("position_embedding_type", "absolute") == "absolute":
+        known["position_embedding_type"] = "learned"
+    labels = values.get("id2label")
+    if labels:
+        known["num_labels"] = len(labels)
+        names = {int(index): str(label) for index, label in labels.items()}
+        unnamed = all(label == f"LABEL_{index}" for index, label in names.items())
+        known["id2label"] = None if unnamed else names
+    return BertConfig(**known)
+
+
+def resolve(name_or_path: str | os.PathLike[str]) -> Path:
+    """The folder behind a name: a local folder, a shipped or registered name, or a hub id.
+
+    Raises:
+        FileNotFoundError: saying what was looked for and what names there are.
+    """
+    folder = Path(name_or_path).expanduser()
+    if folder.is_dir():
+        return folder
+    name = str(name_or_path)
+    if (SHIPPED / name).is_dir() and name == Path(name).name:
+        return SHIPPED / name
+    if name in sources.SOURCES and sources.SOURCES[name].kind == "weights":
+        return sources.fetch(name)
+    if re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) and not name.startswith("."):
+        hub = _from_hub(name)
+        if hub is not None:
+            return hub
+    shipped = [path.name for path in SHIPPED.iterdir()] if SHIPPED.is_dir() else []
+    registered = [key for key, source in sources.SOURCES.items() if source.kind == "weights"]
+    raise FileNotFoundError(
+        f"{name} is neither a folder nor a known model: "
+        f"known are {', '.join(sorted({*shipped, *registered}))}, or a hub id when on-line"
+    )
+
+
+def _from_hub(name: str) -> Path | None:
+    """A hub model's folder, from the hub's own cache or the network; `None` where it has none."""
+    if os.environ.get("HF_HUB_OFFLINE") == "1" and "/" not in name:
+        return None
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    except ImportError:
+        return None
+    try:
+        wanted = ["*.json", "*.txt", "*.safetensors"]
+        return Path(snapshot_download(name, allow_patterns=wanted))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError):
+        return None
+
+
+def read_config(folder: Path) -> BertConfig:
+    """The configuration in a model folder."""
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder} has no {CONFIG_FILE}: is it a model folder?")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from None
+    return config_from_hugging_face(values)
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """The tensors of a model folder under our names, float32.
+
+    Raises:
+        FileNotFoundError: if there is no safetensors file; pickled weights are never opened,
+            because opening them runs whatever code is inside.
+    """
+    path = folder / WEIGHTS_FILE
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder} has no {WEIGHTS_FILE} (pickled weights are not opened)")
+    try:
+        state = load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged or not a safetensors file ({error})") from None
+    return {name: tensor.float() for name, tensor in from_hugging_face(state).items()}
+
+
+def write_weights(path: Path, state: Mapping[str, Tensor]) -> None:
+    """Write tensors to a safetensors file: aside, synced, renamed."""
+    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    save_file(plain, aside, metadata={"format": "pt"})
+    _put(aside, path)
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write JSON the same way, so that a reader never sees half a file."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    _put(aside, path)
+
+
+def _put(aside: Path, path: Path) -> None:
+    with aside.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(aside, path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def write_model(
+    folder: Path,
+    config: BertConfig,
+    state: Mapping[str, Tensor],
+    architecture: str,
+    dtype: torch.dtype,
+    overwrite: bool,
+) -> None:
+    """Write a model folder in Hugging Face layout.
+
+    Args:
+        folder: made if it is not there.
+        architecture: the class that `transformers` should open it with.
+        dtype: of the stored tensors; float16 halves the file.
+        overwrite: replace a model that is already there.
+
+    Raises:
+        ValueError: if the folder already holds a model and `overwrite` is off.
+    """
+    if not overwrite and (folder / WEIGHTS_FILE).exists():
+        raise ValueError(f"{folder} already holds a model: choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    values = config_to_hugging_face(config, architecture)
+    values["dtype"] = str(dtype).removeprefix("torch.")
+    write_weights(
+        folder / WEIGHTS_FILE,
+        {name: tensor.to(dtype) for name, tensor in to_hugging_face(state).items()},
+    )
+    write_json(folder / CONFIG_FILE, values)
+
+
+def fit(
+    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], may_be_new: Iterable[str]
+) -> dict[str, Tensor]:
+    """The tensors of `found` that a model with the tensors `expected` takes.
+
+    Args:
+        expected: the model's own state.
+        found: a checkpoint's tensors, of a bare encoder or of a model with any head.
+        may_be_new: prefixes of tensors that start afresh where the checkpoint has none: heads.
+
+    Returns:
+        tensors under the model's names; those that start afresh are not among them.
+
+    Raises:
+        ValueError: naming what is missing and what has another shape.
+    """
+    has_prefix = any(name.startswith("bert.") for name in expected)
+    found_prefix = any(name.startswith("bert.") for name in found)
+    if has_prefix and not found_prefix:
+        found = {f"bert.{name}": tensor for name, tensor in found.items()}
+    elif found_prefix and not has_prefix:
+        found = {name.removeprefix("bert."): tensor for name, tensor in found.items()}
+    taken = {name: found[name] for name in expected if name in found}
+    missing = [
+        name for name in expected if name not in found and not name.startswith(tuple(may_be_new))
+    ]
+    misfits = [
+        f"{name} is {tuple(taken[name].shape)}, not {tuple(expected[name].shape)}"
+        for name in taken
+        if taken[name].shape != expected[name].shape
+    ]
+    if missing or misfits:
+        problems = misfits + ([f"missing: {', '.join(missing)}"] if missing else [])
+        raise ValueError(f"the checkpoint does not fit this model: {'; '.join(problems)}")
+    return taken

@@ -1,0 +1,193 @@
+"""A corpus tokenised once into a memory-mapped file, and the batches drawn from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from minibert.masking import mask_tokens
+from minibert.pairs import draw_pairs, share, split_points
+from minibert.tokenizer import Tokenizer
+
+OBJECTIVES = ("mlm+nsp", "mlm", "causal")
+_CHUNK = 2000  # documents tokenised at a time: what bounds the memory
+
+
+@dataclass(frozen=True)
+class TokenCorpus:
+    """Documents as token ids on disk: opening it costs no memory.
+
+    tokens (n,): all ids, end to end; sentence_starts and document_starts: positions in it.
+    """
+
+    tokens: NDArray[np.integer]
+    sentence_starts: NDArray[np.int64]
+    document_starts: NDArray[np.int64]
+
+    @classmethod
+    def build(
+        cls, documents: Iterable[Sequence[str]], tokenizer: Tokenizer, folder: Path
+    ) -> TokenCorpus:
+        """Tokenise documents, each a sequence of sentences, into `folder`, and open the result.
+
+        A folder whose corpus is complete is opened as it is.
+
+        Raises:
+            ValueError: if there is no text in the documents.
+        """
+        if (folder / "complete.json").is_file():
+            return cls.open(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        dtype = np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32
+        sentence_starts, document_starts, length = [], [], 0
+        source = iter(tqdm(documents, desc="tokenising", unit=" documents", delay=2))
+        with (folder / "tokens.bin").open("wb") as file:
+            while chunk := list(islice(source, _CHUNK)):
+                encoded = _encode_sentences(chunk, tokenizer)
+                for document in encoded:
+                    if document:
+                        document_starts.append(length)
+                    for ids in document:
+                        sentence_starts.append(length)
+                        length += len(ids)
+                flat = [token for document in encoded for ids in document for token in ids]
+                file.write(np.array(flat, dtype=dtype).tobytes())
+        if not length:
+            raise ValueError("the corpus has no text in it")
+        np.save(folder / "sentence_starts.npy", np.array(sentence_starts, np.int64))
+        np.save(folder / "document_starts.npy", np.array(document_starts, np.int64))
+        # Written last: a folder without it was interrupted and is built again.
+        (folder / "complete.json").write_text(json.dumps({"dtype": np.dtype(dtype).name}))
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, folder: Path) -> TokenCorpus:
+        """Map a folder that `build` made."""
+        dtype = json.loads((folder / "complete.json").read_text())["dtype"]
+        return cls(
+            np.memmap(folder / "tokens.bin", dtype=dtype, mode="r"),
+            np.load(folder / "sentence_starts.npy"),
+            np.load(folder / "document_starts.npy"),
+        )
+
+
+def _encode_sentences(
+    documents: Sequence[Sequence[str]], tokenizer: Tokenizer
+) -> list[list[list[int]]]:
+    """Ids without special tokens, document by document; sentences without a token are dropped."""
+    sentences = [sentence for document in documents for sentence in document]
+    encoded = iter(tokenizer.encode_batch(sentences, add_special_tokens=False))
+    result = []
+    for document in documents:
+        ids = [next(encoded).ids for _ in document]
+        result.append([sentence for sentence in ids if sentence])
+    return result
+
+
+class PretrainingDataset:
+    """Batches for masked and causal language modelling, corrupted afresh at every draw.
+
+    One example a split point (a sentence boundary inside a document): what stands around it, up
+    to `max_length` tokens. With "mlm+nsp" half of the examples have a random second half; with
+    "mlm" and "causal" the text is left whole: `[CLS] text [SEP]`.
+    """
+
+    def __init__(
+        self, corpus: TokenCorpus, tokenizer: Tokenizer, max_length: int, objective: str
+    ) -> None:
+        if objective not in OBJECTIVES:
+            raise ValueError(f"unknown objective {objective!r}: choose from {OBJECTIVES}")
+        self.corpus, self.tokenizer, self.objective = corpus, tokenizer, objective
+        self.has_pairs = objective == "mlm+nsp"
+        self.budget = max_length - (3 if self.has_pairs else 2)
+        if self.budget < 2:
+            raise ValueError(f"max_length {max_length} leaves no room for text")
+        self.points = split_points(
+            corpus.sentence_starts, corpus.document_starts, len(corpus.tokens)
+        )
+        if not len(self.points):
+            raise ValueError("the corpus has no document of two sentences: see `minibert data`")
+        self._special = torch.tensor(sorted(tokenizer.special_ids))
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each example, special tokens left out: what batches are grouped by."""
+        return np.minimum(self.points.before + self.points.after, self.budget)
+
+    def collate(self, indices: NDArray[np.int64], generator: torch.Generator) -> dict[str, Tensor]:
+        """Draw, lay out, corrupt.
+
+        Returns:
+            input_ids, token_type_ids, attention_mask, labels (B, T); for masked objectives
+            masked_positions (n_masked,); with pairs next_sentence_label (B,).
+        """
+        rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+        indices = np.asarray(indices)
+        if self.has_pairs:
+            start_a, length_a, start_b, length_b, random = draw_pairs(
+                self.points, indices, self.budget, rng
+            )
+        else:
+            length_a, length_b = share(
+                self.points.before[indices], self.points.after[indices], self.budget
+            )
+            start_b = self.points.position[indices]
+            start_a = start_b - length_a
+        batch = self._lay_out(start_a, length_a, start_b, length_b)
+        if self.has_pairs:
+            batch["next_sentence_label"] = torch.from_numpy(random)
+        special = torch.isin(batch["input_ids"], self._special)
+        if self.objective == "causal":
+            batch["labels"] = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
+            batch["labels"][:, 0] = -100  # nothing stands before [CLS] to predict it from
+        else:
+            batch["input_ids"], batch["labels"], batch["masked_positions"] = mask_tokens(
+                batch["input_ids"],
+                special,
+                self.tokenizer.mask_token_id,
+                self.tokenizer.vocab_size,
+                special_ids=self._special,
+                generator=generator,
+            )
+        return batch
+
+    def _lay_out(
+        self,
+        start_a: NDArray[np.int64],
+        length_a: NDArray[np.int64],
+        start_b: NDArray[np.int64],
+        length_b: NDArray[np.int64],
+    ) -> dict[str, Tensor]:
+        """`[CLS] A [SEP] B [SEP]`, or `[CLS] A B [SEP]` without pairs, padded on the right."""
+        gap = 1 if self.has_pairs else 0
+        last = 1 + length_a + gap + length_b  # (B,) where the final [SEP] stands
+        column = np.arange(last.max() + 1)[None, :]  # (1, T)
+        begin_b = (1 + length_a + gap)[:, None]
+        in_a = (column >= 1) & (column <= length_a[:, None])
+        in_b = (column >= begin_b) & (column < last[:, None])
+        source = np.where(in_a, start_a[:, None] + column - 1, start_b[:, None] + column - begin_b)
+        source = np.where(in_a | in_b, source, 0)
+        ids = np.where(in_a | in_b, self.corpus.tokens[source], self.tokenizer.pad_token_id)
+        ids[:, 0] = self.tokenizer.cls_token_id
+        ids[np.arange(len(last)), last] = self.tokenizer.sep_token_id
+        segment = np.zeros_like(ids)
+        if self.has_pairs:
+            ids[np.arange(len(last)), length_a + 1] = self.tokenizer.sep_token_id
+            segment = (column >= begin_b) & (column <= last[:, None])
+        return {
+            "input_ids": torch.from_numpy(ids.astype(np.int64)),
+            "token_type_ids": torch.from_numpy(segment.astype(np.int64)),
+            "attention_mask": torch.from_numpy((column <= last[:, None]).astype(np.int64)),
+        }

@@ -1,0 +1,134 @@
+"""The encoder: attention and feed-forward, each with its residual and LayerNorm, stacked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from minibert.attention import KeyValueCache, SelfAttention
+from minibert.config import BertConfig
+
+
+def gelu(x: Tensor) -> Tensor:
+    """x * P(Z <= x) for a standard normal Z, exactly (Hendrycks and Gimpel 2016; claims A5, D6)."""
+    return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
+
+
+def gelu_tanh(x: Tensor) -> Tensor:
+    """The tanh approximation of `gelu`, off by at most 5e-4 (claim D6)."""
+    return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
+# What the layers call: torch's fused kernels, equal to the formulas above (a test says so).
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "gelu": F.gelu,
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "relu": F.relu,
+}
+
+
+class FeedForward(nn.Module):
+    """Two linear maps with an activation between, the same at every position (claim B27)."""
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.up = nn.Linear(config.hidden_size, config.intermediate_size)
+        self.down = nn.Linear(config.intermediate_size, config.hidden_size)
+        self.activation = ACTIVATIONS[config.hidden_act]
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(B, T, hidden_size) to the same, by way of (B, T, intermediate_size)."""
+        return self.down(self.activation(self.up(hidden)))
+
+
+class EncoderLayer(nn.Module):
+    """One layer (claims A4, A19).
+
+    Post-norm, as BERT:  x = norm(x + attention(x));  x = norm(x + feed_forward(x))
+    Pre-norm:            x = x + attention(norm(x));  x = x + feed_forward(norm(x))
+    """
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.attention = SelfAttention(config)
+        self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.feed_forward = FeedForward(config)
+        self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.is_pre_norm = config.norm_position == "pre"
+
+    def forward(
+        self,
+        hidden: Tensor,
+        mask: Tensor | None = None,
+        need_weights: bool = False,
+        cache: KeyValueCache | None = None,
+        layer: int = 0,
+    ) -> tuple[Tensor, Tensor | None]:
+        """(B, T, hidden_size) to the same, and the attention weights (B, H, T, S) or `None`."""
+        if self.is_pre_norm:
+            mixed, weights = self.attention(
+                self.attention_norm(hidden), mask, need_weights, cache, layer
+            )
+            hidden = hidden + self.dropout(mixed)
+            changed = self.feed_forward(self.feed_forward_norm(hidden))
+            return hidden + self.dropout(changed), weights
+        mixed, weights = self.attention(hidden, mask, need_weights, cache, layer)
+        hidden = self.attention_norm(hidden + self.dropout(mixed))
+        # The residual is the normalised output of the first half, not the attention's raw output.
+        changed = self.feed_forward(hidden)
+        return self.feed_forward_norm(hidden + self.dropout(changed)), weights
+
+
+class Encoder(nn.Module):
+    """The stack. With pre-norm one more LayerNorm follows the last layer."""
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.num_hidden_layers))
+        is_pre_norm = config.norm_position == "pre"
+        self.final_norm = (
+            nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps) if is_pre_norm else None
+        )
+        self.gradient_checkpointing = False
+
+    def forward(
+        self,
+        hidden: Tensor,
+        mask: Tensor | None = None,
+        need_weights: bool = False,
+        cache: KeyValueCache | None = None,
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Run every layer.
+
+        Args:
+            hidden: (B, T, hidden_size), the embeddings.
+            mask: bool, broadcastable to (B, H, T, S).
+            need_weights: collect the attention weights.
+            cache: keys and values of earlier positions, extended in place.
+
+        Returns:
+            num_hidden_layers + 1 hidden states (B, T, hidden_size), the embeddings first; and
+            num_hidden_layers weights (B, H, T, S), or an empty list.
+        """
+        states, maps = [hidden], []
+        for index, layer in enumerate(self.layers):
+            if self.gradient_checkpointing and self.training:
+                # Forget what is inside the layer and compute it again on the way back: memory
+                # falls to one hidden state a layer, for a third more work.
+                hidden, weights = checkpoint(
+                    layer, hidden, mask, need_weights, use_reentrant=False
+                )
+            else:
+                hidden, weights = layer(hidden, mask, need_weights, cache, index)
+            states.append(hidden)
+            if weights is not None:
+                maps.append(weights)
+        if self.final_norm is not None:
+            states[-1] = self.final_norm(states[-1])
+        return states, maps

@@ -1,0 +1,114 @@
+"""Pairs for next sentence prediction, drawn afresh from documents for every batch.
+
+A split point is a sentence boundary inside a document. What stands before it is segment A; what
+follows is the true continuation. For a negative, B comes from a split point of another document
+and is cut to the length that the true continuation would have had, so that length tells nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SplitPoints:
+    """Every place where a document can be cut in two, as positions in one long array of tokens.
+
+    position (n,): the first token of B; before (n,) and after (n,): tokens of the same document on
+    either side; document (n,): which document.
+    """
+
+    position: Ints
+    before: Ints
+    after: Ints
+    document: Ints
+
+    def __len__(self) -> int:
+        return len(self.position)
+
+
+def split_points(sentence_starts: Ints, document_starts: Ints, length: int) -> SplitPoints:
+    """All sentence boundaries inside documents.
+
+    Args:
+        sentence_starts: (s,) first token of each sentence, ascending.
+        document_starts: (d,) first token of each document, ascending; a subset of the above.
+        length: tokens in all.
+
+    Returns:
+        as many points as there are sentences that do not open a document.
+    """
+    position = np.setdiff1d(sentence_starts, document_starts, assume_unique=True)
+    document = np.searchsorted(document_starts, position, side="right") - 1
+    ends = np.append(document_starts[1:], length)
+    return SplitPoints(
+        position=position,
+        before=position - document_starts[document],
+        after=ends[document] - position,
+        document=document,
+    )
+
+
+def share(before: Ints, after: Ints, budget: int) -> tuple[Ints, Ints]:
+    """Divide a budget of tokens between what stands before and after a split.
+
+    Each side gets half, and what the other does not need.
+
+    Returns:
+        tokens taken before and after, together at most `budget`.
+    """
+    half = budget // 2
+    taken_after = np.minimum(after, np.maximum(budget - half, budget - before))
+    taken_before = np.minimum(before, budget - taken_after)
+    return taken_before, taken_after
+
+
+def draw_pairs(
+    points: SplitPoints, chosen: Ints, budget: int, rng: np.random.Generator
+) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+    """Segments A and B for the chosen split points: half true, half random (claims A7, B19).
+
+    Args:
+        chosen: (B,) indices into `points`.
+        budget: tokens of A and B together.
+        rng: makes the draw repeatable.
+
+    Returns:
+        start and length of A, start and length of B, each (B,), and the label: 0 where B follows
+        A, 1 where it comes from another document (the reference's convention).
+
+    Raises:
+        ValueError: if there are not two documents to draw from.
+    """
+    if len(points) == 0 or points.document[0] == points.document[-1]:
+        raise ValueError("next sentence pairs need two documents of at least two sentences each")
+    length_a, length_b = share(points.before[chosen], points.after[chosen], budget)
+    start_a = points.position[chosen] - length_a
+    start_b = points.position[chosen].copy()
+    label = rng.integers(0, 2, len(chosen))
+
+    # Split points by what follows them: those long enough for an example are one tail of this.
+    by_length = np.argsort(points.after, kind="stable")
+    first_long_enough = np.searchsorted(points.after[by_length], length_b)
+    wanted = np.flatnonzero(label)
+    for attempt in range(20):
+        if not len(wanted):
+            break
+        # The longest continuations may all be of one document: then a shorter one has to do.
+        low = first_long_enough[wanted] if attempt < 10 else np.zeros(len(wanted), np.int64)
+        donor = by_length[rng.integers(low, len(points))]
+        start_b[wanted] = points.position[donor]
+        length_b[wanted] = np.minimum(length_b[wanted], points.after[donor])
+        wanted = wanted[points.document[donor] == points.document[chosen[wanted]]]
+    # One document may hold nearly all split points. What is left takes the next other document.
+    for row in wanted:
+        others = np.flatnonzero(points.document != points.document[chosen[row]])
+        donor = rng.choice(others)
+        start_b[row] = points.position[donor]
+        length_b[row] = min(length_b[row], points.after[donor])
+    return start_a, length_a, start_b, length_b, label

@@ -1,0 +1,98 @@
+"""The state of a training run on disk: what a killed run needs to go on, bit for bit."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_model_state_dict,
+    get_optimizer_state_dict,
+    set_model_state_dict,
+    set_optimizer_state_dict,
+)
+from torch.optim import Optimizer
+
+from minibert import distributed
+from minibert.checkpoint import write_json, write_weights
+
+_FOLDER = "resume"
+
+
+def save(output: Path, model: nn.Module, optimizer: Optimizer, progress: dict[str, Any]) -> None:
+    """Write weights, optimizer state and progress to `output/resume`, all or nothing.
+
+    The folder is written aside and renamed, and the old one goes only then: whenever the process
+    dies, one whole snapshot is there. Every process must call this; one writes.
+    """
+    weights = whole_weights(model)
+    flat = StateDictOptions(
+        full_state_dict=True, cpu_offload=True, flatten_optimizer_state_dict=True
+    )
+    state = get_optimizer_state_dict(model, optimizer, options=flat)
+    if distributed.is_main():
+        aside, final, old = (output / f"{_FOLDER}{end}" for end in (".new", "", ".old"))
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        write_weights(aside / "model.safetensors", weights)
+        tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+        write_weights(aside / "optimizer.safetensors", tensors)
+        settings = {name: value for name, value in state.items() if name not in tensors}
+        write_json(aside / "progress.json", {**progress, "optimizer": settings})
+        if final.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            final.rename(old)
+        aside.rename(final)
+        shutil.rmtree(old, ignore_errors=True)
+    distributed.wait()
+
+
+def whole_weights(model: nn.Module) -> dict[str, Tensor]:
+    """The model's tensors, gathered where they are sharded; every process must call this."""
+    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    return get_model_state_dict(model, options=options)
+
+
+def find(output: Path) -> Path | None:
+    """The newest whole snapshot in a run's folder, if there is one."""
+    for end in ("", ".old"):
+        folder = output / f"{_FOLDER}{end}"
+        if (folder / "progress.json").is_file():
+            return folder
+    return None
+
+
+def read_progress(folder: Path) -> dict[str, Any]:
+    """The numbers that were given to `save`."""
+    return json.loads((folder / "progress.json").read_text(encoding="utf-8"))
+
+
+def restore(folder: Path, model: nn.Module, optimizer: Optimizer) -> None:
+    """Put weights and optimizer state back; every process must call this."""
+    load_whole_weights(model, load_file(folder / "model.safetensors"))
+    state: dict[str, Any] = dict(load_file(folder / "optimizer.safetensors"))
+    for name, value in read_progress(folder)["optimizer"].items():
+        state[name] = tuple(value) if name.endswith(".betas") else value
+    set_optimizer_state_dict(
+        model,
+        optimizer,
+        state,
+        options=StateDictOptions(full_state_dict=True, flatten_optimizer_state_dict=True),
+    )
+
+
+def load_whole_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
+    """The inverse of `whole_weights`; every process must call this."""
+    set_model_state_dict(model, weights, options=StateDictOptions(full_state_dict=True))
+
+
+def remove(output: Path) -> None:
+    """Delete the snapshots of a finished run."""
+    if distributed.is_main():
+        for end in ("", ".new", ".old"):
+            shutil.rmtree(output / f"{_FOLDER}{end}", ignore_errors=True)
