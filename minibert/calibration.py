@@ -13,7 +13,7 @@ class Reliability(NamedTuple):
 
     confidence: np.ndarray  # mean confidence in the bin
     accuracy: np.ndarray  # share of the bin that was right
-    count: np.ndarray  # predictions in the bin
+    counts: np.ndarray  # predictions in the bin
 
 
 def reliability_curve(

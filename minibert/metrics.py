@@ -209,9 +209,10 @@ def _scores(correct: int, predicted: int, true: int) -> Scores:
 def _table(rows: Mapping[str, Scores], overall: float | None) -> str:
     width = max(len("macro average"), *(_columns(name) for name in rows))
     lines = [f"{'':{width}}  precision  recall      F1  support"]
-    average = Scores(*np.mean([s[:3] for s in rows.values()], axis=0), 0)
     total = sum(scores.support for scores in rows.values())
-    for name, s in {**rows, "macro average": average._replace(support=total)}.items():
+    precision, recall, mean_f1 = np.mean([scores[:3] for scores in rows.values()], axis=0)
+    average = Scores(precision, recall, mean_f1, total)
+    for name, s in {**rows, "macro average": average}.items():
         padded = name + " " * (width - _columns(name))
         lines.append(f"{padded}  {s.precision:9.3f}  {s.recall:6.3f}  {s.f1:6.3f}  {s.support:7d}")
     if overall is not None:

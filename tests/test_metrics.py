@@ -157,7 +157,7 @@ def test_reliability_equals_scikit_learn(seed, n, bins):
     ours = metrics.reliability_curve(p, y, bins)
     np.testing.assert_allclose(ours.accuracy, accuracy)
     np.testing.assert_allclose(ours.confidence, confidence)
-    assert ours.count.sum() == n
+    assert ours.counts.sum() == n
     assert metrics.brier_score(p, y) == pytest.approx(sklearn.metrics.brier_score_loss(y, p))
     both = np.stack([1 - p, p], 1)
     assert metrics.brier_score(both, y) == pytest.approx(2 * metrics.brier_score(p, y))
