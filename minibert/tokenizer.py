@@ -11,11 +11,23 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from tokenizers import Encoding, trainers
+from tokenizers import Encoding
 from tokenizers import Tokenizer as Backend
 
+from minibert.tokenizer_checks import (
+    Text,
+    check_rows_fit,
+    check_windows_move,
+    checked_batch,
+    checked_length,
+    checked_side,
+    checked_strategy,
+    checked_texts,
+    pad_rows,
+    padded_width,
+    why_unreadable,
+)
 from minibert.tokenizer_files import (
     DEFAULT_LIMIT,
     SPECIAL_TOKENS,
@@ -24,14 +36,7 @@ from minibert.tokenizer_files import (
     resolve_folder,
     write_folder,
 )
-
-STRATEGIES = {
-    True: "longest_first",
-    "longest_first": "longest_first",
-    "only_first": "only_first",
-    "only_second": "only_second",
-}
-Text = str | Sequence[str]  # a text, or (is_split_into_words) its words
+from minibert.tokenizer_training import train_vocabulary
 
 
 class Tokenizer:
@@ -105,29 +110,9 @@ class Tokenizer:
         Raises:
             ValueError: if `vocab_size` cannot hold the special tokens and the characters.
         """
-        texts = _checked(texts if isinstance(texts, list) else list(texts), allow_empty=True)
-        backend = bert_backend({token: i for i, token in enumerate(SPECIAL_TOKENS)}, lowercase)
-        alphabet = _alphabet(backend, texts, limit_alphabet)
-        if not alphabet:
-            raise ValueError("no text to train a tokenizer on: every text is empty")
-        if vocab_size < len(SPECIAL_TOKENS) + len(alphabet):
-            raise ValueError(
-                f"vocab_size={vocab_size} cannot hold {len(SPECIAL_TOKENS)} special tokens and "
-                f"{len(alphabet)} characters: pass at least {len(SPECIAL_TOKENS) + len(alphabet)}, "
-                "or limit_alphabet"
-            )
-        # Left alone, the trainer numbers the ##x in the order of a randomly seeded hash table,
-        # and ties between merges follow the numbers. Naming them as "special" fixes both.
-        trainer = trainers.WordPieceTrainer(
-            vocab_size=vocab_size,
-            min_frequency=min_frequency,
-            special_tokens=[*SPECIAL_TOKENS, *alphabet],
-            limit_alphabet=len(alphabet),
-            show_progress=False,
-        )
-        backend.train_from_iterator(texts, trainer, length=len(texts))
-        learned = backend.get_vocab()
-        return cls.from_vocab(sorted(learned, key=learned.__getitem__)[:vocab_size], lowercase)
+        texts = checked_texts(texts if isinstance(texts, list) else list(texts), allow_empty=True)
+        vocab = train_vocabulary(texts, vocab_size, lowercase, min_frequency, limit_alphabet)
+        return cls.from_vocab(vocab, lowercase)
 
     @classmethod
     def from_pretrained(cls, name_or_path: str | Path) -> "Tokenizer":
@@ -196,7 +181,7 @@ class Tokenizer:
 
     def tokenize(self, text: str) -> list[str]:
         """The tokens of a text, without `[CLS]` and `[SEP]`."""
-        _checked([text], allow_empty=True)
+        checked_texts([text], allow_empty=True)
         return self.backend.encode(text, add_special_tokens=False).tokens
 
     # ---------------------------------------------------------------- text to ids
@@ -220,21 +205,24 @@ class Tokenizer:
         `__call__`, and `add_special_tokens`: False leaves `[CLS]` and `[SEP]` out, and then no
         length is refused, for the caller will put such pieces together to rows.
         """
-        batch = _as_input(texts, pairs, is_split_into_words)
-        frame = (2 if pairs is None else 3) if add_special_tokens else 0
-        cut = truncation if truncation is not None else (max_length or stride) is not None
-        if cut and stride is not None and pairs is not None and truncation is None:
-            cut = "only_second"  # a question and its passage: the windows slide over the passage
-        if cut:
-            room = self._checked_length(max_length, frame)
-            strategy = _checked_strategy(cut, pairs is not None, stride)
+        batch = checked_batch(texts, pairs, is_split_into_words)
+        paired = pairs is not None
+        if truncation is None:
+            # A question and its passage: the windows slide over the passage.
+            truncation = "only_second" if stride is not None and paired else max_length is not None
+            truncation = truncation or stride is not None
+        elif truncation is False and stride is not None:
+            raise ValueError("stride splits what is too long: pass it without truncation=False")
+        frame = (2 + paired) if add_special_tokens else 0
+        length = checked_length(max_length, self.model_max_length, frame, self.name)
+        if truncation:
+            strategy = checked_strategy(truncation, paired, stride)
             if stride is not None:
-                self._check_stride(batch, strategy, room, stride, pairs is not None, frame)
+                rooms = self._rooms(batch, strategy, length - frame, paired, is_split_into_words)
+                check_windows_move(rooms, stride, length)
+            side = checked_side(truncation_side)
             self.backend.enable_truncation(
-                room,
-                stride=stride or 0,
-                strategy=strategy,
-                direction=_checked_side(truncation_side),
+                length, stride=stride or 0, strategy=strategy, direction=side
             )
         try:
             # Not encode_batch_fast: its second and further windows have wrong segment ids.
@@ -242,18 +230,19 @@ class Tokenizer:
                 batch, is_pretokenized=is_split_into_words, add_special_tokens=add_special_tokens
             )
         except TypeError:
-            raise ValueError(_unreadable(batch)) from None
+            raise ValueError(why_unreadable(batch)) from None
         except Exception as error:
             if "Truncation error" not in str(error):
                 raise
             raise ValueError(
-                f"{strategy} cannot bring every pair down to {room} tokens, the other text is too "
-                "long by itself: pass truncation='longest_first' or a longer max_length"
+                f"truncation={truncation!r} cannot bring every pair down to {length} tokens, the "
+                "other text is too long by itself: pass truncation=True or a longer max_length"
             ) from None
         finally:
             self.backend.no_truncation()
-        if not cut and add_special_tokens:
-            self._check_lengths(encodings, max_length)
+        if not truncation and add_special_tokens:
+            reader = "max_length is" if max_length else f"{self.name} reads at most"
+            check_rows_fit([len(row) for row in encodings], length, reader)
         return encodings
 
     def encode(self, text: Text, text_pair: Text | None = None, **options: Any) -> dict[str, list]:
@@ -318,9 +307,9 @@ class Tokenizer:
             ValueError: if a text is empty, no string, or too long; the message says what to do.
         """
         single = isinstance(texts, str)
-        if is_split_into_words and not single and len(texts) and isinstance(texts[0], str):
-            single = True
-        encodings = self.encode_batch(
+        if is_split_into_words and isinstance(texts, Sequence) and len(texts):
+            single = isinstance(texts[0], str)
+        rows = self.encode_batch(
             [texts] if single else texts,  # type: ignore[list-item, arg-type]
             [pairs] if single and pairs is not None else pairs,  # type: ignore[list-item, arg-type]
             truncation=truncation,
@@ -329,194 +318,47 @@ class Tokenizer:
             stride=stride,
             is_split_into_words=is_split_into_words,
         )
-        if not encodings:
+        if not rows:
             raise ValueError("no texts to encode: pass at least one")
-        samples = list(range(len(encodings)))
+        samples = list(range(len(rows)))
         if stride is not None:
-            windows = [(i, w) for i, row in enumerate(encodings) for w in (row, *row.overflowing)]
-            samples, encodings = [i for i, _ in windows], [window for _, window in windows]
-        width = self._width([len(e) for e in encodings], padding, max_length)
+            windows = [(i, w) for i, row in enumerate(rows) for w in (row, *row.overflowing)]
+            samples, rows = [i for i, _ in windows], [window for _, window in windows]
+        longest = max_length or self.model_max_length
+        width = padded_width([len(row) for row in rows], padding, longest)
+        side = checked_side(padding_side)
 
-        def column(rows: list[list[Any]], filler: int) -> torch.Tensor:
-            return torch.from_numpy(_pad_rows(rows, width, filler, _checked_side(padding_side)))
+        def column(values: list[list[Any]], filler: int) -> torch.Tensor:
+            return torch.from_numpy(pad_rows(values, width, filler, side))
 
         batch = {
-            "input_ids": column([e.ids for e in encodings], self.pad_token_id),
-            "token_type_ids": column([e.type_ids for e in encodings], 0),
-            "attention_mask": column([[1] * len(e) for e in encodings], 0),
+            "input_ids": column([row.ids for row in rows], self.pad_token_id),
+            "token_type_ids": column([row.type_ids for row in rows], 0),
+            "attention_mask": column([[1] * len(row) for row in rows], 0),
         }
         if return_offsets:
-            batch["offset_mapping"] = column([e.offsets for e in encodings], 0)
+            batch["offset_mapping"] = column([row.offsets for row in rows], 0)
         if return_special_tokens_mask:
-            batch["special_tokens_mask"] = column([e.special_tokens_mask for e in encodings], 1)
+            batch["special_tokens_mask"] = column([row.special_tokens_mask for row in rows], 1)
         if return_word_ids:
-            words = [[-1 if w is None else w for w in e.word_ids] for e in encodings]
+            words = [[-1 if w is None else w for w in row.word_ids] for row in rows]
             batch["word_ids"] = column(words, -1)
         if stride is not None:
             batch["overflow_to_sample_mapping"] = torch.tensor(samples)
         return batch
 
-    def _check_lengths(self, encodings: Sequence[Encoding], max_length: int | None) -> None:
-        limit = min(max_length or self.model_max_length, self.model_max_length)
-        for i, encoding in enumerate(encodings):
-            if len(encoding) > limit:
-                where = f"text {i}: " if len(encodings) > 1 else ""
-                raise ValueError(
-                    f"{where}{len(encoding)} tokens, but {self._reader(limit)} {limit}: "
-                    f"pass truncation=True or stride={max(1, limit // 4)} to split"
-                )
-
-    def _reader(self, limit: int) -> str:
-        return f"{self.name} reads at most" if limit == self.model_max_length else "max_length is"
-
-    def _checked_length(self, max_length: int | None, frame: int) -> int:
-        """The length to cut to; the library itself goes silently wrong where it is too small."""
-        room = self.model_max_length if max_length is None else max_length
-        if room > self.model_max_length:
-            raise ValueError(
-                f"max_length={room}, but {self.name} reads at most {self.model_max_length}: "
-                "pass a smaller one"
-            )
-        if room <= frame:
-            raise ValueError(f"max_length={room} leaves no room beside {frame} special tokens")
-        return room
-
-    def _check_stride(
-        self, batch: list[Any], strategy: str, room: int, stride: int, paired: bool, frame: int
-    ) -> None:
-        """Windows must move on: each has to hold more tokens than it shares with the last."""
-        fixed = [0]
-        if paired:  # the text that is not split stands in every window
-            rest = [pair[0] if strategy == "only_second" else pair[1] for pair in batch]
-            split = not isinstance(rest[0], str)
-            rows = self.backend.encode_batch_fast(
-                rest, is_pretokenized=split, add_special_tokens=False
-            )
-            fixed = [len(row) for row in rows]
-        for i, length in enumerate(fixed):
-            if stride < 0 or room - frame - length <= stride:
-                raise ValueError(
-                    f"text {i}: a window of {room} tokens has {max(0, room - frame - length)} left "
-                    f"for the text, which must be more than stride={stride}: "
-                    "pass a smaller stride or a longer max_length"
-                )
-
-    def _width(self, lengths: list[int], padding: bool | str, max_length: int | None) -> int:
-        if padding == "max_length":
-            return max_length or self.model_max_length
-        if padding in (True, "longest"):
-            return max(lengths)
-        if padding is not False:
-            raise ValueError(f"padding={padding!r}: pass True, False or 'max_length'")
-        if min(lengths) != max(lengths):
-            raise ValueError(
-                f"rows of {min(lengths)} to {max(lengths)} tokens make no tensor: pass padding=True"
-            )
-        return lengths[0]
-
-
-def _alphabet(backend: Backend, texts: list[str], limit: int | None) -> list[str]:
-    """The characters of the texts as they stand in words, `x` and `##x`, in a fixed order.
-
-    With a limit, the most frequent characters (by the number of places, ties by code point).
-    """
-    words: Counter[str] = Counter()
-    for text in texts:
-        clean = backend.normalizer.normalize_str(text)
-        words.update(word for word, _ in backend.pre_tokenizer.pre_tokenize_str(clean))
-    characters: Counter[str] = Counter()
-    pieces = set()
-    for word, count in words.items():
-        for i, character in enumerate(word):
-            characters[character] += count
-            pieces.add(character if i == 0 else f"##{character}")
-    ranked = sorted(characters, key=lambda c: (-characters[c], c))
-    kept = set(ranked if limit is None else ranked[:limit])
-    # An entry "x" must be there even if x is only seen inside words: a text may start with it.
-    return sorted(kept) + sorted(p for p in pieces if p.startswith("##") and p[2:] in kept)
-
-
-def _as_input(texts: Sequence[Text], pairs: Sequence[Text] | None, split: bool) -> list[Any]:
-    """What the library takes: texts, or tuples of two, each checked."""
-    first = _checked(texts, split)
-    if pairs is None:
-        return first
-    second = _checked(pairs, split)
-    if len(first) != len(second):
-        raise ValueError(f"{len(first)} texts, but {len(second)} second texts: pass one for each")
-    return list(zip(first, second, strict=True))
-
-
-def _checked(texts: Sequence[Text], split: bool = False, allow_empty: bool = False) -> list[Any]:
-    """The texts as a list.
-
-    Raises:
-        ValueError: naming the first that is empty or not of the right kind.
-    """
-    wanted = "a list of words" if split else "a string"
-    if isinstance(texts, str) or not isinstance(texts, Sequence):
-        raise ValueError(f"expected a list, each {wanted}, and found {type(texts).__name__}")
-    for i, text in enumerate(texts):
-        if split:
-            fits = isinstance(text, Sequence) and not isinstance(text, str)
-            fits = fits and all(isinstance(word, str) for word in text)
-        else:
-            fits = isinstance(text, str)
-        if not fits:
-            found = f"{type(text).__name__} {text!r:.40}"
-            hint = " (words: pass is_split_into_words=True)" if isinstance(text, list) else ""
-            raise ValueError(f"text {i} must be {wanted}, but is {found}{hint}")
-        if not allow_empty and not (any(map(str.strip, text)) if split else text.strip()):
-            raise ValueError(f"text {i} is empty: leave it out or give it at least one word")
-    return list(texts)
-
-
-def _checked_side(side: str) -> str:
-    if side not in ("left", "right"):
-        raise ValueError(f"side {side!r}: pass 'left' or 'right'")
-    return side
-
-
-def _checked_strategy(truncation: bool | str, paired: bool, stride: int | None) -> str:
-    if truncation not in STRATEGIES:
-        raise ValueError(f"truncation={truncation!r}: pass one of {[*STRATEGIES, False]}")
-    strategy = STRATEGIES[truncation]
-    if strategy == "only_second" and not paired:
-        raise ValueError("truncation='only_second' without second texts: pass True")
-    if paired and stride is not None and strategy == "longest_first":
-        raise ValueError(
-            "windows slide over one text of a pair: pass truncation='only_first' or 'only_second'"
+    def _rooms(
+        self, batch: list[Any], strategy: str, length: int, paired: bool, split: bool
+    ) -> list[int]:
+        """How many tokens each row has for the text that is split, beside its fixed other text."""
+        if not paired:
+            return [length]
+        fixed = [pair[0] if strategy == "only_second" else pair[1] for pair in batch]
+        encodings = self.backend.encode_batch(
+            fixed, is_pretokenized=split, add_special_tokens=False
         )
-    return strategy
-
-
-def _pad_rows(rows: list[list[Any]], width: int, filler: int, side: str) -> np.ndarray:
-    """Rows of numbers (or of pairs of numbers) as one int64 array, filled up on one side."""
-    depth = np.shape(rows[0])[1:]
-    array = np.full((len(rows), width, *depth), filler, dtype=np.int64)
-    for i, row in enumerate(rows):
-        if row and side == "right":
-            array[i, : len(row)] = row
-        elif row:
-            array[i, width - len(row) :] = row
-    return array
+        return [length - len(encoding) for encoding in encodings]
 
 
 def _plain(ids: Sequence[int] | torch.Tensor) -> list[int]:
     return ids.tolist() if isinstance(ids, torch.Tensor) else list(ids)
-
-
-def _unreadable(batch: list[Any]) -> str:
-    """Why the library refused: Python strings may hold half a surrogate pair, UTF-8 may not."""
-    for i, item in enumerate(batch):
-        for character in str(item) if isinstance(item, str) else "".join(map(str, _flat(item))):
-            if "\ud800" <= character <= "\udfff":
-                return (
-                    f"text {i} holds half a character (U+{ord(character):04X}), which no file can "
-                    "hold: read it again with errors='replace'"
-                )
-    return "the tokenizer cannot read these texts: pass strings"
-
-
-def _flat(item: Any) -> list[str]:
-    return [item] if isinstance(item, str) else [word for part in item for word in _flat(part)]

@@ -11,6 +11,8 @@ from typing import Any
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
+from minibert.sources import SOURCES, fetch
+
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 DEFAULT_LIMIT = 512  # positions of every BERT that Google published (claim B15)
 FILES = ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "config.json")
@@ -41,7 +43,7 @@ def frame_with_special_tokens(backend: Backend) -> None:
 
 
 def resolve_folder(name_or_path: str | Path) -> Path:
-    """The folder behind a name: a local folder, "minilm", a shipped checkpoint, or a hub id.
+    """The folder behind a name: local, registered ("minilm"), shipped, or a hub id.
 
     Raises:
         FileNotFoundError: if nothing has that name; the message says what was tried.
@@ -51,10 +53,8 @@ def resolve_folder(name_or_path: str | Path) -> Path:
         return path
     if path.is_file():
         raise FileNotFoundError(f"{name} is a file: pass the folder that holds it")
-    if name == "minilm":
-        from minibert.sources import fetch
-
-        return _folder_with_tokenizer(fetch(name))
+    if name in SOURCES and SOURCES[name].kind == "weights":
+        return fetch(name)
     shipped = Path(__file__).parent / "checkpoints" / name
     if shipped.is_dir():
         return shipped
@@ -153,12 +153,6 @@ def _apply(settings: dict[str, Any], backend: Backend) -> None:
                 "tokenize_chinese_chars", normalizer.handle_chinese_chars
             ),
         )
-
-
-def _folder_with_tokenizer(root: Path) -> Path:
-    """`root`, or the folder inside it that has the tokenizer's files."""
-    found = [*root.rglob("tokenizer.json"), *root.rglob("vocab.txt")]
-    return found[0].parent if found else root
 
 
 def _from_hub(name: str) -> Path:
