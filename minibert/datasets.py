@@ -174,8 +174,9 @@ def _conll_sample() -> Splits[TaggedExample]:
 def _people_zh() -> Splits[TaggedExample]:
     """Sentences of the tagged news, split by article."""
     return _divide(
-        (_article_key(article), sentence)
+        (key, sentence)
         for article in news_zh_articles()
+        for key in [_article_key(article)]
         for line in article
         for sentence in _tagged_sentences(line)
     )
@@ -339,7 +340,13 @@ def load_dataset(name_or_path: str | Path, **options: Any) -> Splits[Any]:
     name = str(name_or_path)
     if path.suffix.lower() in _ENDINGS or not hub.is_hub_id(name):
         raise FileNotFoundError(f"{name}: no such file")
-    parts = hub.load(name, f"nor a data set of minibert ({', '.join(DATASETS)})")
+    try:
+        parts = hub.load(name, **options)
+    except FileNotFoundError as error:
+        # The likeliest reason is a mistyped name of ours.
+        raise FileNotFoundError(
+            f"{name} is no file and no data set of minibert ({', '.join(DATASETS)}); {error}"
+        ) from None
     if "dev" not in parts:
         whole = _divide((_own_key(example), example) for example in parts["train"])
         return Splits(whole.train + whole.test, whole.dev, parts.get("test", []))

@@ -154,8 +154,10 @@ def read_examples(
     Args:
         path: the ending decides the form. CSV follows the usual quoting; in TSV a double quote
             is an ordinary character.
-        text_column, pair_column, label_column: what the columns (or JSON keys) are called. The
-            default pair column may be missing: then the examples are single texts.
+        text_column: what the column (or JSON key) of the text is called.
+        pair_column: that of the second text; the default one may be missing: then the examples
+            are single texts.
+        label_column: that of the label.
         columns: names for the columns of a CSV or TSV file that has no header line; CoLA's own
             files are `columns=["source", "label", "mark", "text"]`.
         problem_type: how to read the labels. None tells by their form in JSON (a list: several
@@ -350,7 +352,9 @@ def read_conll(
     Columns are separated by tabs or spaces; `-DOCSTART-` lines are left out.
 
     Args:
-        word_column, tag_column: counted from 0, or from the end with -1.
+        path: the file.
+        word_column: place of the word, counted from 0, or from the end with -1.
+        tag_column: place of the tag, likewise.
 
     Raises:
         ValueError: empty, not UTF-8 or a column too few; the message names file and line.
