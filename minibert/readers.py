@@ -432,11 +432,11 @@ def read_squad(path: str | Path) -> list[AnswerExample]:
 
 
 def _field(holder: Any, name: str, kind: type, place: str) -> Any:
-    value = holder.get(name) if isinstance(holder, dict) else None
+    value: Any = holder.get(name) if isinstance(holder, dict) else None
     if not isinstance(value, kind):
         expected = {list: "a list", str: "a text", int: "a whole number"}[kind]
         raise ValueError(f"{place}: expected {name!r} to be {expected}")
-    if kind is str and not value.strip():
+    if isinstance(value, str) and not value.strip():
         raise ValueError(f"{place}: {name!r} is empty")
     return value
 
