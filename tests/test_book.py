@@ -1,0 +1,147 @@
+"""The chapters and their stored notebooks: made from one source, executed, compared exactly."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import nbformat
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+BOOK = ROOT / "book"
+
+CHAPTER = """---
+jupytext: {text_representation: {extension: .md, format_name: myst}}
+kernelspec: {display_name: Python 3, language: python, name: python3}
+---
+
+# 一 · A chapter
+
+```{code-cell} ipython3
+:tags: [claim-A9]
+print("四", 2 + 2)
+```
+"""
+
+
+def load_build() -> ModuleType:
+    """`book/build.py`, which is a script and in no package."""
+    spec = importlib.util.spec_from_file_location("book_build", BOOK / "build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+build = load_build()
+STORED = sorted((BOOK / "notebooks").glob("*.ipynb"))
+
+
+@pytest.fixture
+def small_book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A book of one chapter in a folder of its own; the chapter's path."""
+    book = tmp_path / "book"
+    book.mkdir()
+    for name, value in {
+        "ROOT": tmp_path,
+        "BOOK": book,
+        "NOTEBOOKS": book / "notebooks",
+        "BUILD": tmp_path / "_build",
+    }.items():
+        monkeypatch.setattr(build, name, value)
+    chapter = book / "ch99-small.md"
+    chapter.write_text(CHAPTER, encoding="utf-8")
+    return chapter
+
+
+def code_cells(path: Path) -> list[nbformat.NotebookNode]:
+    """The code cells of a stored notebook."""
+    return [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+
+
+def test_every_chapter_in_the_table_of_contents_exists_and_the_other_way_round():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    listed = {c["file"] for part in toc["parts"] for c in part["chapters"]}
+    present = {f"book/{chapter.stem}" for chapter in build.chapters()}
+    assert {name for name in listed if re.match(r"book/ch\d\d-", name)} == present
+
+
+def test_stored_notebooks_match_their_chapters():
+    assert [line for c in build.chapters() for line in build.differences(c)] == []
+    assert {p.stem for p in STORED} == {c.stem for c in build.chapters()}, "a notebook too many"
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda p: p.stem)
+def test_stored_notebooks_were_executed_from_the_top_without_a_warning(path: Path):
+    cells = code_cells(path)
+    assert [c.execution_count for c in cells] == list(range(1, len(cells) + 1))
+    kinds = {(o.output_type, o.get("name")) for c in cells for o in c.outputs}
+    assert not {k for k in kinds if k[0] == "error" or k[1] == "stderr"}
+
+
+@pytest.mark.skipif(not STORED, reason="no notebooks: the test above fails then")
+def test_at_least_85_percent_of_the_cells_are_compared_exactly():
+    tags = [c.metadata.get("tags", []) for path in STORED for c in code_cells(path)]
+    assert not [t for t in tags if "nbval-skip" in t]
+    exact = sum("nbval-ignore-output" not in t for t in tags)
+    assert exact / len(tags) >= 0.85, f"{exact} of {len(tags)}"
+
+
+def test_a_chapter_becomes_the_same_notebook_every_time(small_book: Path):
+    first, second = (nbformat.writes(build.to_notebook(small_book)) for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.slow
+def test_an_executed_notebook_is_stored_and_a_changed_chapter_makes_it_stale(small_book: Path):
+    assert "make notebooks" in build.differences(small_book)[0]
+    assert build.write_notebooks([], force=False) == 1
+    assert build.differences(small_book) == []
+    stored = build.notebook_path(small_book)
+    assert code_cells(stored)[0].outputs[0].text == "四 4\n"
+    assert build.write_notebooks([], force=False) == 0  # nothing changed: nothing is executed
+    before = stored.read_bytes()
+    build.write_notebooks(["ch99-small"], force=True)
+    assert stored.read_bytes() == before
+    for old, new in (("2 + 2", "2 + 3"), ("claim-A9", "claim-A8"), ("# 一", "# 二")):
+        small_book.write_text(CHAPTER.replace(old, new), encoding="utf-8")
+        assert len(build.differences(small_book)) == 1, new
+    small_book.write_text(CHAPTER + "\n```{code-cell}\n1\n```\n", encoding="utf-8")
+    assert "2 cells" in build.differences(small_book)[0]
+
+
+@pytest.mark.slow
+def test_a_cell_that_warns_is_refused_and_nothing_is_stored(small_book: Path):
+    warns = "import warnings; warnings.warn('old')"
+    small_book.write_text(CHAPTER.replace('print("四", 2 + 2)', warns), encoding="utf-8")
+    with pytest.raises(RuntimeError, match=r"ch99-small.md, cell 1 wrote to stderr"):
+        build.write_notebooks([], force=False)
+    assert not build.notebook_path(small_book).exists()
+
+
+def test_an_unknown_chapter_is_named(small_book: Path):
+    del small_book
+    with pytest.raises(ValueError, match="no chapter ch98-none"):
+        build.write_notebooks(["ch98-none"], force=False)
+
+
+def test_the_fingerprint_sees_a_changed_and_a_renamed_file(small_book: Path):
+    first = build.fingerprint([small_book])
+    small_book.write_text(CHAPTER + "more", encoding="utf-8")
+    second = build.fingerprint([small_book])
+    renamed = small_book.rename(small_book.with_name("ch98-small.md"))
+    assert len({first, second, build.fingerprint([renamed])}) == 3
+
+
+def test_the_map_of_the_course_is_the_one_its_script_draws():
+    spec = importlib.util.spec_from_file_location("picture", BOOK / "picture.py")
+    assert spec is not None
+    assert spec.loader is not None
+    picture = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(picture)
+    assert picture.TARGET.read_text(encoding="utf-8") == picture.draw()
