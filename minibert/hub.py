@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Iterable
 from typing import Any
 
-from minibert.readers import AnswerExample, Example, Label, TaggedExample
+from minibert.examples import AnswerExample, Example, Label, TaggedExample
 
 # Short names that everybody says, and where the hub keeps them.
 _ADDRESS = {

@@ -9,7 +9,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from minibert.readers import TaggedExample
+from minibert.examples import TaggedExample
 from minibert.sentences import clean
 from minibert.sources import fetch
 
@@ -105,6 +105,11 @@ def news_zh_articles() -> list[list[str]]:
         articles[-1].append(line.strip())
         previous_is_prose = is_prose or line.startswith("（")
     return articles
+
+
+def article_text(article: list[str]) -> str:
+    """The plain text of tagged lines."""
+    return "".join(token.rpartition("/")[0] for line in article for token in line.split())
 
 
 _UNIT = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]|[^\W_\u3400-\u4dbf\u4e00-\u9fff]+|\S")

@@ -1,0 +1,85 @@
+"""What an example is: a text or a pair with a label, tagged words, a question about a context."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+Label = str | list[str] | float | None
+
+
+@dataclass(frozen=True)
+class Example:
+    """A text or a pair of texts with its label.
+
+    `label` is a string (one class), a list of strings (several at once), a float (regression)
+    or None (not known).
+    """
+
+    text: str
+    text_pair: str | None = None
+    label: Label = None
+
+
+@dataclass(frozen=True)
+class TaggedExample:
+    """A sentence as words, and one tag for each ("B-PER", "I-PER", "O")."""
+
+    words: list[str]
+    tags: list[str]
+
+
+@dataclass(frozen=True)
+class AnswerExample:
+    """A question about a context.
+
+    `answers` holds (text, start) with `context[start : start + len(text)] == text`; it is empty
+    where the answers are not given, and where `is_impossible` says that there is none (v2).
+    """
+
+    id: str
+    question: str
+    context: str
+    answers: list[tuple[str, int]]
+    is_impossible: bool = False
+
+
+def label_names(examples: Iterable[Example | TaggedExample]) -> list[str]:
+    """The labels or tags that occur, sorted (as numbers where all are); empty for regression."""
+    names: set[str] = set()
+    for example in examples:
+        if isinstance(example, TaggedExample):
+            names.update(example.tags)
+        elif isinstance(example.label, str):
+            names.add(example.label)
+        elif isinstance(example.label, list):
+            names.update(example.label)
+    if all(re.fullmatch(r"-?\d+", name) for name in names):
+        return sorted(names, key=int)
+    return sorted(names)
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Line number (from 1) and line without its end; an error where it is not UTF-8."""
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder, not a file")
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    empty = True
+    with path.open("rb") as file:
+        for number, raw in enumerate(file, 1):
+            try:
+                # A byte order mark is no part of the first word.
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise ValueError(
+                    f"{path}, line {number}: not UTF-8 (byte 0x{raw[error.start]:02x} at place "
+                    f"{error.start + 1}): save the file as UTF-8"
+                ) from None
+            line = line.rstrip("\r\n")
+            empty = empty and not line.strip()
+            yield number, line
+    if empty:
+        raise ValueError(f"{path} is empty")
