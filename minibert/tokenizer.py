@@ -52,16 +52,17 @@ class Tokenizer:
     def __init__(
         self, backend: Backend, *, name: str = "this tokenizer", model_max_length: int | None = None
     ):
-        missing = [token for token in SPECIAL_TOKENS if backend.token_to_id(token) is None]
+        vocab = backend.get_vocab()
+        missing = [token for token in SPECIAL_TOKENS if token not in vocab]
         if missing:
             raise ValueError(
-                f"the vocabulary of {name} has no {' '.join(missing)}: add {SPECIAL_TOKENS} to it"
+                f"the vocabulary of {name} has no {' '.join(missing)}: add to it, one entry each"
             )
         # A tokenizer.json may pad or cut by itself (minilm's does, to 128): only `__call__` may.
         backend.no_padding()
         backend.no_truncation()
         backend.add_special_tokens(list(SPECIAL_TOKENS))
-        ids = [backend.token_to_id(token) for token in SPECIAL_TOKENS]
+        ids = [vocab[token] for token in SPECIAL_TOKENS]
         self.pad_token_id, self.unk_token_id, self.cls_token_id = ids[:3]
         self.sep_token_id, self.mask_token_id = ids[3:]
         self.special_ids = frozenset(ids)
@@ -310,8 +311,8 @@ class Tokenizer:
         if is_split_into_words and isinstance(texts, Sequence) and len(texts):
             single = isinstance(texts[0], str)
         rows = self.encode_batch(
-            [texts] if single else texts,  # type: ignore[list-item, arg-type]
-            [pairs] if single and pairs is not None else pairs,  # type: ignore[list-item, arg-type]
+            [texts] if single else texts,  # type: ignore[list-item]
+            [pairs] if single and pairs is not None else pairs,  # type: ignore[list-item]
             truncation=truncation,
             max_length=max_length,
             truncation_side=truncation_side,
