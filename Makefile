@@ -45,7 +45,7 @@ test: data ## Run every check: lint, format, types, tests, stored notebooks
 	$(BIN)/pytest -n 2 --dist loadfile --nbval book/notebooks
 
 lab: $(READY) ## Open JupyterLab: a chapter opens as a notebook by double click
-	JUPYTER_CONFIG_PATH=$(CURDIR)/book/_lab $(BIN)/jupyter lab --ServerApp.root_dir=$(CURDIR) book
+	JUPYTER_CONFIG_PATH=$(CURDIR)/book/_lab $(BIN)/jupyter lab --ServerApp.root_dir=$(CURDIR) --LabApp.default_url=/lab/tree/book
 
 serve: ## Serve the built site on http://localhost:8000 (PORT=... for another)
 	@test -f _build/html/index.html || { echo "make serve: there is no site yet: run make book"; exit 2; }
