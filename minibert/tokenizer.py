@@ -111,7 +111,9 @@ class Tokenizer:
         Raises:
             ValueError: if `vocab_size` cannot hold the special tokens and the characters.
         """
-        texts = checked_texts(texts if isinstance(texts, list) else list(texts), allow_empty=True)
+        texts = checked_texts(
+            texts if isinstance(texts, list | str) else list(texts), allow_empty=True
+        )
         vocab = train_vocabulary(texts, vocab_size, lowercase, min_frequency, limit_alphabet)
         return cls.from_vocab(vocab, lowercase)
 

@@ -7,7 +7,7 @@ longest entry that fits, from left to right. `tokenizer.py` does the same at ful
 """
 
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import pairwise
 
@@ -129,15 +129,16 @@ def _train(
     times = list(counts.values())
     singles: Counter[str] = Counter()
     pairs: Counter[Pair] = Counter()
-    where: dict[Pair, set[int]] = {}
+    where: defaultdict[Pair, set[int]] = defaultdict(set)  # numbers of words; some out of date
 
     def count(w: int, sign: int) -> None:
         for symbol in words[w]:
             singles[symbol] += sign * times[w]
         for pair in pairwise(words[w]):
             pairs[pair] += sign * times[w]
-            where.setdefault(pair, set()).add(w)
-            if pairs[pair] == 0:
+            if sign > 0:
+                where[pair].add(w)
+            elif pairs[pair] == 0:
                 del pairs[pair]
 
     for w in range(len(words)):
