@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tqdm import tqdm
+
 from minibert.readers import read_documents
 from minibert.sentences import clean, split_sentences
 from minibert.splits import side
@@ -98,7 +100,7 @@ def load_corpus(name_or_paths: str | Path | Sequence[str | Path]) -> Corpus:
         own = True
     corpus = Corpus([], [], [])
     seen: set[tuple[str, ...]] = set()
-    for key, document in keyed:
+    for key, document in tqdm(keyed, desc="reading", unit=" documents", delay=2):
         content = tuple(document)
         if content and content not in seen:
             seen.add(content)

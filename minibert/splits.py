@@ -11,6 +11,8 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
+from tqdm import tqdm
+
 from minibert.examples import AnswerExample, Example, TaggedExample
 
 E = TypeVar("E", Example, TaggedExample, AnswerExample)
@@ -37,7 +39,7 @@ def divide(keyed: Iterable[tuple[str, E]]) -> Splits[E]:
     """Examples to the sides that their keys belong to, duplicates and contradictions dropped."""
     first: dict[Hashable, tuple[str, E]] = {}
     contradicted: set[Hashable] = set()
-    for key, example in keyed:
+    for key, example in tqdm(keyed, desc="reading", unit=" examples", delay=2):
         content, label = _content(example), _label(example)
         if content not in first:
             first[content] = (key, example)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from tqdm import tqdm
+
 from minibert.examples import Example, Label, numbered_lines
 
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
@@ -69,7 +71,7 @@ def read_examples(
         rows = _table_rows(path, delimiter, columns, required, missing)
     examples: list[Example] = []
     numbers: list[int] = []  # line of each example, for the check at the end
-    for number, row in rows:
+    for number, row in tqdm(rows, desc=path.name, unit=" lines", delay=2):
         where = f"{path}, line {number}"
         texts = []
         for name in (text_column, pair_column):

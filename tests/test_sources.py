@@ -146,6 +146,13 @@ def test_an_unknown_name_lists_the_known_ones(cache):
         sources.fetch("minilmm")
 
 
+def test_a_cache_folder_that_cannot_be_made_is_told(toy, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("MINIBERT_HOME", str(tmp_path / "file"))
+    with pytest.raises(ValueError, match="set MINIBERT_HOME"):
+        sources.fetch("toy", quiet=True)
+
+
 def test_python_without_pip_says_how_to_get_it(toy, monkeypatch):
     monkeypatch.setattr(sources.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(FileNotFoundError, match="ensurepip"):
