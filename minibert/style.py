@@ -1,0 +1,231 @@
+"""The look of every figure: colours with a meaning, fonts that have the characters, alt text.
+
+Figures are drawn dark on opaque white, so that they can be read wherever a notebook is opened,
+and the book's style sheet turns their lightness around on dark pages (hues stay). Colours are
+those of Okabe and Ito (2008), which people with any colour vision tell apart; shape, dash or a
+printed word always says the same thing a second time.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import unicodedata
+from collections.abc import Callable
+from functools import cache, wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from cycler import cycler
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ft2font import FT2Font
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+WIDTH = 4.8  # inches; 480 CSS pixels, so that a phone (390) shrinks it by a quarter at most
+RESOLUTION = 200  # dots an inch: twice the CSS pixels
+
+# One thing, one colour, through the whole book.
+COLORS = {
+    "query": "#0072B2",
+    "key": "#D55E00",
+    "value": "#009E73",
+    "A": "#56B4E9",
+    "B": "#E69F00",
+    "masked": "#CC79A7",
+    "special": "#BBBBBB",
+    "answer": "#F0E442",
+    "new": "#E69F00",
+    "plain": "#FFFFFF",
+}
+INK, FAINT = "#222222", "#767676"
+SERIES = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#222222", "#56B4E9"]
+DASHES = ["-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), (0, (1, 1))]
+MARKERS = "osD^vPX"
+
+SEQUENTIAL = LinearSegmentedColormap.from_list(
+    "share", ["#FFFFFF", "#56B4E9", "#0072B2", "#002B45"]
+)
+DIVERGING = LinearSegmentedColormap.from_list(
+    "sign", ["#8A3B00", "#D55E00", "#FFFFFF", "#0072B2", "#00466E"]
+)
+
+# Families that have Chinese characters, by system; the first that is installed is used.
+_CJK = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC"),
+    *("PingFang SC", "Hiragino Sans GB", "Heiti SC", "STHeiti", "Arial Unicode MS"),
+    *("Microsoft YaHei", "SimHei", "DengXian", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei"),
+    *("Droid Sans Fallback", "AR PL UMing CN"),
+)
+
+
+@cache
+def families() -> tuple[str, ...]:
+    """Installed font families, in order: the text font, then one with Chinese characters."""
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    if not installed.intersection(_CJK):
+        # matplotlib lists the fonts once and remembers: look again for one installed since.
+        for file in font_manager.findSystemFonts():
+            if any(part in Path(file).name for part in ("CJK", "wqy", "SourceHan", "NotoSansSC")):
+                font_manager.fontManager.addfont(file)
+        installed = {font.name for font in font_manager.fontManager.ttflist}
+    return ("DejaVu Sans", *[name for name in _CJK if name in installed][:1])
+
+
+@cache
+def _covered() -> frozenset[int]:
+    files = [font_manager.findfont(family) for family in families()]
+    return frozenset().union(*(FT2Font(file).get_charmap() for file in files))
+
+
+def drawable(text: str) -> str:
+    """The text with each character that no installed font has written as its code, `u8FD9`.
+
+    So a figure drawn on a machine without Chinese fonts has no empty boxes and no warnings;
+    the alt text keeps the characters themselves.
+    """
+    # A dollar sign would start a formula.
+    drawn = (c if ord(c) in _covered() or c == "\n" else f"u{ord(c):04X}" for c in text)
+    return "".join(drawn).replace("$", r"\$")
+
+
+def _style() -> Any:
+    return {
+        "font.family": list(families()),
+        "font.size": 10,
+        "axes.titlesize": 10,
+        "axes.labelsize": 9.5,
+        "xtick.labelsize": 9,
+        "ytick.labelsize": 9,
+        "legend.fontsize": 9,
+        "legend.frameon": False,
+        "text.color": INK,
+        "axes.edgecolor": FAINT,
+        "axes.labelcolor": INK,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.prop_cycle": cycler(color=SERIES, linestyle=DASHES),
+        "axes.unicode_minus": False,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "grid.color": "#DDDDDD",
+        "grid.linewidth": 0.7,
+        "lines.linewidth": 1.8,
+        "figure.facecolor": "white",
+        "savefig.facecolor": "white",
+        "svg.fonttype": "path",
+        "figure.max_open_warning": 0,  # a figure closes itself when a notebook has shown it
+    }
+
+
+def in_style(function: Callable[P, R]) -> Callable[P, R]:
+    """Draw in the course's style and leave the reader's own matplotlib settings alone."""
+
+    @wraps(function)
+    def styled(*args: P.args, **kwargs: P.kwargs) -> R:
+        with mpl.rc_context(_style()):
+            return function(*args, **kwargs)
+
+    return styled
+
+
+class CourseFigure(Figure):
+    """A matplotlib figure that knows its title and its alt text and tells Jupyter both."""
+
+    title = ""
+    alt = ""
+
+    def draw(self, renderer: Any) -> None:
+        """Draw in the course's style."""
+        # Ticks are made when they are drawn, and take the settings of that moment.
+        with mpl.rc_context(_style()):
+            super().draw(renderer)
+
+    def png(self) -> bytes:
+        """The picture at the course's resolution."""
+        buffer = io.BytesIO()
+        # No software name or date: the same figure is the same bytes.
+        self.savefig(buffer, format="png", dpi=RESOLUTION, metadata={"Software": None})
+        return buffer.getvalue()
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import publish_display_data
+
+        plt.close(self)  # shown: the notebook must not show it again when the cell ends
+        publish_display_data(
+            {
+                "image/png": base64.b64encode(self.png()).decode(),
+                "text/plain": f"Figure: {self.title or self.alt}",
+            },
+            {"image/png": {"alt": self.alt, "width": round(self.get_figwidth() * 100)}},
+        )
+
+
+def canvas(
+    title: str, alt: str, height: float, rows: int = 1, columns: int = 1, **options: Any
+) -> tuple[CourseFigure, Any]:
+    """A new figure of the course's width, its title set, and its axes as `plt.subplots` does.
+
+    Args:
+        title: one message, as a sentence; broken into lines where it is too long for the width.
+        alt: what is to be seen, for who cannot see it.
+        height: in inches, without the title.
+        rows: of axes.
+        columns: of axes.
+        **options: as for `Figure.subplots`.
+    """
+    lines = wrap(title)
+    figure = plt.figure(
+        FigureClass=CourseFigure,
+        figsize=(WIDTH, height + 0.19 * len(lines) + 0.1),
+        layout="constrained",
+    )
+    assert isinstance(figure, CourseFigure)
+    if title:
+        text = drawable("\n".join(lines))
+        figure.suptitle(text, x=0.015, ha="left", size=10.5, weight="bold")
+    figure.title, figure.alt = title, alt
+    return figure, figure.subplots(rows, columns, **options)
+
+
+def bare(axes: Axes) -> None:
+    """Hide frame and ticks."""
+    axes.set_axis_off()
+
+
+def columns_of(text: str) -> int:
+    """Width of a text in columns; a Chinese character fills two."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def wrap(text: str, width: int = 56) -> list[str]:
+    """Break a text into lines of at most `width` columns, at spaces."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if columns_of(longer) <= width or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines if text else []
+
+
+def as_array(values: Any) -> np.ndarray:
+    """A NumPy array out of a list, an array, or a tensor wherever it is."""
+    # A tensor that carries a gradient refuses to become an array by itself.
+    return np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
+
+
+def ink_on(color: Any) -> str:
+    """Black or white, whichever can be read on this colour (WCAG relative luminance)."""
+    channels = mpl.colors.to_rgb(color)
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return INK if luminance > 0.22 else "#FFFFFF"

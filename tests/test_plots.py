@@ -1,0 +1,257 @@
+"""The figures: alt text, what is on them, the fonts, and how a notebook shows them."""
+
+import base64
+import html
+import io
+import json
+import re
+import warnings
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from IPython.core.displaypub import CapturingDisplayPublisher
+from IPython.testing.globalipapp import start_ipython
+
+from minibert import plots, style
+from minibert.attention_view import attention_view
+from minibert.calibration import reliability_curve
+from minibert.config import BertConfig
+
+ZH = ["[CLS]", "这", "部", "电", "影", "[SEP]"]
+RNG = np.random.default_rng(0)
+MAPS = RNG.dirichlet(np.ones(6) * 0.3, (2, 3, 6))  # (L, H, T, T)
+P = RNG.random(200)
+
+DRAWINGS = {
+    "heatmap": lambda: plots.heatmap(MAPS[0, 0], ZH, ZH, "One head"),
+    "signed": lambda: plots.heatmap(torch.randn(6, 6, requires_grad=True), ZH, ZH, "Signed"),
+    "minus infinity": lambda: plots.heatmap(np.triu(np.full((6, 6), -np.inf), 1), ZH, ZH, "Cut"),
+    "heads": lambda: plots.attention_heads(MAPS, ZH, "All heads"),
+    "heads of a layer": lambda: plots.attention_heads(MAPS[0], ZH, "One layer"),
+    "many heads": lambda: plots.attention_heads(np.tile(MAPS, (4, 4, 1, 1)), ZH, "Twelve"),
+    "mask": lambda: plots.mask(torch.ones(6, 6).tril().bool(), ZH, "No future"),
+    "positions": lambda: plots.positions(RNG.normal(size=(20, 16)), "Positions"),
+    "confusion": lambda: plots.confusion([[5, 1], [0, 4]], ["negative", "positive"], "Errors"),
+    "lines": lambda: plots.lines({"a": [3, 2, 1], "b": ([1, 9], [2, 1])}, "Loss", log_x=False),
+    "band": lambda: plots.lines({"a": ([1, 10], [2, 1], [1, 0], [3, 2])}, "Loss", log_x=True),
+    "bars": lambda: plots.bars({"a": 0.5, "b": -0.2}, "Bars", intervals={"a": (0.4, 0.6)}),
+    "stacked": lambda: plots.stacked_bars({"x": {"p": 1, "q": 2}}, "Memory"),
+    "scatter": lambda: plots.scatter(P.reshape(-1, 2)[:3], "Words", labels=list("abc")),
+    "groups": lambda: plots.scatter(P.reshape(-1, 2)[:2], "Senses", groups=["x", "y"]),
+    "reliability": lambda: plots.reliability(reliability_curve(P, P > 0.4), "Sure"),
+    "tokens": lambda: plots.token_rows([ZH, ZH[:2]], "Rows", names=["one", "two"]),
+    "embeddings": lambda: plots.embedding_sum(ZH, [0] * 6, "Sum", vectors=[torch.ones(6, 8)] * 3),
+    "walk": lambda: plots.shapes_walk([("ids", (1, 6)), ("states", (1, 6, 8))], "Walk"),
+    "network": lambda: plots.network(BertConfig.preset("tiny"), "Net", head=("classifier", 2)),
+    "pre-norm": lambda: plots.network(BertConfig.preset("tiny", norm_position="pre"), "Net"),
+}
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_every_figure_draws_without_a_warning_and_says_what_it_shows(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = DRAWINGS[name]()
+        picture = figure.png()
+    assert picture.startswith(b"\x89PNG")
+    assert figure.title
+    assert len(figure.alt) > 20
+    assert figure.get_figwidth() == style.WIDTH
+    small = [t.get_fontsize() for t in figure.findobj(mpl.text.Text) if t.get_text()]
+    assert min(small) >= 7, "too small for a phone"
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_nothing_is_cut_off_at_the_edge(name):
+    picture = plt.imread(io.BytesIO(DRAWINGS[name]().png()))[..., :3]
+    for edge in (picture[:2], picture[-2:], picture[:, :2], picture[:, -2:]):
+        assert (edge == 1).all()
+
+
+def test_given_alt_text_wins():
+    assert plots.bars({"a": 1.0}, alt="one bar").alt == "one bar"
+
+
+def test_automatic_alt_text_tells_the_numbers():
+    matrix = np.zeros((2, 2))
+    matrix[1, 0] = 0.62
+    alt = plots.heatmap(matrix, ["this", "film"], ["great", "bad"]).alt
+    assert "0.62 in row film, column great" in alt
+    assert "negative: 5 of 6 right" in DRAWINGS["confusion"]().alt
+
+
+def test_heatmap_prints_each_number_in_its_cell():
+    figure = plots.heatmap([[1, 2], [3, 4]], ["a", "b"], ["c", "d"])
+    cells = {text.get_position(): text.get_text() for text in figure.axes[0].texts}
+    assert cells == {(0, 0): "1", (1, 0): "2", (0, 1): "3", (1, 1): "4"}
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["a", "b"]
+
+
+def test_names_that_do_not_fit_are_an_error():
+    with pytest.raises(ValueError, match="2 row and 1 column names"):
+        plots.heatmap(np.ones((2, 2)), ["a", "b"], ["c"])
+    with pytest.raises(ValueError, match="do not fit 2 tokens"):
+        plots.attention_heads(MAPS, ["a", "b"])
+    with pytest.raises(ValueError, match="project them first"):
+        plots.scatter(np.ones((3, 5)))
+
+
+def test_bars_print_their_values():
+    axes = plots.bars({"a": 0.5, "b": 0.25}, form=".2f").axes[0]
+    assert [text.get_text().strip() for text in axes.texts] == ["0.50", "0.25"]
+
+
+def test_reader_settings_are_left_alone():
+    before = dict(mpl.rcParams)
+    DRAWINGS["lines"]().png()
+    assert dict(mpl.rcParams) == before
+
+
+def test_same_figure_is_the_same_bytes():
+    assert DRAWINGS["heads"]().png() == DRAWINGS["heads"]().png()
+
+
+def test_without_a_chinese_font_characters_become_codes_and_nothing_warns(monkeypatch):
+    style._covered.cache_clear()
+    monkeypatch.setattr(style, "families", lambda: ("DejaVu Sans",))
+    try:
+        assert style.drawable("a 这 $") == r"a u8FD9 \$"
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            figure = plots.heatmap(MAPS[0, 0], ZH, ZH, "这部电影")
+            figure.png()
+        assert "u7535" in [t.get_text() for t in figure.axes[0].get_yticklabels()]
+        assert figure.title == "这部电影"  # what is said aloud keeps the characters
+    finally:
+        style._covered.cache_clear()
+
+
+def test_wrapped_titles_fit_and_lose_no_word():
+    title = "Position 3 and position 4 point almost the same way, and 这部电影非常精彩！ too"
+    lines = style.wrap(title, 30)
+    assert " ".join(lines) == title
+    assert max(map(style.columns_of, lines)) <= 30
+
+
+@pytest.mark.parametrize("color", [*style.COLORS.values(), *style.SERIES])
+def test_words_on_every_colour_can_be_read(color):
+    def luminance(c):
+        rgb = np.array(mpl.colors.to_rgb(c))
+        return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4) @ [
+            0.2126,
+            0.7152,
+            0.0722,
+        ]
+
+    light, dark = sorted([luminance(color), luminance(style.ink_on(color))], reverse=True)
+    # The reader sees it as it is, or turned around in the dark by the book's style sheet.
+    assert (light + 0.05) / (dark + 0.05) > 3.8
+
+
+def test_meanings_keep_their_colours():
+    meant = ["query", "key", "value", "A", "B", "masked", "special"]
+    assert len({plots.COLORS[name] for name in meant}) == len(meant)
+
+
+@pytest.fixture
+def published(monkeypatch):
+    """What a notebook would receive."""
+    shell = start_ipython()
+    if shell is None:
+        from IPython import get_ipython
+
+        shell = get_ipython()
+    publisher = CapturingDisplayPublisher()
+    monkeypatch.setattr(shell, "display_pub", publisher)
+    return publisher.outputs
+
+
+def test_notebook_gets_picture_title_alt_text_and_width_once(published):
+    figure = plots.bars({"a": 1.0}, "A title", alt="one bar")
+    figure._ipython_display_()
+    (output,) = published
+    assert base64.b64decode(output["data"]["image/png"]).startswith(b"\x89PNG")
+    assert output["data"]["text/plain"] == "Figure: A title"
+    assert output["metadata"]["image/png"] == {"alt": "one bar", "width": 480}
+    assert not plt.get_fignums(), "an open figure would be shown a second time"
+
+
+def test_show_takes_an_alt_text(published):
+    plots.show(plots.bars({"a": 1.0}, "A title"), alt="said")
+    assert published[0]["metadata"]["image/png"]["alt"] == "said"
+
+
+def test_highlight_marks_spans_and_escapes_the_rest():
+    marked = plots.highlight("a <b> Shanghai & Asia", [(6, 14, "LOC"), (17, 21, "")])
+    markup = marked._repr_html_()
+    assert "a &lt;b&gt; <mark" in markup
+    assert ">Shanghai<small" in markup
+    assert re.sub("<small.*?</small>|<[^>]+>", "", markup) == "a &lt;b&gt; Shanghai &amp; Asia"
+    assert repr(marked) == "a <b> [Shanghai/LOC] & [Asia]"
+    with pytest.raises(ValueError, match="overlaps"):
+        plots.highlight("abcdef", [(0, 3, ""), (2, 4, "")])
+    with pytest.raises(ValueError, match="leaves the text"):
+        plots.highlight("abc", [(2, 9, "")])
+
+
+def test_shaded_tokens_carry_their_values():
+    shaded = plots.shaded(["很", "烂"], [0.25, -0.9], "")
+    assert repr(shaded) == "很(+0.25)烂(-0.90)"
+    assert shaded._repr_html_().count("<mark") == 2
+    assert plots.shaded(["a"], [0.0])  # nothing to scale by
+
+
+def test_attention_view_holds_the_weights_and_the_tokens():
+    tokens = ["[CLS]", "<b>", '"', "&", "电", "[SEP]"]
+    markup = attention_view(torch.tensor(MAPS), tokens, layer=1, head=2)._repr_html_()
+    stored = re.search('data-weights="([^"]+)"', markup)[1]
+    held = np.frombuffer(base64.b64decode(stored), np.uint8).reshape(MAPS.shape) / 255
+    assert np.abs(held - MAPS).max() <= 0.5 / 255 + 1e-9
+    assert json.loads(html.unescape(re.search('data-tokens="([^"]+)"', markup)[1])) == tokens
+    assert "<b>" not in markup
+    assert markup.count("selected") == 2
+
+
+def test_attention_view_asks_for_nothing_outside_and_is_the_same_each_time():
+    markup = attention_view(MAPS, ZH)._repr_html_()
+    assert not re.search(r"(src|href)=|url\(|@import|fetch\(", markup)
+    assert markup.count("http") == markup.count("http://www.w3.org/2000/svg")
+    assert markup == attention_view(MAPS, ZH)._repr_html_()
+    assert " id=" not in markup  # so that several fit on a page
+
+
+def test_attention_view_shows_its_first_head_without_a_script():
+    markup = attention_view(MAPS, ZH, head=0)._repr_html_().split("<script>")[0]
+    assert markup.count("<line ") == int((MAPS[0, 0] >= 0.02).sum())
+
+
+def test_attention_view_can_be_reached_by_keyboard():
+    markup = attention_view(MAPS, ZH)._repr_html_().split("<script>")[0]
+    assert markup.count('tabindex="0"') == 1
+    assert markup.count('role="button"') == len(ZH)
+    assert 'aria-live="polite"' in markup
+
+
+def test_only_weights_and_lines_of_a_view_depend_on_the_weights():
+    def rest(weights):
+        markup = attention_view(weights, ZH)._repr_html_()
+        markup = re.sub('data-weights="[^"]*"', "", markup)
+        return re.sub(r'<g class="lines">[\s\S]*?</g>', "", markup)
+
+    assert rest(MAPS) == rest(MAPS[:, ::-1, ::-1])
+
+
+def test_attention_view_refuses_what_does_not_fit():
+    with pytest.raises(ValueError, match="do not fit 2 tokens"):
+        attention_view(MAPS, ["a", "b"])
+    with pytest.raises(ValueError, match="2 layers of 3 heads"):
+        attention_view(MAPS, ZH, layer=2)
