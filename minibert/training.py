@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from minibert import checkpoint, distributed, optimization, snapshots
 from minibert.batching import BatchSource, derived_seed, epoch_batches, ordered_batches, seeded
