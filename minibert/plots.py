@@ -171,7 +171,7 @@ def attention_heads(
         f"Grid of attention maps, {kind}, over the tokens {' '.join(tokens)}. "
         f"On average {_shares(w, tokens)} of the weight."
     )
-    size = 4.5 / across
+    size, is_roomy = 4.5 / across, across <= 6
     labelled = w.ndim == 3 and len(tokens) <= 14
     height = (size + (0.24 if w.ndim == 3 else 0.03)) * down + (0.35 if labelled else 0.15)
     figure, grid = canvas(title, alt, height, down, across, squeeze=False)
@@ -181,16 +181,16 @@ def attention_heads(
             continue
         _draw_matrix(axes, maps[i], (0.0, 1.0))
         axes.set(xticks=[], yticks=[])
-        small = 9 if across <= 6 else 8
-        axes.set_title(names[i] if across <= 6 else names[i].removeprefix("head "), size=small)
+        small = 9 if is_roomy else 8
+        axes.set_title(names[i] if is_roomy else names[i].removeprefix("head "), size=small)
         if w.ndim == 4 and i % across == 0:
-            name = f"layer {i // across + 1}" if down <= 6 else f"{i // across + 1}"
+            name = f"layer {i // across + 1}" if is_roomy else f"{i // across + 1}"
             axes.set_ylabel(
                 name,
                 size=small,
-                rotation=90 if down <= 6 else 0,
+                rotation=90 if is_roomy else 0,
                 va="center",
-                ha="right" if down > 6 else "center",
+                ha="right" if not is_roomy else "center",
             )
         if labelled:
             letters: Any = {"size": 7 if across > 2 else 8}
@@ -200,7 +200,7 @@ def attention_heads(
                 _name_columns(axes, tokens, letters["size"])
             axes.tick_params(length=0)
     note = "rows ask, columns are looked at; dark = 1"
-    if w.ndim == 4 and max(down, across) > 6:
+    if not is_roomy:
         note = "layers down, heads across; in each map rows ask"
     figure.supxlabel(note, size=8.5, color=FAINT)
     return figure
@@ -256,6 +256,8 @@ def positions(
 ) -> CourseFigure:
     """Position vectors as a map: a row for each position, a column for each dimension.
 
+    The colours end at the 99th percentile; what lies beyond has the colour of the end.
+
     Args:
         vectors: (T, d).
         title: one sentence.
@@ -267,10 +269,13 @@ def positions(
         f"values from {m.min():.2f} to {m.max():.2f}."
     )
     figure, axes = canvas(title, alt or words, 3.1)
-    image = _draw_matrix(axes, m, None)
+    # Learned positions have a few very large dimensions; beside them all others would be white.
+    bound = float(np.percentile(np.abs(m), 99)) or 1.0
+    image = _draw_matrix(axes, m, (-bound, bound))
     axes.set_aspect("auto")
     axes.set(xlabel="dimension", ylabel="position")
-    bar = figure.colorbar(image, ax=axes, aspect=25, pad=0.02)
+    extend = "both" if np.abs(m).max() > bound else "neither"
+    bar = figure.colorbar(image, ax=axes, aspect=25, pad=0.02, extend=extend)
     bar.outline.set_visible(False)
     return figure
 

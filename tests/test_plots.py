@@ -5,6 +5,8 @@ import html
 import io
 import json
 import re
+import shutil
+import subprocess
 import warnings
 
 import matplotlib as mpl
@@ -255,3 +257,31 @@ def test_attention_view_refuses_what_does_not_fit():
         attention_view(MAPS, ["a", "b"])
     with pytest.raises(ValueError, match="2 layers of 3 heads"):
         attention_view(MAPS, ZH, layer=2)
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="needs a browser: apt install chromium")
+def test_attention_view_shows_in_a_browser_what_the_weights_say(tmp_path):
+    # Two views on a page: the second is set to layer 2, head 3 and driven by keyboard alone.
+    drive = """<script>
+    const root = document.querySelectorAll(".minibert-attention")[1];
+    const [layer, head] = root.querySelectorAll("select"), asks = root.querySelectorAll(".ask");
+    for (const [select, value] of [[layer, "1"], [head, "2"]]) {
+      select.value = value; select.dispatchEvent(new Event("change")); }
+    asks[0].focus();
+    asks[0].dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", bubbles: true }));
+    const all = [...document.querySelectorAll(".minibert-attention")];
+    document.title = JSON.stringify(all.map(r => [...r.querySelectorAll(".share")].map(
+      s => s.textContent)).concat([[root.querySelector(".said").textContent]]));
+    </script>"""
+    view = attention_view(MAPS, ZH)._repr_html_()
+    page = tmp_path / "page.html"
+    page.write_text(f"<!doctype html><meta charset=utf-8><title></title>{view}{view}{drive}")
+    flags = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
+    flags += "--disable-background-networking --disable-component-update --dump-dom"
+    command = ["chromium", *flags.split(), f"--user-data-dir={tmp_path}/profile", page.as_uri()]
+    dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    first, second, (said,) = json.loads(html.unescape(re.search("<title>(.*?)</title>", dom)[1]))
+    row = np.round(MAPS[1, 2, 1] * 255) / 255
+    assert first == [""] * 6  # a view does not meddle with its neighbour
+    assert [int(share.split()[0]) for share in second] == pytest.approx(100 * row, abs=0.51)
+    assert said.startswith(f"这 looks at: {ZH[row.argmax()]} ")
