@@ -42,7 +42,7 @@ test: data ## Run every check: lint, format, types, tests, stored notebooks
 	@echo "==> Tests"
 	$(BIN)/pytest -n 2 --dist loadfile
 	@echo "==> The chapters' stored results"
-	$(BIN)/pytest -n 2 --dist loadfile --nbval book/notebooks
+	$(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with book/nbval.cfg book/notebooks
 
 lab: $(READY) ## Open JupyterLab: a chapter opens as a notebook by double click
 	JUPYTER_CONFIG_PATH=$(CURDIR)/book/_lab $(BIN)/jupyter lab --ServerApp.root_dir=$(CURDIR) --LabApp.default_url=/lab/tree/book

@@ -159,7 +159,8 @@ def test_every_figure_says_in_words_what_is_to_be_seen(pages: dict[Path, Beautif
                 silent.append(f"{path.name}: {image.get('src')} ({words!r})")
         for drawing in body.find_all("svg"):
             hidden = drawing.get("aria-hidden") == "true"
-            named = drawing.get("aria-label") or drawing.find("title")
+            around = drawing.find_parent(attrs={"aria-label": True, "role": ["group", "img"]})
+            named = drawing.get("aria-label") or drawing.find("title") or around
             icon = "sd-octicon" in " ".join(drawing.get("class") or [])
             if not (hidden or named or icon):
                 silent.append(f"{path.name}: an inline drawing")
