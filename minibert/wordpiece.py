@@ -206,9 +206,11 @@ def encode_wordpiece(word: str, vocab: Container[str], max_characters: int = 100
 
     A word that cannot be finished, or is longer than `max_characters`, becomes one `[UNK]`.
     """
+    if len(word) > max_characters:
+        return [UNKNOWN]
     pieces: list[str] = []
     start = 0
-    while start < len(word) <= max_characters:
+    while start < len(word):
         for end in range(len(word), start, -1):
             piece = word[start:end] if start == 0 else "##" + word[start:end]
             if piece in vocab:
@@ -217,4 +219,4 @@ def encode_wordpiece(word: str, vocab: Container[str], max_characters: int = 100
             return [UNKNOWN]
         pieces.append(piece)
         start = end
-    return pieces if len(word) <= max_characters else [UNKNOWN]
+    return pieces

@@ -117,6 +117,9 @@ def test_limit_alphabet_keeps_the_most_frequent_characters():
     tokenizer = Tokenizer.train(["电影 电影 电 好"], vocab_size=20, limit_alphabet=2)
     assert tokenizer.tokenize("电影好") == ["电", "影", "[UNK]"]
     assert len(tokenizer) == 5 + 2
+    # Two characters are four entries (a, b, ##a, ##b): the limit counts characters.
+    tokenizer = Tokenizer.train(["ab ba ab ba c"], vocab_size=20, limit_alphabet=2)
+    assert tokenizer.tokenize("ab c") == ["ab", "[UNK]"]
 
 
 @pytest.mark.parametrize("lowercase", [True, False])
