@@ -24,6 +24,7 @@ from minibert.config import BertConfig
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 ADAPTER_CONFIG_FILE = "adapter_config.json"
+ADAPTER_WEIGHTS_FILE = "adapter.safetensors"
 SHIPPED = Path(__file__).parent / "checkpoints"
 
 # Ours -> Hugging Face's, on names without the leading "bert.".
@@ -37,6 +38,7 @@ _RENAMED = [
     (r"^encoder\.layers\.(\d+)\.feed_forward\.up\.", r"encoder.layer.\1.intermediate.dense."),
     (r"^encoder\.layers\.(\d+)\.feed_forward\.down\.", r"encoder.layer.\1.output.dense."),
     (r"^encoder\.layers\.(\d+)\.feed_forward_norm\.", r"encoder.layer.\1.output.LayerNorm."),
+    (r"^pooler\.", "pooler.dense."),
     (r"^mlm\.dense\.", "cls.predictions.transform.dense."),
     (r"^mlm\.norm\.", "cls.predictions.transform.LayerNorm."),
     (r"^mlm\.bias$", "cls.predictions.bias"),
@@ -47,12 +49,16 @@ _RENAMED_BACK = [
     (r"^embeddings\.token_type_embeddings\.", "embeddings.segment."),
     (r"^embeddings\.position_embeddings\.weight$", "embeddings.position"),
     (r"^embeddings\.LayerNorm\.", "embeddings.norm."),
-    (r"^encoder\.layer\.(\d+)\.attention\.output\.LayerNorm\.", r"encoder.layers.\1.attention_norm."),
+    (
+        r"^encoder\.layer\.(\d+)\.attention\.output\.LayerNorm\.",
+        r"encoder.layers.\1.attention_norm.",
+    ),
     (r"^encoder\.layer\.(\d+)\.attention\.output\.dense\.", r"encoder.layers.\1.attention.output."),
     (r"^encoder\.layer\.(\d+)\.intermediate\.dense\.", r"encoder.layers.\1.feed_forward.up."),
     (r"^encoder\.layer\.(\d+)\.output\.dense\.", r"encoder.layers.\1.feed_forward.down."),
     (r"^encoder\.layer\.(\d+)\.output\.LayerNorm\.", r"encoder.layers.\1.feed_forward_norm."),
     (r"^encoder\.layer\.(\d+)\.", r"encoder.layers.\1."),
+    (r"^pooler\.dense\.", "pooler."),
     (r"^cls\.predictions\.transform\.dense\.", "mlm.dense."),
     (r"^cls\.predictions\.transform\.LayerNorm\.", "mlm.norm."),
     (r"^cls\.predictions\.bias$", "mlm.bias"),
@@ -204,11 +210,15 @@ def read_config(folder: Path) -> BertConfig:
     path = folder / CONFIG_FILE
     if not path.is_file():
         raise FileNotFoundError(f"{folder} has no {CONFIG_FILE}: is it a model folder?")
+    return config_from_hugging_face(read_json(path))
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file's contents, or a ValueError that names the line."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from None
-    return config_from_hugging_face(values)
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
@@ -221,11 +231,15 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise FileNotFoundError(f"{folder} has no {WEIGHTS_FILE} (pickled weights are not opened)")
+    return from_hugging_face(load_tensors(path))
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, float32."""
     try:
-        state = load_file(path)
+        return {name: tensor.float() for name, tensor in load_file(path).items()}
     except SafetensorError as error:
         raise ValueError(f"{path} is damaged or not a safetensors file ({error})") from None
-    return {name: tensor.float() for name, tensor in from_hugging_face(state).items()}
 
 
 def write_weights(path: Path, state: Mapping[str, Tensor]) -> None:

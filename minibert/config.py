@@ -66,7 +66,9 @@ class BertConfig:
                 f"{self.num_attention_heads} heads: choose a multiple of {self.num_attention_heads}"
             )
         if self.position_embedding_type == "sinusoidal" and self.hidden_size % 2:
-            raise ValueError(f"sinusoidal positions need an even hidden_size, not {self.hidden_size}")
+            raise ValueError(
+                f"sinusoidal positions need an even hidden_size, not {self.hidden_size}"
+            )
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1), not {getattr(self, name)}")

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from minibert.masking import mask_tokens
 from minibert.pairs import draw_pairs, share, split_points
@@ -130,7 +130,8 @@ class PretrainingDataset:
         """Draw, lay out, corrupt.
 
         Returns:
-            input_ids, token_type_ids, attention_mask, labels (B, T); for masked objectives
+            input_ids, token_type_ids, labels (B, T); attention_mask (B, T) where anything is
+            padded; for masked objectives
             masked_positions (n_masked,); with pairs next_sentence_label (B,).
         """
         rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
@@ -150,7 +151,8 @@ class PretrainingDataset:
             batch["next_sentence_label"] = torch.from_numpy(random)
         special = torch.isin(batch["input_ids"], self._special)
         if self.objective == "causal":
-            batch["labels"] = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
+            padding = batch["input_ids"] == self.tokenizer.pad_token_id
+            batch["labels"] = batch["input_ids"].masked_fill(padding, -100)
             batch["labels"][:, 0] = -100  # nothing stands before [CLS] to predict it from
         else:
             batch["input_ids"], batch["labels"], batch["masked_positions"] = mask_tokens(
@@ -186,8 +188,10 @@ class PretrainingDataset:
         if self.has_pairs:
             ids[np.arange(len(last)), length_a + 1] = self.tokenizer.sep_token_id
             segment = (column >= begin_b) & (column <= last[:, None])
-        return {
+        batch = {
             "input_ids": torch.from_numpy(ids.astype(np.int64)),
             "token_type_ids": torch.from_numpy(segment.astype(np.int64)),
-            "attention_mask": torch.from_numpy((column <= last[:, None]).astype(np.int64)),
         }
+        if last.min() < last.max():  # without padding there is nothing to mask
+            batch["attention_mask"] = torch.from_numpy((column <= last[:, None]).astype(np.int64))
+        return batch

@@ -81,4 +81,5 @@ class BertEmbeddings(nn.Module):
             segment = self.segment.weight[0]
         else:
             segment = self.segment(token_type_ids)
-        return self.dropout(self.norm(self.token(input_ids) + position + segment))
+        # In the order of the reference, so that not even the rounding differs.
+        return self.dropout(self.norm(self.token(input_ids) + segment + position))

@@ -121,9 +121,7 @@ class Encoder(nn.Module):
             if self.gradient_checkpointing and self.training:
                 # Forget what is inside the layer and compute it again on the way back: memory
                 # falls to one hidden state a layer, for a third more work.
-                hidden, weights = checkpoint(
-                    layer, hidden, mask, need_weights, use_reentrant=False
-                )
+                hidden, weights = checkpoint(layer, hidden, mask, need_weights, use_reentrant=False)
             else:
                 hidden, weights = layer(hidden, mask, need_weights, cache, index)
             states.append(hidden)

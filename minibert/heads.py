@@ -238,9 +238,7 @@ class BertForSequenceClassification(PretrainedModel):
         if class_weights is not None:
             weights = torch.as_tensor(class_weights, dtype=torch.float32)
             if weights.shape != (config.num_labels,):
-                raise ValueError(
-                    f"{weights.numel()} class weights for {config.num_labels} classes"
-                )
+                raise ValueError(f"{weights.numel()} class weights for {config.num_labels} classes")
             class_weights = weights
         self.register_buffer("class_weights", class_weights, persistent=False)
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,9 @@ from minibert.attention import KeyValueCache, combined_mask
 from minibert.config import BertConfig
 from minibert.embeddings import BertEmbeddings
 from minibert.encoder import Encoder
+
+if TYPE_CHECKING:
+    from minibert.adapters import Adapter
 
 
 @dataclass
@@ -58,6 +61,7 @@ class PretrainedModel(nn.Module):
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
         self.config = config
+        self.adapter: Adapter | None = None
 
     @classmethod
     def from_pretrained(cls, name_or_path: str | os.PathLike[str], **changes: Any) -> Self:
@@ -98,6 +102,8 @@ class PretrainedModel(nn.Module):
     ) -> None:
         """Write `config.json` and `model.safetensors`; `transformers` opens the folder.
 
+        A model with an adapter writes that alone: merge it first to write the whole model.
+
         Args:
             dtype: of the stored tensors; float16 halves the file.
             overwrite: replace a model that is already there.
@@ -106,13 +112,14 @@ class PretrainedModel(nn.Module):
         Raises:
             ValueError: if the folder already holds a model and `overwrite` is off.
         """
+        tensors = dict(self.state_dict() if state is None else state)
+        if self.adapter is not None:
+            from minibert.adapters import save_adapter
+
+            save_adapter(self, Path(folder), tensors, dtype, overwrite)
+            return
         checkpoint.write_model(
-            Path(folder),
-            self.config,
-            self.state_dict() if state is None else state,
-            self.architecture,
-            dtype,
-            overwrite,
+            Path(folder), self.config, tensors, self.architecture, dtype, overwrite
         )
 
     @property

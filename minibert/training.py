@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -110,7 +109,7 @@ class Trainer:
         self.model, self.config, self.metrics = model, config, metrics
         self.train_dataset, self.eval_dataset = train_dataset, eval_dataset
         self.output = Path(config.output_dir)
-        _check_output(self.output, config.resume)
+        check_output(self.output, config.resume)
         self.device = distributed.start(optimization.choose_device(config.device))
         self.precision = optimization.choose_precision(config.precision, self.device)
         if config.batch_size % self._parts:
@@ -275,7 +274,7 @@ class Trainer:
         self._log({"step": self.step, **{f"eval_{key}": number for key, number in report.items()}})
         if is_best:
             self.best = value
-            self._save_model(self.output / "best")
+            self._keep_best()
         patience = self.config.patience
         return patience is not None and self.evaluations_since_best >= patience
 
@@ -367,19 +366,24 @@ class Trainer:
         }
         snapshots.save(self.output, self.model, self.optimizer, progress)
 
-    def _save_model(self, folder: Path) -> None:
+    @property
+    def _best_path(self) -> Path:
+        return self.output / "best.safetensors"
+
+    def _keep_best(self) -> None:
         state = snapshots.whole_weights(self.model)
         if distributed.is_main():
-            self.model.save_pretrained(folder, overwrite=True, state=state)
+            checkpoint.write_weights(self._best_path, state)
         distributed.wait()
 
     def _finish(self) -> None:
-        best = self.output / "best"
         if self.best is not None:
-            snapshots.load_whole_weights(self.model, checkpoint.read_weights(best))
-        self._save_model(self.output)
+            snapshots.load_whole_weights(self.model, checkpoint.load_tensors(self._best_path))
+        state = snapshots.whole_weights(self.model)
         if distributed.is_main():
-            shutil.rmtree(best, ignore_errors=True)
+            self.model.save_pretrained(self.output, overwrite=True, state=state)
+            self._best_path.unlink(missing_ok=True)
+        distributed.wait()
         snapshots.remove(self.output)
         if self.tensorboard is not None:
             self.tensorboard.close()
@@ -416,7 +420,14 @@ def split_batch(batch: dict[str, Tensor], parts: int) -> list[tuple[dict[str, An
     return result
 
 
-def _check_output(output: Path, resume: bool) -> None:
+def check_output(output: Path, resume: bool) -> None:
+    """Refuse to write where something is already.
+
+    Raises:
+        ValueError: saying how to go on, or that the run is finished.
+    """
+    if resume and (output / checkpoint.CONFIG_FILE).is_file() and snapshots.find(output) is None:
+        raise ValueError(f"{output} holds a finished model: there is nothing to resume")
     if resume or not output.is_dir() or not any(output.iterdir()):
         return
     found = snapshots.find(output)

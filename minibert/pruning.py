@@ -1,0 +1,159 @@
+"""A smaller BERT cut out of a larger one: a start for pre-training that already attends.
+
+Structured pruning (Muralidharan et al. 2024, "Compact language models via pruning and knowledge
+distillation"): keep the vocabulary entries, hidden channels, heads, feed-forward neurons and
+layers that matter most on a little real text, and train on. A small post-norm BERT drawn at random
+stays for millions of tokens at the frequencies of words before its attention finds anything to do;
+one cut from a trained model starts beyond that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from minibert.heads import BertForMaskedLM
+from minibert.model import BertModel, PretrainedModel
+from minibert.tokenizer import Tokenizer
+
+
+def transfer_tokens(model: BertModel, old: Tokenizer, new: Tokenizer) -> Tensor:
+    """Token vectors for a new vocabulary, out of those of a trained model.
+
+    An entry that the old vocabulary has keeps its vector; another one gets the mean of its old
+    pieces (Gee et al. 2022, "Fast vocabulary transfer"); one that the old vocabulary does not know
+    at all is drawn like the others, from a generator of its own.
+
+    Returns:
+        (new.vocab_size, model's hidden_size).
+    """
+    matrix = model.embeddings.token.weight.detach()
+    known = old.vocab
+    spread, centre = matrix.std(dim=0), matrix.mean(dim=0)
+    drawn = torch.randn(new.vocab_size, len(centre), generator=torch.Generator().manual_seed(0))
+    vectors = centre + spread * drawn
+    tokens = new.convert_ids_to_tokens(list(range(new.vocab_size)))
+    pieces = old.encode_batch(
+        [token.removeprefix("##") for token in tokens], add_special_tokens=False
+    )
+    for index, (token, encoding) in enumerate(zip(tokens, pieces, strict=True)):
+        if token in known:
+            vectors[index] = matrix[known[token]]
+        elif encoding.ids and old.unk_token_id not in encoding.ids:
+            vectors[index] = matrix[encoding.ids].mean(dim=0)
+    return vectors
+
+
+def prune(
+    model: BertForMaskedLM | BertModel,
+    target: PretrainedModel,
+    token_vectors: Tensor,
+    batch: dict[str, Tensor],
+) -> None:
+    """Fill a smaller model with what matters most of a larger one.
+
+    Args:
+        model: the larger one. With a masked-LM head, that is cut down, too.
+        target: changed in place; with heads of the same width. What the larger model lacks (the
+            next sentence head, a pooler) is left as it is.
+        token_vectors: (target's vocab_size, model's hidden_size), see `transfer_tokens`.
+        batch: input_ids and attention_mask of some real text for the larger model: what matters
+            is measured on it.
+
+    Raises:
+        ValueError: if a dimension of the target is larger than the model's, or heads differ in
+            width.
+    """
+    old, config = model.config, target.config
+    for name in ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"):
+        if getattr(config, name) > getattr(old, name):
+            raise ValueError(f"{name} {getattr(config, name)} is larger than {getattr(old, name)}")
+    if config.head_size != old.head_size:
+        raise ValueError(f"heads of {config.head_size} cannot be cut from heads of {old.head_size}")
+
+    encoder = getattr(model, "bert", model)
+    measured = _Measured(encoder, batch)
+    channels = _largest(measured.channels, config.hidden_size)
+    # Evenly spread, the last one always among them.
+    layers = torch.linspace(0, old.num_hidden_layers - 1, config.num_hidden_layers).round().long()
+    state = encoder.state_dict()
+    cut: dict[str, Tensor] = {
+        "embeddings.token.weight": token_vectors,
+        "embeddings.position": state["embeddings.position"][: config.max_position_embeddings],
+        "embeddings.segment.weight": state["embeddings.segment.weight"],
+        "embeddings.norm.weight": state["embeddings.norm.weight"],
+        "embeddings.norm.bias": state["embeddings.norm.bias"],
+    }
+    cut = {name: tensor[..., channels] for name, tensor in cut.items()}
+    if "pooler.weight" in state:
+        cut["pooler.weight"] = state["pooler.weight"][channels][:, channels]
+        cut["pooler.bias"] = state["pooler.bias"][channels]
+    for place, source in enumerate(layers.tolist()):
+        ours, theirs = f"encoder.layers.{place}.", f"encoder.layers.{source}."
+        heads = _largest(measured.heads[source], config.num_attention_heads)
+        within = (heads[:, None] * old.head_size + torch.arange(old.head_size)).flatten()
+        fused = torch.cat([part * old.hidden_size + within for part in range(3)])
+        neurons = _largest(measured.neurons[source], config.intermediate_size)
+        # Output rows of each map, input columns of each map; None where there is none.
+        for name, rows, columns in (
+            ("attention.query_key_value", fused, channels),
+            ("attention.output", channels, within),
+            ("feed_forward.up", neurons, channels),
+            ("feed_forward.down", channels, neurons),
+        ):
+            cut[f"{ours}{name}.weight"] = state[f"{theirs}{name}.weight"][rows][:, columns]
+            cut[f"{ours}{name}.bias"] = state[f"{theirs}{name}.bias"][rows]
+        for name in ("attention_norm", "feed_forward_norm"):
+            for kind in ("weight", "bias"):
+                cut[f"{ours}{name}.{kind}"] = state[f"{theirs}{name}.{kind}"][channels]
+    if hasattr(model, "mlm") and hasattr(target, "mlm"):
+        head = model.mlm.state_dict()
+        target.mlm.dense.weight.data.copy_(head["dense.weight"][channels][:, channels])
+        for name in ("dense.bias", "norm.weight", "norm.bias"):
+            target.mlm.get_parameter(name).data.copy_(head[name][channels])
+    smaller = getattr(target, "bert", target)
+    wanted = smaller.state_dict()
+    smaller.load_state_dict({name: cut[name] for name in wanted if name in cut}, strict=False)
+
+
+def _largest(importance: Tensor, count: int) -> Tensor:
+    """Indices of the largest values, in their original order."""
+    return importance.topk(count).indices.sort().values
+
+
+class _Measured:
+    """How much each channel, head and neuron does on a batch: its contribution's mean square."""
+
+    def __init__(self, model: BertModel, batch: dict[str, Tensor]) -> None:
+        size = model.config.head_size
+        self.channels = torch.zeros(model.config.hidden_size)
+        self.heads: list[Tensor] = []
+        self.neurons: list[Tensor] = []
+
+        # A hook that returned something would replace the module's output.
+        def on_layer(module: nn.Module, inputs: Any, output: Any) -> None:
+            self.channels += output[0].flatten(0, 1).var(dim=0)
+
+        def on_attention(module: nn.Module, inputs: Any, output: Any) -> None:
+            parts = _contribution(inputs[0], module.weight)
+            self.heads.append(parts.view(-1, size).sum(dim=1))
+
+        def on_feed_forward(module: nn.Module, inputs: Any, output: Any) -> None:
+            self.neurons.append(_contribution(inputs[0], module.weight))
+
+        handles = []
+        for layer in model.encoder.layers:
+            handles.append(layer.register_forward_hook(on_layer))
+            handles.append(layer.attention.output.register_forward_hook(on_attention))
+            handles.append(layer.feed_forward.down.register_forward_hook(on_feed_forward))
+        with torch.no_grad():
+            model(**batch)
+        for handle in handles:
+            handle.remove()
+
+
+def _contribution(inputs: Tensor, weight: Tensor) -> Tensor:
+    """Mean square of what each input (n,) adds through a (m, n) map: E[x^2] * |column|^2."""
+    return inputs.flatten(0, -2).square().mean(dim=0) * weight.square().sum(dim=0)
