@@ -1,0 +1,62 @@
+"""A model's card: what it was made from, with which command, and what it reached held out."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from minibert.corpora import CORPORA
+from minibert.datasets import DATASETS
+
+
+def write_card(
+    folder: Path,
+    command: Sequence[str],
+    data: Sequence[str],
+    seed: int,
+    figures: Mapping[str, Mapping[str, float]],
+) -> None:
+    """Write `CARD.md` into a model folder.
+
+    Args:
+        command: the words of the command that makes the model again.
+        data: names of corpora or data sets, or the user's files.
+        seed: of the run.
+        figures: by side ("dev", "test"), what `metrics.json` holds.
+    """
+    notes = {name: entry[1] for table in (CORPORA, DATASETS) for name, entry in table.items()}
+    lines = [
+        f"# {folder.name}",
+        "",
+        "Made by",
+        "",
+        "```",
+        " ".join(command),
+        "```",
+        "",
+        f"Seed {seed}; torch {torch.__version__}, {platform.machine()}; "
+        "every step is in `log.jsonl`, every setting in `training_config.json`.",
+        "",
+        "Data:",
+        "",
+        *(f"- `{name}`: {notes[name]}" if name in notes else f"- {name}" for name in data),
+        "",
+        "Held out (never trained on; the test side was measured once, at the end):",
+        "",
+        "| | " + " | ".join(figures) + " |",
+        "| --- |" + " ---: |" * len(figures),
+    ]
+    names = list(dict.fromkeys(name for side in figures.values() for name in side))
+    for name in names:
+        values = (f"{side[name]:.4f}" if name in side else "" for side in figures.values())
+        lines.append(f"| {name} | {' | '.join(values)} |")
+    (folder / "CARD.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def read_figures(folder: Path) -> dict[str, dict[str, float]]:
+    """The held-out figures of a model folder, from its `metrics.json`."""
+    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
