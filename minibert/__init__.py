@@ -1,6 +1,8 @@
 """minibert: a small, complete BERT to read in one sitting, trust, and train."""
 
 from minibert.config import BertConfig
+from minibert.datasets import load_dataset
+from minibert.generation import generate
 from minibert.heads import (
     BertForCausalLM,
     BertForMaskedLM,
@@ -25,4 +27,6 @@ __all__ = [
     "Tokenizer",
     "Trainer",
     "TrainingConfig",
+    "generate",
+    "load_dataset",
 ]

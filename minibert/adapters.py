@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -73,7 +73,7 @@ def add_adapter(model: Model, base: str, rank: int, alpha: float | None = None) 
     if rank < 1:
         raise ValueError(f"the rank of an adapter must be at least 1, not {rank}")
     adapter = Adapter(base, rank, alpha if alpha is not None else 2.0 * rank)
-    encoder = getattr(model, "bert", model)
+    encoder: Any = getattr(model, "bert", model)
     for parameter in encoder.parameters():
         parameter.requires_grad_(False)
     for layer in encoder.encoder.layers:
@@ -114,38 +114,46 @@ def save_adapter(
     """Write the adapter and the head without the base: `adapter.safetensors` and two configs.
 
     Raises:
-        ValueError: if the model has no adapter, or the folder holds one and `overwrite` is off.
+        ValueError: if the model has no adapter, or the folder holds a model or an adapter and
+            `overwrite` is off.
     """
     if model.adapter is None:
         raise ValueError("this model has no adapter to save")
-    if not overwrite and (folder / checkpoint.ADAPTER_CONFIG_FILE).exists():
-        raise ValueError(f"{folder} already holds an adapter: choose another folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    names = adapter_state(model)
-    stored = {name: state[name].to(dtype) for name in names}
+    checkpoint.prepare(folder, overwrite)
+    stored = {name: state[name].to(dtype) for name in adapter_state(model)}
     checkpoint.write_weights(folder / checkpoint.ADAPTER_WEIGHTS_FILE, stored)
     values = checkpoint.config_to_hugging_face(model.config, model.architecture)
     checkpoint.write_json(folder / checkpoint.CONFIG_FILE, values)
     checkpoint.write_json(folder / checkpoint.ADAPTER_CONFIG_FILE, asdict(model.adapter))
+    # What stood here before is replaced, not left beside.
+    (folder / checkpoint.WEIGHTS_FILE).unlink(missing_ok=True)
 
 
-def load_adapted(kind: type[Model], folder: Path, **changes: Any) -> Model:
-    """Load a base model and the adapter in `folder` on it.
+def load_adapter(model: Model, folder: Path) -> Model:
+    """Put the weights of the base, and on them the adapter in `folder`, into a model.
 
     Raises:
         FileNotFoundError: if the base cannot be found.
         ValueError: if base or adapter does not fit, naming the tensors.
     """
-    adapter = Adapter(**checkpoint.read_json(folder / checkpoint.ADAPTER_CONFIG_FILE))
-    model = kind(replace(checkpoint.read_config(folder), **changes))
-    base = _base_folder(adapter.base, folder)
-    taken = checkpoint.fit(model.state_dict(), checkpoint.read_weights(base), kind.may_be_new)
-    model.load_state_dict(taken, strict=False)
+    adapter = _read_adapter(folder / checkpoint.ADAPTER_CONFIG_FILE)
+    try:
+        model.load_weights(_base_folder(adapter.base, folder))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"the adapter in {folder} needs its base: {error}") from None
     add_adapter(model, adapter.base, adapter.rank, adapter.alpha)
     stored = checkpoint.load_tensors(folder / checkpoint.ADAPTER_WEIGHTS_FILE)
-    taken = checkpoint.fit(adapter_state(model), stored, kind.may_be_new)
+    taken = checkpoint.fit(adapter_state(model), stored, model.may_be_new)
     model.load_state_dict(taken, strict=False)
-    return model.eval()
+    return model
+
+
+def _read_adapter(path: Path) -> Adapter:
+    values = checkpoint.read_json(path)
+    try:
+        return Adapter(**values)
+    except TypeError:
+        raise ValueError(f"{path} is not one of ours: it needs base, rank and alpha") from None
 
 
 def _base_folder(base: str, folder: Path) -> Path:

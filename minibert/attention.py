@@ -72,7 +72,8 @@ def attention(
     Returns:
         the mixed values (B, H, T, d) and the weights (B, H, T, S), each row of which sums to 1.
     """
-    # The root divides the queries, not the scores: the same product, with T / d times less to divide.
+    # The root divides the queries, not the scores: the same product, but (T, d) and not (T, S) of
+    # them to divide.
     scores = (query / math.sqrt(query.shape[-1])) @ key.mT  # (B, H, T, S)
     if mask is not None:
         # Before the softmax: zeroing weights after it would leave rows that sum to less than 1.

@@ -18,14 +18,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from minibert import sources
+from minibert import names
 from minibert.config import BertConfig
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 ADAPTER_CONFIG_FILE = "adapter_config.json"
 ADAPTER_WEIGHTS_FILE = "adapter.safetensors"
-SHIPPED = Path(__file__).parent / "checkpoints"
+FILES = ("*.json", "*.txt", "*.safetensors")  # all that is downloaded from a hub
 
 # Ours -> Hugging Face's, on names without the leading "bert.".
 _RENAMED = [
@@ -62,12 +62,13 @@ _RENAMED_BACK = [
     (r"^cls\.predictions\.transform\.dense\.", "mlm.dense."),
     (r"^cls\.predictions\.transform\.LayerNorm\.", "mlm.norm."),
     (r"^cls\.predictions\.bias$", "mlm.bias"),
+    (r"^cls\.predictions\.decoder\.", "mlm.decoder."),  # second copies: see `_drop_copies`
     (r"^cls\.seq_relationship\.", "nsp."),
 ]
 _FUSED = re.compile(r"^encoder\.layers\.(\d+)\.attention\.query_key_value\.(weight|bias)$")
 _SPLIT = re.compile(r"^encoder\.layers\.(\d+)\.attention\.self\.(query|key|value)\.(weight|bias)$")
-# A buffer that older transformers saved, and the second copies of the tied output matrix.
-_IGNORED = re.compile(r"position_ids$|^cls\.predictions\.decoder\.(weight|bias)$")
+# Buffers that older versions of transformers saved.
+_BUFFER = re.compile(r"^embeddings\.(position_ids|token_type_ids)$")
 
 
 def _rename(name: str, rules: list[tuple[str, str]]) -> str:
@@ -98,7 +99,7 @@ def from_hugging_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     parts: dict[str, dict[str, Tensor]] = {}
     for name, tensor in state.items():
         prefix, bare = ("bert.", name[5:]) if name.startswith("bert.") else ("", name)
-        if _IGNORED.search(bare):
+        if _BUFFER.match(bare):
             continue
         bare = re.sub(r"\.gamma$", ".weight", re.sub(r"\.beta$", ".bias", bare))
         bare = _rename(bare, _RENAMED_BACK)
@@ -113,7 +114,20 @@ def from_hugging_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if absent:
             raise ValueError(f"the checkpoint lacks {', '.join(absent)} of {fused}")
         renamed[fused] = torch.cat([pieces[part] for part in ("query", "key", "value")])
-    return renamed
+    return _drop_copies(renamed)
+
+
+def _drop_copies(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Without the second copies of tied tensors; one that differs stays, and `fit` refuses it."""
+    if "mlm.decoder.bias" in state:
+        state.setdefault("mlm.bias", state["mlm.decoder.bias"])
+    for copy, original in (
+        ("mlm.decoder.weight", "bert.embeddings.token.weight"),
+        ("mlm.decoder.bias", "mlm.bias"),
+    ):
+        if copy in state and original in state and torch.equal(state[copy], state[original]):
+            del state[copy]
+    return state
 
 
 def config_to_hugging_face(config: BertConfig, architecture: str) -> dict[str, Any]:
@@ -164,45 +178,8 @@ def config_from_hugging_face(values: Mapping[str, Any]) -> BertConfig:
 
 
 def resolve(name_or_path: str | os.PathLike[str]) -> Path:
-    """The folder behind a name: a local folder, a shipped or registered name, or a hub id.
-
-    Raises:
-        FileNotFoundError: saying what was looked for and what names there are.
-    """
-    folder = Path(name_or_path).expanduser()
-    if folder.is_dir():
-        return folder
-    name = str(name_or_path)
-    if (SHIPPED / name).is_dir() and name == Path(name).name:
-        return SHIPPED / name
-    if name in sources.SOURCES and sources.SOURCES[name].kind == "weights":
-        return sources.fetch(name)
-    if re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name) and not name.startswith("."):
-        hub = _from_hub(name)
-        if hub is not None:
-            return hub
-    shipped = [path.name for path in SHIPPED.iterdir()] if SHIPPED.is_dir() else []
-    registered = [key for key, source in sources.SOURCES.items() if source.kind == "weights"]
-    raise FileNotFoundError(
-        f"{name} is neither a folder nor a known model: "
-        f"known are {', '.join(sorted({*shipped, *registered}))}, or a hub id when on-line"
-    )
-
-
-def _from_hub(name: str) -> Path | None:
-    """A hub model's folder, from the hub's own cache or the network; `None` where it has none."""
-    if os.environ.get("HF_HUB_OFFLINE") == "1" and "/" not in name:
-        return None
-    try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-    except ImportError:
-        return None
-    try:
-        wanted = ["*.json", "*.txt", "*.safetensors"]
-        return Path(snapshot_download(name, allow_patterns=wanted))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError):
-        return None
+    """The folder of a model: see `minibert.names.resolve`."""
+    return names.resolve(name_or_path, FILES)
 
 
 def read_config(folder: Path) -> BertConfig:
@@ -282,14 +259,12 @@ def write_model(
         folder: made if it is not there.
         architecture: the class that `transformers` should open it with.
         dtype: of the stored tensors; float16 halves the file.
-        overwrite: replace a model that is already there.
+        overwrite: replace what is already there.
 
     Raises:
-        ValueError: if the folder already holds a model and `overwrite` is off.
+        ValueError: if the folder already holds a model or an adapter and `overwrite` is off.
     """
-    if not overwrite and (folder / WEIGHTS_FILE).exists():
-        raise ValueError(f"{folder} already holds a model: choose another folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    prepare(folder, overwrite)
     values = config_to_hugging_face(config, architecture)
     values["dtype"] = str(dtype).removeprefix("torch.")
     write_weights(
@@ -297,23 +272,43 @@ def write_model(
         {name: tensor.to(dtype) for name, tensor in to_hugging_face(state).items()},
     )
     write_json(folder / CONFIG_FILE, values)
+    # Left beside a whole model, an adapter would be read in its place.
+    (folder / ADAPTER_CONFIG_FILE).unlink(missing_ok=True)
+    (folder / ADAPTER_WEIGHTS_FILE).unlink(missing_ok=True)
+
+
+def prepare(folder: Path, overwrite: bool) -> None:
+    """Make a folder to write a model or an adapter into; refuse one that has either."""
+    for name in (WEIGHTS_FILE, ADAPTER_CONFIG_FILE):
+        if not overwrite and (folder / name).exists():
+            raise ValueError(f"{folder} already holds a model ({name}): choose another folder")
+    if folder.is_file():
+        raise ValueError(f"{folder} is a file: choose a folder to write the model into")
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def fit(
-    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], may_be_new: Iterable[str]
+    expected: Mapping[str, Tensor],
+    found: Mapping[str, Tensor],
+    may_be_new: Iterable[str],
+    may_be_cut: bool = False,
 ) -> dict[str, Tensor]:
     """The tensors of `found` that a model with the tensors `expected` takes.
 
     Args:
         expected: the model's own state.
-        found: a checkpoint's tensors, of a bare encoder or of a model with any head.
-        may_be_new: prefixes of tensors that start afresh where the checkpoint has none: heads.
+        found: a checkpoint's tensors, of a bare encoder or of a model with any head. Heads that
+            the model does not have are left.
+        may_be_new: prefixes of tensors that start afresh where the checkpoint has none of them:
+            heads.
+        may_be_cut: the checkpoint may have more layers than the model, which was asked for.
 
     Returns:
         tensors under the model's names; those that start afresh are not among them.
 
     Raises:
-        ValueError: naming what is missing and what has another shape.
+        ValueError: naming what is missing, what has another shape, and what is there that this
+            model would have to compute with and cannot.
     """
     has_prefix = any(name.startswith("bert.") for name in expected)
     found_prefix = any(name.startswith("bert.") for name in found)
@@ -322,15 +317,28 @@ def fit(
     elif found_prefix and not has_prefix:
         found = {name.removeprefix("bert."): tensor for name, tensor in found.items()}
     taken = {name: found[name] for name in expected if name in found}
-    missing = [
-        name for name in expected if name not in found and not name.startswith(tuple(may_be_new))
-    ]
-    misfits = [
+    # Half a head is a damaged file, not a new head.
+    new = tuple(
+        prefix for prefix in may_be_new if not any(name.startswith(prefix) for name in taken)
+    )
+    missing = [name for name in expected if name not in found and not name.startswith(new)]
+    problems = [
         f"{name} is {tuple(taken[name].shape)}, not {tuple(expected[name].shape)}"
         for name in taken
         if taken[name].shape != expected[name].shape
     ]
-    if missing or misfits:
-        problems = misfits + ([f"missing: {', '.join(missing)}"] if missing else [])
+    if missing:
+        problems.append(f"missing: {', '.join(missing)}")
+    body = tuple(
+        f"{prefix}{part}." for prefix in ("", "bert.") for part in ("embeddings", "encoder")
+    )
+    unknown = [name for name in found if name.startswith(body) and name not in expected]
+    if unknown and not may_be_cut:
+        problems.append(f"not in this model: {', '.join(unknown)}")
+    if "mlm.dense.weight" in expected and "mlm.decoder.weight" in found:
+        problems.append(
+            "mlm.decoder.weight is not the token matrix, and this model has no other output matrix"
+        )
+    if problems:
         raise ValueError(f"the checkpoint does not fit this model: {'; '.join(problems)}")
     return taken

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
 ACTIVATIONS = ("gelu", "gelu_tanh", "relu")
@@ -129,9 +129,17 @@ class BertConfig:
             raise ValueError(f"unknown configuration keys: {', '.join(unknown)}")
         return cls(**values)
 
+    def changed(self, **changes: Any) -> Self:
+        """The same with some fields changed.
+
+        Raises:
+            ValueError: naming the keys that are not fields of the configuration.
+        """
+        return self.from_dict({**self.to_dict(), **changes})
+
     def with_labels(self, names: list[str]) -> Self:
         """The same model with these classes, in this order."""
-        return replace(self, num_labels=len(names), id2label=dict(enumerate(names)))
+        return self.changed(num_labels=len(names), id2label=dict(enumerate(names)))
 
 
 def _size(layers: int, width: int, heads: int) -> dict[str, int]:

@@ -53,13 +53,15 @@ class BertEmbeddings(nn.Module):
         input_ids: Tensor,
         token_type_ids: Tensor | None = None,
         position_ids: Tensor | None = None,
+        past: int = 0,
     ) -> Tensor:
         """Look up and add.
 
         Args:
             input_ids: (B, T) int64.
             token_type_ids: (B, T) int64, 0 for segment A and 1 for B; all 0 where not given.
-            position_ids: (B, T) or (T,) int64; 0 ... T-1 where not given.
+            position_ids: (B, T) or (T,) int64; past ... past+T-1 where not given.
+            past: positions that were read before.
 
         Returns:
             (B, T, hidden_size).
@@ -67,14 +69,14 @@ class BertEmbeddings(nn.Module):
         Raises:
             ValueError: if the text is longer than the positions (claim B15).
         """
-        length = input_ids.shape[1]
+        length = past + input_ids.shape[1]
         if position_ids is None:
             if length > self.max_position_embeddings:
                 raise ValueError(
                     f"{length} tokens, but this model reads at most "
                     f"{self.max_position_embeddings}: truncate the text or split it into windows"
                 )
-            position = self.position[:length]  # (T, d)
+            position = self.position[past:length]  # (T, d)
         else:
             position = self.position[position_ids]
         if token_type_ids is None:

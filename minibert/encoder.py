@@ -15,7 +15,7 @@ from minibert.config import BertConfig
 
 
 def gelu(x: Tensor) -> Tensor:
-    """x * P(Z <= x) for a standard normal Z, exactly (Hendrycks and Gimpel 2016; claims A5, D6)."""
+    """Exactly x * P(Z <= x) for a standard normal Z (Hendrycks and Gimpel 2016; claims A5, D6)."""
     return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
 
 
@@ -118,7 +118,7 @@ class Encoder(nn.Module):
         """
         states, maps = [hidden], []
         for index, layer in enumerate(self.layers):
-            if self.gradient_checkpointing and self.training:
+            if self.gradient_checkpointing and self.training and cache is None:
                 # Forget what is inside the layer and compute it again on the way back: memory
                 # falls to one hidden state a layer, for a third more work.
                 hidden, weights = checkpoint(layer, hidden, mask, need_weights, use_reentrant=False)

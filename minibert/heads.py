@@ -49,7 +49,7 @@ class AnswerOutput:
 
 
 def token_loss(logits: Tensor, labels: Tensor, label_count: float | None = None) -> Tensor:
-    """Cross-entropy averaged over the labelled positions.
+    """Cross-entropy averaged over the labelled positions; 0 where there is none.
 
     Args:
         logits: (..., V).
@@ -59,9 +59,11 @@ def token_loss(logits: Tensor, labels: Tensor, label_count: float | None = None)
             parallel steps add up to exactly the one large step.
     """
     logits, labels = logits.flatten(0, -2).float(), labels.flatten()
+    total = F.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum")
     if label_count is None:
-        return F.cross_entropy(logits, labels, ignore_index=IGNORED)
-    return F.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum") / label_count
+        # The mean of nothing is NaN, and one batch without a label would end the training.
+        return total / (labels != IGNORED).sum().clamp(min=1)
+    return total / label_count
 
 
 class MaskedLMHead(nn.Module):
@@ -221,11 +223,17 @@ class BertForSequenceClassification(PretrainedModel):
     """`[CLS]`, pooler, dropout, linear (claims A8, C5: the softmax belongs to the loss).
 
     Args:
-        class_weights: one factor a class on its examples' losses, for unbalanced labels.
+        class_weights: one factor a class on its examples' losses, for unbalanced labels. The loss
+            stays the plain mean over the examples, so that it does not depend on how a batch is
+            cut into parts. Not for regression.
+
+    Raises:
+        ValueError: if there are not as many weights as classes.
     """
 
     architecture = "BertForSequenceClassification"
     may_be_new = ("bert.pooler.", "classifier.")
+    extra_arguments = ("class_weights",)
 
     def __init__(
         self, config: BertConfig, class_weights: Sequence[float] | Tensor | None = None
@@ -239,7 +247,10 @@ class BertForSequenceClassification(PretrainedModel):
             weights = torch.as_tensor(class_weights, dtype=torch.float32)
             if weights.shape != (config.num_labels,):
                 raise ValueError(f"{weights.numel()} class weights for {config.num_labels} classes")
+            if self._problem_type(None) == "regression":
+                raise ValueError("class weights are for classes: regression has none")
             class_weights = weights
+        self.class_weights: Tensor | None
         self.register_buffer("class_weights", class_weights, persistent=False)
 
     def forward(
@@ -254,7 +265,9 @@ class BertForSequenceClassification(PretrainedModel):
 
         Args:
             labels: (B,) int64 for one class a text; (B, num_labels) of 0 and 1 for several;
-                (B,) or (B, num_labels) float for regression.
+                (B,) or (B, num_labels) float for regression. Where the configuration leaves
+                `problem_type` open it follows from them, as in the reference: one output means
+                regression, whole numbers mean one class, others mean several.
         """
         encoded = self.bert(input_ids, attention_mask, token_type_ids, **encoder_options)
         logits = self.classifier(self.dropout(encoded.pooler_output))
@@ -262,14 +275,23 @@ class BertForSequenceClassification(PretrainedModel):
         return HeadOutput(logits, loss, encoded)
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        weights = self.class_weights
-        if self.config.problem_type == "regression":
+        weights, problem_type = self.class_weights, self._problem_type(labels)
+        if problem_type == "regression":
             return F.mse_loss(logits.reshape(labels.shape), labels.float())
-        if self.config.problem_type == "multi_label_classification":
+        if problem_type == "multi_label_classification":
             # One yes-or-no question a label: a softmax would make them compete (claim A16).
             return F.binary_cross_entropy_with_logits(logits, labels.float(), weight=weights)
         loss = F.cross_entropy(logits, labels, reduction="none")
         return (loss * weights[labels]).mean() if weights is not None else loss.mean()
+
+    def _problem_type(self, labels: Tensor | None) -> str | None:
+        if self.config.problem_type is not None:
+            return self.config.problem_type
+        if self.config.num_labels == 1:
+            return "regression"
+        if labels is not None and labels.is_floating_point():
+            return "multi_label_classification"
+        return "single_label_classification"
 
 
 class BertForTokenClassification(PretrainedModel):
@@ -308,8 +330,9 @@ class BertForQuestionAnswering(PretrainedModel):
     may_be_new = ("qa_outputs.",)
 
     def __init__(self, config: BertConfig) -> None:
-        super().__init__(config)
-        self.bert = BertModel(config, add_pooler=False)
+        # The reference makes as many outputs as there are labels: here always start and end.
+        super().__init__(replace(config, num_labels=2, id2label=None))
+        self.bert = BertModel(self.config, add_pooler=False)
         self.qa_outputs = nn.Linear(config.hidden_size, 2)
         initialize(self.qa_outputs, config.initializer_range)
 
@@ -348,7 +371,8 @@ def best_spans(
 
     Args:
         start_logits, end_logits: (B, T).
-        context_mask: (B, T) bool, `True` at the paragraph's tokens.
+        context_mask: (B, T) bool, `True` at the paragraph's tokens. A text that has none gets a
+            score of minus infinity.
         max_answer_tokens: longest answer, in tokens.
 
     Returns:

@@ -26,7 +26,7 @@ def mask_tokens(
 
     Args:
         input_ids: (B, T) int64.
-        special_tokens_mask: (B, T) bool, True at [CLS], [SEP] and padding.
+        special_tokens_mask: (B, T) bool or 0 and 1, True at [CLS], [SEP] and padding.
         mask_token_id: the id of [MASK].
         vocab_size: random tokens are drawn below it.
         special_ids: (n,) int64, never drawn as a random token.
@@ -42,7 +42,7 @@ def mask_tokens(
     if not 0 <= mask_token_id < vocab_size:
         raise ValueError(f"mask_token_id {mask_token_id} is not below vocab_size {vocab_size}")
     draw = torch.rand(input_ids.shape, generator=generator, device=input_ids.device)
-    selected = (draw < SELECTED) & ~special_tokens_mask
+    selected = (draw < SELECTED) & ~special_tokens_mask.bool()
     labels = input_ids.masked_fill(~selected, -100)
     positions = selected.flatten().nonzero().squeeze(1)
 

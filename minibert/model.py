@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -57,6 +57,8 @@ class PretrainedModel(nn.Module):
     architecture: ClassVar[str]
     # Tensors that may start afresh when a checkpoint lacks them.
     may_be_new: ClassVar[tuple[str, ...]] = ()
+    # What `from_pretrained` hands to the class itself: not part of the configuration.
+    extra_arguments: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: BertConfig) -> None:
         super().__init__()
@@ -68,30 +70,36 @@ class PretrainedModel(nn.Module):
         """Load a registered name, a folder in Hugging Face layout, or a hub id.
 
         Args:
-            changes: configuration fields to set, for example `num_labels=3`, `is_causal=True`.
+            changes: configuration fields to set, for example `num_labels=3`, `is_causal=True`;
+                with a smaller `num_hidden_layers` the first layers are kept.
 
         Returns:
             the model in evaluation mode; heads that the checkpoint lacks are freshly drawn.
 
         Raises:
             FileNotFoundError: if there is no such model.
-            ValueError: if the checkpoint does not fit, naming the tensors.
+            ValueError: if the checkpoint does not fit, naming the tensors; or a field is unknown.
         """
         folder = checkpoint.resolve(name_or_path)
-        if (folder / checkpoint.ADAPTER_CONFIG_FILE).is_file():
-            from minibert.adapters import load_adapted
-
-            return load_adapted(cls, folder, **changes)
         config = checkpoint.read_config(folder)
         if "num_labels" in changes and changes["num_labels"] != config.num_labels:
             changes.setdefault("id2label", None)
         if changes.get("id2label") is not None:
             changes.setdefault("num_labels", len(changes["id2label"]))
-        model_arguments = {key: changes.pop(key) for key in ("class_weights",) if key in changes}
-        model = cls(replace(config, **changes), **model_arguments)
-        taken = checkpoint.fit(model.state_dict(), checkpoint.read_weights(folder), cls.may_be_new)
-        model.load_state_dict(taken, strict=False)
-        return model.eval()
+        arguments = {name: changes.pop(name) for name in cls.extra_arguments if name in changes}
+        model = cls(config.changed(**changes), **arguments)
+        if (folder / checkpoint.ADAPTER_CONFIG_FILE).is_file():
+            from minibert.adapters import load_adapter  # a later module: only here, and at need
+
+            return load_adapter(model, folder).eval()
+        return model.load_weights(folder, may_be_cut="num_hidden_layers" in changes).eval()
+
+    def load_weights(self, folder: Path, may_be_cut: bool = False) -> Self:
+        """Put the weights of a model folder into this model: see `checkpoint.fit`."""
+        found = checkpoint.read_weights(folder)
+        taken = checkpoint.fit(self.state_dict(), found, self.may_be_new, may_be_cut)
+        self.load_state_dict(taken, strict=False)
+        return self
 
     def save_pretrained(
         self,
@@ -158,21 +166,24 @@ class BertModel(PretrainedModel):
             attention_mask: (B, S), 1 at real tokens and 0 at padding; S = T, or with a cache the
                 past and the present together. `None` where nothing is padded.
             token_type_ids: (B, T), 0 for segment A and 1 for B.
-            position_ids: (B, T) or (T,); 0 ... T-1 where not given.
+            position_ids: (B, T) or (T,); where not given, counted on from the cached positions.
             output_hidden_states: also return the states of every layer.
             output_attentions: also return the attention weights.
             cache: keys and values of earlier positions; needs `is_causal`.
 
         Raises:
-            ValueError: if the text is longer than the positions.
+            ValueError: if the text is longer than the positions, or a model that is not causal
+                is given a cache.
         """
         length = input_ids.shape[1]
+        if cache is not None and not self.config.is_causal:
+            raise ValueError(
+                "a cache needs a causal model: in a full one the past reads the future"
+            )
         past = len(cache) if cache is not None else 0
         if past and attention_mask is None:
             attention_mask = input_ids.new_ones(input_ids.shape[0], past + length)
-        if past and position_ids is None:
-            position_ids = torch.arange(past, past + length, device=input_ids.device)
-        hidden = self.embeddings(input_ids, token_type_ids, position_ids)
+        hidden = self.embeddings(input_ids, token_type_ids, position_ids, past)
         mask = combined_mask(attention_mask, length, self.config.is_causal)
         if mask is not None:
             mask = mask.to(hidden.device)

@@ -18,6 +18,16 @@ from minibert.heads import BertForMaskedLM
 from minibert.model import BertModel, PretrainedModel
 from minibert.tokenizer import Tokenizer
 
+# What may be smaller than in the model that is cut, and what has to be the same.
+_CUT = (
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "max_position_embeddings",
+)
+_KEPT = ("type_vocab_size", "norm_position", "position_embedding_type", "hidden_act")
+
 
 def transfer_tokens(model: BertModel, old: Tokenizer, new: Tokenizer) -> Tensor:
     """Token vectors for a new vocabulary, out of those of a trained model.
@@ -63,29 +73,38 @@ def prune(
             is measured on it.
 
     Raises:
-        ValueError: if a dimension of the target is larger than the model's, or heads differ in
-            width.
+        ValueError: if a dimension of the target is larger than the model's, heads differ in width,
+            or the architectures differ; or `token_vectors` does not have the shape said above.
     """
     old, config = model.config, target.config
-    for name in ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size"):
+    for name in _CUT:
         if getattr(config, name) > getattr(old, name):
             raise ValueError(f"{name} {getattr(config, name)} is larger than {getattr(old, name)}")
+    for name in _KEPT:
+        if getattr(config, name) != getattr(old, name):
+            raise ValueError(f"{name} {getattr(config, name)!r} is not {getattr(old, name)!r}")
+    if token_vectors.shape != (config.vocab_size, old.hidden_size):
+        raise ValueError(
+            f"token_vectors are {tuple(token_vectors.shape)}, "
+            f"not {(config.vocab_size, old.hidden_size)}"
+        )
     if config.head_size != old.head_size:
         raise ValueError(f"heads of {config.head_size} cannot be cut from heads of {old.head_size}")
 
-    encoder = getattr(model, "bert", model)
+    encoder: Any = getattr(model, "bert", model)
     measured = _Measured(encoder, batch)
     channels = _largest(measured.channels, config.hidden_size)
     # Evenly spread, the last one always among them.
     layers = torch.linspace(0, old.num_hidden_layers - 1, config.num_hidden_layers).round().long()
     state = encoder.state_dict()
     cut: dict[str, Tensor] = {
-        "embeddings.token.weight": token_vectors,
-        "embeddings.position": state["embeddings.position"][: config.max_position_embeddings],
-        "embeddings.segment.weight": state["embeddings.segment.weight"],
-        "embeddings.norm.weight": state["embeddings.norm.weight"],
-        "embeddings.norm.bias": state["embeddings.norm.bias"],
+        name: tensor
+        for name, tensor in state.items()
+        if name.startswith(("embeddings.", "encoder.final_norm."))
     }
+    cut["embeddings.token.weight"] = token_vectors
+    if "embeddings.position" in cut:  # sinusoidal ones are computed
+        cut["embeddings.position"] = cut["embeddings.position"][: config.max_position_embeddings]
     cut = {name: tensor[..., channels] for name, tensor in cut.items()}
     if "pooler.weight" in state:
         cut["pooler.weight"] = state["pooler.weight"][channels][:, channels]
@@ -108,11 +127,13 @@ def prune(
         for name in ("attention_norm", "feed_forward_norm"):
             for kind in ("weight", "bias"):
                 cut[f"{ours}{name}.{kind}"] = state[f"{theirs}{name}.{kind}"][channels]
-    if hasattr(model, "mlm") and hasattr(target, "mlm"):
-        head = model.mlm.state_dict()
-        target.mlm.dense.weight.data.copy_(head["dense.weight"][channels][:, channels])
+    head, smaller_head = getattr(model, "mlm", None), getattr(target, "mlm", None)
+    if head is not None and smaller_head is not None:
+        # Its bias belongs to the vocabulary, which may be another one.
+        values = head.state_dict()
+        smaller_head.dense.weight.data.copy_(values["dense.weight"][channels][:, channels])
         for name in ("dense.bias", "norm.weight", "norm.bias"):
-            target.mlm.get_parameter(name).data.copy_(head[name][channels])
+            smaller_head.get_parameter(name).data.copy_(values[name][channels])
     smaller = getattr(target, "bert", target)
     wanted = smaller.state_dict()
     smaller.load_state_dict({name: cut[name] for name in wanted if name in cut}, strict=False)
@@ -136,15 +157,16 @@ class _Measured:
         def on_layer(module: nn.Module, inputs: Any, output: Any) -> None:
             self.channels += output[0].flatten(0, 1).var(dim=0)
 
-        def on_attention(module: nn.Module, inputs: Any, output: Any) -> None:
+        def on_attention(module: Any, inputs: Any, output: Any) -> None:
             parts = _contribution(inputs[0], module.weight)
             self.heads.append(parts.view(-1, size).sum(dim=1))
 
-        def on_feed_forward(module: nn.Module, inputs: Any, output: Any) -> None:
+        def on_feed_forward(module: Any, inputs: Any, output: Any) -> None:
             self.neurons.append(_contribution(inputs[0], module.weight))
 
         handles = []
-        for layer in model.encoder.layers:
+        layers: Any = model.encoder.layers
+        for layer in layers:
             handles.append(layer.register_forward_hook(on_layer))
             handles.append(layer.attention.output.register_forward_hook(on_attention))
             handles.append(layer.feed_forward.down.register_forward_hook(on_feed_forward))

@@ -15,6 +15,7 @@ import torch
 from tokenizers import Encoding
 from tokenizers import Tokenizer as Backend
 
+from minibert.names import resolve
 from minibert.tokenizer_checks import (
     Text,
     check_rows_fit,
@@ -30,10 +31,10 @@ from minibert.tokenizer_checks import (
 )
 from minibert.tokenizer_files import (
     DEFAULT_LIMIT,
+    FILES,
     SPECIAL_TOKENS,
     bert_backend,
     read_folder,
-    resolve_folder,
     write_folder,
 )
 from minibert.tokenizer_training import train_vocabulary
@@ -128,7 +129,7 @@ class Tokenizer:
             FileNotFoundError: if there is no such folder or name, or no tokenizer file in it.
             ValueError: if a file in it cannot be read or a special token is missing.
         """
-        folder = resolve_folder(name_or_path)
+        folder = resolve(name_or_path, FILES)
         backend, limit = read_folder(folder)
         return cls(backend, name=Path(name_or_path).name, model_max_length=limit)
 

@@ -1,4 +1,4 @@
-"""Tokenizer folders in Hugging Face's layout: finding, reading and writing them.
+"""Tokenizer folders in Hugging Face's layout: reading and writing them.
 
 A folder holds `tokenizer.json` (everything, in the library's own form) or only `vocab.txt` (one
 entry a line, the line number is the id), and mostly `tokenizer_config.json` beside it.
@@ -10,8 +10,6 @@ from typing import Any
 
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
-
-from minibert.sources import SOURCES, fetch
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 DEFAULT_LIMIT = 512  # positions of every BERT that Google published (claim B15)
@@ -40,27 +38,6 @@ def frame_with_special_tokens(backend: Backend) -> None:
         pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
         special_tokens=[(t, backend.token_to_id(t)) for t in ("[CLS]", "[SEP]")],
     )
-
-
-def resolve_folder(name_or_path: str | Path) -> Path:
-    """The folder behind a name: local, registered ("minilm"), shipped, or a hub id.
-
-    Raises:
-        FileNotFoundError: if nothing has that name; the message says what was tried.
-    """
-    path, name = Path(name_or_path).expanduser(), str(name_or_path)
-    if path.is_dir():
-        return path
-    if path.is_file():
-        raise FileNotFoundError(f"{name} is a file: pass the folder that holds it")
-    if name in SOURCES and SOURCES[name].kind == "weights":
-        return fetch(name)
-    shipped = Path(__file__).parent / "checkpoints" / name
-    if shipped.is_dir():
-        return shipped
-    if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
-        raise FileNotFoundError(f"there is no folder {name}: check the path")
-    return _from_hub(name)
 
 
 def read_folder(folder: Path) -> tuple[Backend, int]:
@@ -153,21 +130,3 @@ def _apply(settings: dict[str, Any], backend: Backend) -> None:
                 "tokenize_chinese_chars", normalizer.handle_chinese_chars
             ),
         )
-
-
-def _from_hub(name: str) -> Path:
-    try:
-        from huggingface_hub import snapshot_download
-    except ImportError:
-        raise FileNotFoundError(
-            f"there is no folder or shipped model {name}: to look on the Hugging Face hub, "
-            "pip install huggingface_hub"
-        ) from None
-    try:
-        return Path(snapshot_download(name, allow_patterns=list(FILES)))
-    except Exception as error:  # no network, no such model, a malformed id: all the same to a user
-        reason = str(error).strip().split("\n")[0]
-        raise FileNotFoundError(
-            f"{name} is no local folder and no shipped model, and the Hugging Face hub did not "
-            f"give it ({type(error).__name__}: {reason}): check the name, or the network"
-        ) from None
