@@ -69,16 +69,26 @@ class EncoderLayer(nn.Module):
         need_weights: bool = False,
         cache: KeyValueCache | None = None,
         layer: int = 0,
+        positions: Tensor | None = None,
     ) -> tuple[Tensor, Tensor | None]:
-        """(B, T, hidden_size) to the same, and the attention weights (B, H, T, S) or `None`."""
+        """One layer on (B, T, hidden_size).
+
+        Args:
+            positions: (n,) flat indices. Attention reads every position; what follows it is
+                computed at these alone. For the last layer, when only some outputs are read.
+
+        Returns:
+            (B, T, hidden_size), or (n, hidden_size) at the positions; and the attention weights
+            (B, H, T, S) or `None`.
+        """
+        asked = self.attention_norm(hidden) if self.is_pre_norm else hidden
+        mixed, weights = self.attention(asked, mask, need_weights, cache, layer)
+        if positions is not None:
+            hidden, mixed = hidden.flatten(0, 1)[positions], mixed.flatten(0, 1)[positions]
         if self.is_pre_norm:
-            mixed, weights = self.attention(
-                self.attention_norm(hidden), mask, need_weights, cache, layer
-            )
             hidden = hidden + self.dropout(mixed)
             changed = self.feed_forward(self.feed_forward_norm(hidden))
             return hidden + self.dropout(changed), weights
-        mixed, weights = self.attention(hidden, mask, need_weights, cache, layer)
         hidden = self.attention_norm(hidden + self.dropout(mixed))
         # The residual is the normalised output of the first half, not the attention's raw output.
         changed = self.feed_forward(hidden)
@@ -103,6 +113,7 @@ class Encoder(nn.Module):
         mask: Tensor | None = None,
         need_weights: bool = False,
         cache: KeyValueCache | None = None,
+        positions: Tensor | None = None,
     ) -> tuple[list[Tensor], list[Tensor]]:
         """Run every layer.
 
@@ -111,19 +122,25 @@ class Encoder(nn.Module):
             mask: bool, broadcastable to (B, H, T, S).
             need_weights: collect the attention weights.
             cache: keys and values of earlier positions, extended in place.
+            positions: (n,) flat indices where the last state is wanted; everywhere if not given.
 
         Returns:
-            num_hidden_layers + 1 hidden states (B, T, hidden_size), the embeddings first; and
-            num_hidden_layers weights (B, H, T, S), or an empty list.
+            num_hidden_layers + 1 hidden states (B, T, hidden_size), the embeddings first and the
+            last one (n, hidden_size) where positions were given; and num_hidden_layers weights
+            (B, H, T, S), or an empty list.
         """
         states, maps = [hidden], []
+        last = len(self.layers) - 1
         for index, layer in enumerate(self.layers):
+            wanted = positions if index == last else None
             if self.gradient_checkpointing and self.training and cache is None:
                 # Forget what is inside the layer and compute it again on the way back: memory
                 # falls to one hidden state a layer, for a third more work.
-                hidden, weights = checkpoint(layer, hidden, mask, need_weights, use_reentrant=False)
+                hidden, weights = checkpoint(
+                    layer, hidden, mask, need_weights, None, index, wanted, use_reentrant=False
+                )
             else:
-                hidden, weights = layer(hidden, mask, need_weights, cache, index)
+                hidden, weights = layer(hidden, mask, need_weights, cache, index, wanted)
             states.append(hidden)
             if weights is not None:
                 maps.append(weights)

@@ -83,21 +83,9 @@ class MaskedLMHead(nn.Module):
         return F.linear(hidden, token_matrix, self.bias)
 
 
-def _predict_tokens(
-    head: MaskedLMHead,
-    bert: BertModel,
-    hidden: Tensor,
-    labels: Tensor | None,
-    masked_positions: Tensor | None,
-) -> tuple[Tensor, Tensor | None]:
-    """Logits and the labels that belong to them, at the masked positions only where given.
-
-    The output matrix is the largest product of the model: at 15 % of the positions it costs 15 %.
-    """
-    if masked_positions is not None:
-        hidden = hidden.flatten(0, 1)[masked_positions]  # (n_masked, d)
-        labels = labels.flatten()[masked_positions] if labels is not None else None
-    return head(hidden, bert.embeddings.token.weight), labels
+def labels_at(labels: Tensor | None, positions: Tensor | None) -> Tensor | None:
+    """The labels (n,) at flat positions, or all of them (B, T)."""
+    return labels if labels is None or positions is None else labels.flatten()[positions]
 
 
 class BertForPreTraining(PretrainedModel):
@@ -134,10 +122,16 @@ class BertForPreTraining(PretrainedModel):
             label_count: see `token_loss`.
             encoder_options: `output_hidden_states`, `output_attentions`.
         """
-        encoded = self.bert(input_ids, attention_mask, token_type_ids, **encoder_options)
-        logits, labels = _predict_tokens(
-            self.mlm, self.bert, encoded.last_hidden_state, labels, masked_positions
+        encoded = self.bert(
+            input_ids,
+            attention_mask,
+            token_type_ids,
+            # Output matrix and last layer are computed where something is predicted, at 15 %.
+            positions=masked_positions,
+            **encoder_options,
         )
+        logits = self.mlm(encoded.last_hidden_state, self.bert.embeddings.token.weight)
+        labels = labels_at(labels, masked_positions)
         relation = self.nsp(encoded.pooler_output)
         mlm_loss = token_loss(logits, labels, label_count) if labels is not None else None
         nsp_loss = None
@@ -170,10 +164,16 @@ class BertForMaskedLM(PretrainedModel):
         **encoder_options: bool,
     ) -> HeadOutput:
         """As `BertForPreTraining`, without the second task."""
-        encoded = self.bert(input_ids, attention_mask, token_type_ids, **encoder_options)
-        logits, labels = _predict_tokens(
-            self.mlm, self.bert, encoded.last_hidden_state, labels, masked_positions
+        encoded = self.bert(
+            input_ids,
+            attention_mask,
+            token_type_ids,
+            # Output matrix and last layer are computed where something is predicted, at 15 %.
+            positions=masked_positions,
+            **encoder_options,
         )
+        logits = self.mlm(encoded.last_hidden_state, self.bert.embeddings.token.weight)
+        labels = labels_at(labels, masked_positions)
         loss = token_loss(logits, labels, label_count) if labels is not None else None
         return HeadOutput(logits, loss, encoded)
 

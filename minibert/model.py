@@ -158,6 +158,7 @@ class BertModel(PretrainedModel):
         output_hidden_states: bool = False,
         output_attentions: bool = False,
         cache: KeyValueCache | None = None,
+        positions: Tensor | None = None,
     ) -> BertOutput:
         """Read a batch.
 
@@ -170,6 +171,8 @@ class BertModel(PretrainedModel):
             output_hidden_states: also return the states of every layer.
             output_attentions: also return the attention weights.
             cache: keys and values of earlier positions; needs `is_causal`.
+            positions: (n,) flat indices of the positions whose last state will be read: then
+                `last_hidden_state` is (n, hidden_size), and the last layer is spared the rest.
 
         Raises:
             ValueError: if the text is longer than the positions, or a model that is not causal
@@ -187,11 +190,21 @@ class BertModel(PretrainedModel):
         mask = combined_mask(attention_mask, length, self.config.is_causal)
         if mask is not None:
             mask = mask.to(hidden.device)
-        states, maps = self.encoder(hidden, mask, output_attentions, cache)
+        wanted, first = positions, hidden.new_empty(0)
+        if positions is not None and self.pooler is not None:
+            # The pooler reads [CLS] of every row: those come first.
+            starts = torch.arange(0, input_ids.numel(), length, device=hidden.device)
+            wanted = torch.cat((starts, positions))
+        states, maps = self.encoder(hidden, mask, output_attentions, cache, wanted)
+        last = states[-1]
+        if positions is None:
+            first = last[:, 0]
+        elif self.pooler is not None:
+            first, last = last.split((input_ids.shape[0], len(positions)))
         # The first position alone, a dense layer and a tanh: trained by next sentence prediction.
-        pooled = torch.tanh(self.pooler(states[-1][:, 0])) if self.pooler is not None else None
+        pooled = torch.tanh(self.pooler(first)) if self.pooler is not None else None
         return BertOutput(
-            last_hidden_state=states[-1],
+            last_hidden_state=last,
             pooler_output=pooled,
             hidden_states=tuple(states) if output_hidden_states else None,
             attentions=tuple(maps) if output_attentions else None,
