@@ -50,12 +50,12 @@ def combined_mask(attention_mask: Tensor | None, length: int, is_causal: bool) -
     if not is_causal:
         return allowed
     past = attention_mask.shape[1] - length
-    allowed = allowed & causal_mask(length, past, attention_mask.device)
+    allowed = allowed & causal_mask(length, past, attention_mask.device)  # (B, 1, length, S)
     # A padded slot to the left of its text would see nothing at all, and the softmax of nothing
     # is NaN. It may see itself: no real position ever reads it.
-    own = torch.arange(length, device=attention_mask.device)
-    allowed[..., own, past + own] = True
-    return allowed
+    sees_nothing = ~allowed.any(dim=-1, keepdim=True)
+    itself = torch.ones_like(allowed).tril(past).triu(past)
+    return allowed | (sees_nothing & itself)
 
 
 def attention(

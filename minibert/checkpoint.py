@@ -335,10 +335,15 @@ def fit(
     unknown = [name for name in found if name.startswith(body) and name not in expected]
     if unknown and not may_be_cut:
         problems.append(f"not in this model: {', '.join(unknown)}")
-    if "mlm.dense.weight" in expected and "mlm.decoder.weight" in found:
-        problems.append(
-            "mlm.decoder.weight is not the token matrix, and this model has no other output matrix"
-        )
+    if "mlm.dense.weight" in expected:
+        problems += [
+            f"{name} is not the {what}, and this model has no other"
+            for name, what in (
+                ("mlm.decoder.weight", "token matrix"),
+                ("mlm.decoder.bias", "bias mlm.bias"),
+            )
+            if name in found
+        ]
     if problems:
         raise ValueError(f"the checkpoint does not fit this model: {'; '.join(problems)}")
     return taken
