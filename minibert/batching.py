@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+import hashlib
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -39,7 +40,7 @@ def seeded(*numbers: int) -> torch.Generator:
 
 
 def derived_seed(*numbers: int) -> int:
-    """One 63-bit seed out of several numbers."""
+    """One 63-bit seed out of several numbers; zeros at the end do not count."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
@@ -69,3 +70,47 @@ def ordered_batches(lengths: NDArray[np.int64], batch_size: int) -> list[NDArray
     """Every example once, longest first: for evaluation, where order does not matter."""
     order = np.argsort(-lengths, kind="stable")
     return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+
+
+def split_batch(
+    batch: dict[str, Any], parts: int, label_count: int | None = None
+) -> list[tuple[dict[str, Any], float]]:
+    """Cut a batch by rows into parts whose weighted losses add up to the loss of the whole.
+
+    Args:
+        batch: tensors with a row an example, and `masked_positions` (n_masked,).
+        parts: how many; there may be fewer rows than that.
+        label_count: labelled tokens of the whole batch, where the model's loss is a mean over
+            these and not over rows.
+
+    Returns:
+        for each part its tensors, with `masked_positions` counted from its own first row and its
+        share of `label_count` under that name; and its weight, its share of the rows.
+    """
+    rows = len(batch["input_ids"])
+    result = []
+    for number in range(parts):
+        first, last = rows * number // parts, rows * (number + 1) // parts
+        weight = (last - first) / rows
+        # Fewer rows than processes: everybody has to take part, if with a row that weighs nothing.
+        taken = slice(first, last) if first < last else slice(0, 1)
+        part = {name: value[taken] for name, value in batch.items() if name != "masked_positions"}
+        if "masked_positions" in batch:
+            part["masked_positions"] = (part["labels"].flatten() != -100).nonzero().squeeze(1)
+        if label_count is not None:
+            # A tensor, because `torch.compile` would compile anew for every other number; at least
+            # 1, because a batch in which nothing is labelled has no mean.
+            part["label_count"] = torch.tensor(max(1, label_count) * (weight or 1.0))
+        result.append((part, weight))
+    return result
+
+
+def fingerprint(dataset: BatchSource) -> str:
+    """A short text that is another one for other data: all lengths and a sample of the content."""
+    lengths = np.asarray(dataset.lengths, np.int64)
+    digest = hashlib.sha256(lengths.tobytes())
+    sample = np.linspace(0, len(lengths) - 1, min(64, len(lengths))).astype(np.int64)
+    for name, value in sorted(dataset.collate(sample, seeded(0)).items()):
+        content = value.numpy().tobytes() if isinstance(value, Tensor) else str(value).encode()
+        digest.update(name.encode() + content)
+    return digest.hexdigest()[:16]

@@ -6,15 +6,17 @@ was held out from pre-training is held out from fine-tuning too.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from tqdm import tqdm
 
 from minibert.readers import read_documents
 from minibert.sentences import clean, split_sentences
-from minibert.splits import side
+from minibert.splits import Side, side
 from minibert.texts import (
     article_text,
     bbc_rows,
@@ -24,6 +26,9 @@ from minibert.texts import (
     sanguo_chapters,
     sarcasm_rows,
 )
+
+SidedDocument = tuple[Side, list[str]]  # where a document belongs, and its sentences
+_SMALLEST_SPLIT = 100  # documents; fewer of a user's own are not split
 
 
 @dataclass(frozen=True)
@@ -74,13 +79,28 @@ CORPORA: dict[str, tuple[Callable[[], Iterable[tuple[str, list[str]]]], str]] = 
 def load_corpus(name_or_paths: str | Path | Sequence[str | Path]) -> Corpus:
     """Documents for pre-training, as lists of sentences, split by the hash of their text.
 
+    All in memory: `stream_corpus` is for text that does not fit there.
+
+    Args, errors and what is dropped: see `stream_corpus`.
+    """
+    corpus = Corpus([], [], [])
+    for part, document in stream_corpus(name_or_paths):
+        getattr(corpus, part).append(document)
+    return corpus
+
+
+def stream_corpus(name_or_paths: str | Path | Sequence[str | Path]) -> Iterator[SidedDocument]:
+    """The documents one after the other, each with the side it belongs to.
+
+    Of a document that went by only a hash is kept, to know it again.
+
     Args:
         name_or_paths: a name in `CORPORA`, or one or more text files: one sentence a line with
             a blank line between documents, or (a file without blank lines) one document a line.
 
-    Returns:
-        the corpus; repeated documents are dropped. A user's own files with fewer than 100
-        documents go to `train` whole: a tenth of them would measure nothing.
+    Yields:
+        side and sentences; repeated documents are dropped. A user's own files with fewer than 100
+        documents go to "train" whole: a tenth of them would measure nothing.
 
     Raises:
         ValueError: not UTF-8 or empty; the message names file and line.
@@ -98,13 +118,18 @@ def load_corpus(name_or_paths: str | Path | Sequence[str | Path]) -> Corpus:
                 )
         keyed = ((" ".join(d), d) for path in paths for d in read_documents(path))
         own = True
-    corpus = Corpus([], [], [])
-    seen: set[tuple[str, ...]] = set()
-    for key, document in tqdm(keyed, desc="reading", unit=" documents", delay=2):
-        content = tuple(document)
-        if content and content not in seen:
-            seen.add(content)
-            getattr(corpus, side(key)).append(document)
-    if own and len(seen) < 100:
-        return Corpus(corpus.train + corpus.dev + corpus.test, [], [])
-    return corpus
+    documents = _distinct(tqdm(keyed, desc="reading", unit=" documents", delay=2))
+    first = list(islice(documents, _SMALLEST_SPLIT)) if own else []
+    if own and len(first) < _SMALLEST_SPLIT:
+        first = [("train", document) for _, document in first]
+    yield from first
+    yield from documents
+
+
+def _distinct(keyed: Iterable[tuple[str, list[str]]]) -> Iterator[SidedDocument]:
+    seen: set[bytes] = set()
+    for key, document in keyed:
+        digest = hashlib.blake2b("\n".join(document).encode(), digest_size=16).digest()
+        if document and digest not in seen:
+            seen.add(digest)
+            yield side(key), document

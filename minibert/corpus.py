@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from minibert.pairs import draw_pairs, share, split_points
 from minibert.tokenizer import Tokenizer
 
 OBJECTIVES = ("mlm+nsp", "mlm", "causal")
-_CHUNK = 2000  # documents tokenised at a time: what bounds the memory
+_CHUNK = 2_000_000  # characters tokenised at a time: what bounds the memory
 
 
 @dataclass(frozen=True)
@@ -39,45 +40,74 @@ class TokenCorpus:
     ) -> TokenCorpus:
         """Tokenise documents, each a sequence of sentences, into `folder`, and open the result.
 
-        A folder whose corpus is complete is opened as it is.
+        Made aside and renamed: an interrupted one is made again, and of two processes that make
+        the same one at once the later takes the earlier's.
 
         Raises:
             ValueError: if there is no text in the documents.
         """
-        if (folder / "complete.json").is_file():
+        if folder.is_dir():
             return cls.open(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        dtype = np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32
-        sentence_starts, document_starts, length = [], [], 0
-        source = iter(tqdm(documents, desc="tokenising", unit=" documents", delay=2))
-        with (folder / "tokens.bin").open("wb") as file:
-            while chunk := list(islice(source, _CHUNK)):
-                encoded = _encode_sentences(chunk, tokenizer)
-                for document in encoded:
-                    if document:
-                        document_starts.append(length)
-                    for ids in document:
-                        sentence_starts.append(length)
-                        length += len(ids)
-                flat = [token for document in encoded for ids in document for token in ids]
-                file.write(np.array(flat, dtype=dtype).tobytes())
-        if not length:
-            raise ValueError("the corpus has no text in it")
-        np.save(folder / "sentence_starts.npy", np.array(sentence_starts, np.int64))
-        np.save(folder / "document_starts.npy", np.array(document_starts, np.int64))
-        # Written last: a folder without it was interrupted and is built again.
-        (folder / "complete.json").write_text(json.dumps({"dtype": np.dtype(dtype).name}))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as aside:
+            made = Path(aside, "made")
+            made.mkdir()
+            _write(documents, tokenizer, made)
+            try:
+                made.rename(folder)
+            except OSError:
+                if not folder.is_dir():
+                    raise
         return cls.open(folder)
 
     @classmethod
     def open(cls, folder: Path) -> TokenCorpus:
         """Map a folder that `build` made."""
-        dtype = json.loads((folder / "complete.json").read_text())["dtype"]
+        dtype = json.loads((folder / "format.json").read_text())["dtype"]
         return cls(
             np.memmap(folder / "tokens.bin", dtype=dtype, mode="r"),
-            np.load(folder / "sentence_starts.npy"),
-            np.load(folder / "document_starts.npy"),
+            np.memmap(folder / "sentence_starts.bin", dtype=np.int64, mode="r"),
+            np.memmap(folder / "document_starts.bin", dtype=np.int64, mode="r"),
         )
+
+
+def _write(documents: Iterable[Sequence[str]], tokenizer: Tokenizer, folder: Path) -> None:
+    """The files of a `TokenCorpus`, one chunk of documents after the other."""
+    dtype = np.dtype(np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32)
+    length = 0
+    source = tqdm(documents, desc="tokenising", unit=" documents", delay=2)
+    with (
+        (folder / "tokens.bin").open("wb") as tokens,
+        (folder / "sentence_starts.bin").open("wb") as sentence_starts,
+        (folder / "document_starts.bin").open("wb") as document_starts,
+    ):
+        for chunk in _chunks(source):
+            for sentences in _encode_sentences(chunk, tokenizer):
+                if not sentences:
+                    continue
+                sizes = np.array([len(ids) for ids in sentences], np.int64)
+                ends = length + np.cumsum(sizes)
+                tokens.write(np.array(list(chain.from_iterable(sentences)), dtype).tobytes())
+                sentence_starts.write((ends - sizes).tobytes())
+                document_starts.write(np.int64(length).tobytes())
+                length = int(ends[-1])
+    if not length:
+        raise ValueError("the corpus has no text in it")
+    (folder / "format.json").write_text(json.dumps({"dtype": dtype.name}))
+
+
+def _chunks(documents: Iterable[Sequence[str]]) -> Iterator[list[Sequence[str]]]:
+    """The documents by the handful, each of about `_CHUNK` characters."""
+    chunk: list[Sequence[str]] = []
+    size = 0
+    for document in documents:
+        chunk.append(document)
+        size += sum(map(len, document))
+        if size >= _CHUNK:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def _encode_sentences(

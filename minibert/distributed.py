@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
@@ -19,15 +18,27 @@ def start(device: torch.device) -> torch.device:
 
     Returns:
         the device of this process: with CUDA one GPU each.
+
+    Raises:
+        ValueError: on Apple's GPU, which several processes cannot share.
     """
-    if "WORLD_SIZE" not in os.environ or int(os.environ["WORLD_SIZE"]) == 1:
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
         return device
-    if not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    if device.type == "mps":
+        raise ValueError("torchrun works on CUDA and on the processor: pass --device cpu")
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
+    if not dist.is_initialized():
+        # gloo beside nccl: `anywhere` asks without waiting for the GPU.
+        dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+        atexit.register(_stop)
     return device
+
+
+def _stop() -> None:
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def rank() -> int:
@@ -46,7 +57,7 @@ def is_main() -> bool:
 
 
 def wrap(model: nn.Module, parallel: str) -> nn.Module:
-    """The model as several processes train it together.
+    """The model as several processes train it together, from the weights of the first.
 
     "ddp": every process holds all weights and the gradients are averaged (Li et al. 2020).
     "fsdp": each process holds its share of weights, gradients and optimizer state, and layers are
@@ -61,22 +72,25 @@ def wrap(model: nn.Module, parallel: str) -> nn.Module:
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
+    with torch.no_grad():  # a head drawn without a seed is another one in each process
+        for tensor in model.state_dict().values():
+            dist.broadcast(tensor, 0)
     device_type = next(model.parameters()).device.type
     mesh = init_device_mesh(device_type, (world_size(),))
-    for layer in model.get_submodule("bert.encoder.layers").children():
-        fully_shard(layer, mesh=mesh)
+    for name, layers in model.named_modules():
+        if name.endswith("encoder.layers"):
+            for layer in layers.children():
+                fully_shard(layer, mesh=mesh)
     fully_shard(model, mesh=mesh)
     return model
 
 
-@contextmanager
-def gradients_exchanged(model: nn.Module, now: bool) -> Iterator[None]:
-    """Exchange gradients in this backward pass, or leave that to a later part of the batch."""
+def exchange_gradients(model: nn.Module, now: bool) -> None:
+    """Exchange gradients in the next backward pass, or leave that to a later part of the batch."""
     if isinstance(model, DistributedDataParallel):
         model.require_backward_grad_sync = now
     elif hasattr(model, "set_requires_gradient_sync"):
         model.set_requires_gradient_sync(now)
-    yield
 
 
 def sum_over_processes(values: Tensor) -> Tensor:
@@ -84,6 +98,27 @@ def sum_over_processes(values: Tensor) -> Tensor:
     if world_size() > 1:
         dist.all_reduce(values)
     return values
+
+
+def anywhere(condition: bool) -> bool:
+    """Whether it holds in any process; every process must ask."""
+    if world_size() == 1:
+        return condition
+    return bool(sum_over_processes(torch.tensor(int(condition))))
+
+
+def from_main(value: float) -> float:
+    """The first process's value, so that all decide alike; every process must call this."""
+    if world_size() == 1:
+        return value
+    shared = torch.tensor(value, dtype=torch.float64)
+    dist.broadcast(shared, 0)
+    return float(shared)
+
+
+def whole(value: Tensor) -> Tensor:
+    """A tensor that sharded training left in pieces; every process must call this."""
+    return value.full_tensor() if hasattr(value, "full_tensor") else value
 
 
 def wait() -> None:

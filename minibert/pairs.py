@@ -8,6 +8,7 @@ and is cut to the length that the true continuation would have had, so that leng
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,16 @@ class SplitPoints:
 
     def __len__(self) -> int:
         return len(self.position)
+
+    @cached_property
+    def by_length(self) -> Ints:
+        """(n,) indices of the points, the shortest continuation first."""
+        return np.argsort(self.after, kind="stable")
+
+    @cached_property
+    def sorted_after(self) -> Ints:
+        """`after` in that order."""
+        return self.after[self.by_length]
 
 
 def split_points(sentence_starts: Ints, document_starts: Ints, length: int) -> SplitPoints:
@@ -93,8 +104,8 @@ def draw_pairs(
     label = rng.integers(0, 2, len(chosen))
 
     # Split points by what follows them: those long enough for an example are one tail of this.
-    by_length = np.argsort(points.after, kind="stable")
-    first_long_enough = np.searchsorted(points.after[by_length], length_b)
+    by_length = points.by_length
+    first_long_enough = np.searchsorted(points.sorted_after, length_b)
     wanted = np.flatnonzero(label)
     for attempt in range(20):
         if not len(wanted):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from minibert.adapters import add_adapter, merge_adapter
 from minibert.batching import seeded
 from minibert.checkpoint import ADAPTER_CONFIG_FILE, resolve
 from minibert.config import BertConfig
-from minibert.corpora import CORPORA, Corpus, load_corpus
+from minibert.corpora import CORPORA, stream_corpus
 from minibert.corpus import PretrainingDataset, TokenCorpus
 from minibert.heads import BertForCausalLM, BertForMaskedLM, BertForPreTraining
 from minibert.model import BertModel, PretrainedModel
@@ -52,30 +52,52 @@ class Start:
             raise ValueError("--adapter trains beside a given model: give its name as --base")
 
 
-def gather(names: Sequence[str]) -> Corpus:
-    """The corpora of these names, and the user's own files among them, end to end."""
-    own = [name for name in names if name not in CORPORA]
-    parts = [load_corpus(name) for name in names if name in CORPORA]
-    if own:
-        parts.append(load_corpus(own))
-    if not parts:
-        raise ValueError(f"no corpus: name a text file or one of {', '.join(CORPORA)}")
-    return Corpus(
-        *([document for part in parts for document in getattr(part, side)] for side in _SIDES)
-    )
+class Texts:
+    """The documents of several corpora, end to end, as often as they are asked for.
+
+    The project's own corpora are small and stay in memory; a user's files are read anew each
+    time, so that their size does not matter.
+
+    Raises:
+        FileNotFoundError: if a name is neither a known corpus nor a file.
+        ValueError: if there is no text in them.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._named = [
+            list(stream_corpus(name)) for name in dict.fromkeys(names) if name in CORPORA
+        ]
+        self._files = [name for name in names if name not in CORPORA]
+        self.sides = [
+            side for side in ("train", "dev", "test") if any(True for _ in self.documents(side))
+        ]
+        if "train" not in self.sides:
+            raise ValueError(f"no corpus: name a text file or one of {', '.join(CORPORA)}")
+
+    def documents(self, side: str) -> Iterator[list[str]]:
+        """Those for "train", "dev" or "test", as lists of sentences."""
+        own = [stream_corpus(self._files)] if self._files else []
+        for part in (*self._named, *own):
+            for where, document in part:
+                if where == side:
+                    yield document
+
+    def sentences(self, limit: int = 1_000_000) -> list[str]:
+        """The first sentences for training: what a tokenizer is trained on."""
+        return list(islice(chain.from_iterable(self.documents("train")), limit))
 
 
-_SIDES = ("train", "dev", "test")
-
-
-def tokenise(documents: Sequence[Sequence[str]], tokenizer: Tokenizer) -> TokenCorpus:
-    """The documents as a memory-mapped file in the cache, made once for text and tokenizer."""
-    digest = hashlib.sha256(json.dumps(tokenizer.vocab, sort_keys=True).encode())
-    digest.update(str(tokenizer.lowercase).encode())
-    for document in documents:
-        digest.update("\n".join(document).encode() + b"\0")
-    folder = sources.home() / "tokenised" / digest.hexdigest()[:20]
-    return TokenCorpus.build(documents, tokenizer, folder)
+def tokenise(texts: Texts, tokenizer: Tokenizer) -> dict[str, TokenCorpus]:
+    """Each side as a memory-mapped file in the cache, made once for text and tokenizer."""
+    settings = [2, tokenizer.vocab, tokenizer.lowercase]  # 2: the format of the files
+    result = {}
+    for side in texts.sides:
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+        for document in texts.documents(side):
+            digest.update("\n".join(document).encode() + b"\0")
+        folder = sources.home() / "tokenised" / digest.hexdigest()[:20]
+        result[side] = TokenCorpus.build(texts.documents(side), tokenizer, folder)
+    return result
 
 
 def starting_model(
@@ -102,12 +124,12 @@ def starting_model(
             merge_adapter(model)
         return add_adapter(model, start.base, start.adapter) if start.adapter else model
     if not start.prune_from:
-        return kind(replace(config, vocab_size=tokenizer.vocab_size, **rates))
+        return kind(config.changed(vocab_size=tokenizer.vocab_size, **rates))
     larger = _larger(start.prune_from)
     encoder = getattr(larger, "bert", larger)
     # Heads are kept whole, so the smaller model has as many as fit in its width.
     heads = config.hidden_size // encoder.config.head_size
-    config = replace(config, vocab_size=tokenizer.vocab_size, num_attention_heads=heads, **rates)
+    config = config.changed(vocab_size=tokenizer.vocab_size, num_attention_heads=heads, **rates)
     model = kind(config)
     old = Tokenizer.from_pretrained(start.prune_from)
     batch = old(list(sample), padding=True, truncation=True, max_length=128)
@@ -145,8 +167,14 @@ class Sample:
         return self._dataset.collate(self._indices[indices], generator)
 
 
-def pretraining_metrics(results: Iterable[tuple[dict[str, Tensor], Any]]) -> dict[str, float]:
+def pretraining_metrics(
+    results: Iterable[tuple[dict[str, Tensor], Any]], mask_token_id: int
+) -> dict[str, float]:
     """Held-out figures of any of the three objectives.
+
+    Args:
+        results: batches and outputs.
+        mask_token_id: the id of [MASK].
 
     Returns:
         mlm_loss and masked_accuracy over all selected positions (the 80, the 10 and the 10 %);
@@ -167,13 +195,12 @@ def pretraining_metrics(results: Iterable[tuple[dict[str, Tensor], Any]]) -> dic
             add("next_token_accuracy", int(hits.sum()), int((labels != -100).sum()))
             continue
         positions = batch["masked_positions"]
-        logits = getattr(output, "prediction_logits", getattr(output, "logits", None))
+        logits = output.prediction_logits if hasattr(output, "prediction_logits") else output.logits
         labels = batch["labels"].flatten()[positions]
         inputs = batch["input_ids"].flatten()[positions]
         guesses = logits.argmax(-1).cpu()
         add("masked_accuracy", int((guesses == labels).sum()), len(labels))
-        # The most frequent input at the selected positions is [MASK] itself.
-        blank = inputs == inputs.mode().values
+        blank = inputs == mask_token_id
         add("masked_accuracy_at_mask", int((guesses == labels)[blank].sum()), int(blank.sum()))
         mlm_loss = getattr(output, "mlm_loss", output.loss)
         add("mlm_loss", float(mlm_loss) * len(labels), len(labels))
@@ -181,4 +208,4 @@ def pretraining_metrics(results: Iterable[tuple[dict[str, Tensor], Any]]) -> dic
             truth = batch["next_sentence_label"]
             right = output.seq_relationship_logits.argmax(-1).cpu() == truth
             add("nsp_accuracy", int(right.sum()), len(truth))
-    return {name: total / count for name, (total, count) in sums.items()}
+    return {name: total / count for name, (total, count) in sums.items() if count}

@@ -19,8 +19,9 @@ from torch.distributed.checkpoint.state_dict import (
 from torch.optim import Optimizer
 
 from minibert import distributed
-from minibert.checkpoint import write_json, write_weights
+from minibert.checkpoint import CONFIG_FILE, write_json, write_weights
 
+SETTINGS_FILE = "training_config.json"
 _FOLDER = "resume"
 
 
@@ -96,3 +97,50 @@ def remove(output: Path) -> None:
     if distributed.is_main():
         for end in ("", ".new", ".old"):
             shutil.rmtree(output / f"{_FOLDER}{end}", ignore_errors=True)
+
+
+def check_output(output: Path, resume: bool) -> None:
+    """Refuse to write where something is already.
+
+    Raises:
+        ValueError: saying how to go on, or that the run is finished.
+    """
+    if output.exists() and not output.is_dir():
+        raise ValueError(f"{output} is a file: choose a folder")
+    found = find(output)
+    if resume and (output / CONFIG_FILE).is_file() and found is None:
+        raise ValueError(f"{output} holds a finished model: there is nothing to resume")
+    if resume or not output.is_dir() or not any(output.iterdir()):
+        return
+    hint = "choose another folder"
+    if found is not None:
+        step = read_progress(found)["step"]
+        hint = f"pass --resume to go on from step {step}, or another --out"
+    elif (output / SETTINGS_FILE).is_file() and not (output / CONFIG_FILE).is_file():
+        hint = "pass --resume to start the run in it again, or another --out"
+    raise ValueError(f"{output} is not empty: {hint}")
+
+
+def check_same_run(output: Path, progress: dict[str, Any], run: dict[str, Any]) -> None:
+    """Refuse to go on with other data, another model or other settings than before.
+
+    Args:
+        output: the run's folder.
+        progress: what its snapshot says, with `run` of then in it (older snapshots lack it).
+        run: what decides the course of the run, by name, now.
+
+    Raises:
+        ValueError: naming the first difference.
+    """
+    now = json.loads(json.dumps(run))  # as it would be read back
+    then = progress.get("run", now)
+    for name in now:
+        if then.get(name) == now[name]:
+            continue
+        change = f"{name} {then.get(name)}, not {now[name]}"
+        if name == "data":
+            change = "other data (texts, tokenizer or lengths)"
+        raise ValueError(
+            f"{output} was started with {change}: resume it with what it was started with, "
+            "or choose another --out"
+        )
