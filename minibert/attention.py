@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from minibert.config import BertConfig
+from minibert.dropout import dropout
 
 
 def causal_mask(length: int, past: int = 0, device: torch.device | None = None) -> Tensor:
@@ -59,7 +60,7 @@ def combined_mask(attention_mask: Tensor | None, length: int, is_causal: bool) -
 
 
 def attention(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, dropout: float = 0.0
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, dropout_prob: float = 0.0
 ) -> tuple[Tensor, Tensor]:
     """Scaled dot-product attention, written out: softmax(Q K^T / sqrt(d)) V (claim A12).
 
@@ -67,7 +68,7 @@ def attention(
         query: (B, H, T, d).
         key, value: (B, H, S, d).
         mask: bool, broadcastable to (B, H, T, S), `True` where looking is allowed.
-        dropout: probability of zeroing a weight.
+        dropout_prob: probability of zeroing a weight.
 
     Returns:
         the mixed values (B, H, T, d) and the weights (B, H, T, S), each row of which sums to 1.
@@ -79,7 +80,7 @@ def attention(
         # Before the softmax: zeroing weights after it would leave rows that sum to less than 1.
         scores = scores.masked_fill(~mask, -torch.inf)
     weights = scores.softmax(dim=-1)
-    mixed = F.dropout(weights, dropout) @ value if dropout else weights @ value
+    mixed = (dropout(weights, dropout_prob) if dropout_prob else weights) @ value
     return mixed, weights
 
 
@@ -115,7 +116,7 @@ class SelfAttention(nn.Module):
         self.num_heads = config.num_attention_heads
         self.query_key_value = nn.Linear(config.hidden_size, 3 * config.hidden_size)
         self.output = nn.Linear(config.hidden_size, config.hidden_size)
-        self.dropout = config.attention_probs_dropout_prob
+        self.dropout_prob = config.attention_probs_dropout_prob
 
     def forward(
         self,
@@ -143,13 +144,13 @@ class SelfAttention(nn.Module):
         query, key, value = projected.permute(2, 0, 3, 1, 4)  # each (B, H, T, d)
         if cache is not None:
             key, value = cache.extend(layer, key, value)
-        dropout = self.dropout if self.training else 0.0
+        dropout_prob = self.dropout_prob if self.training else 0.0
         weights = None
         # Training on a processor, the fused kernel's way back takes three times as long as the
         # written-out one (`make bench` shows it); everywhere else it is the faster road.
         if need_weights or (self.training and hidden.device.type == "cpu"):
-            mixed, weights = attention(query, key, value, mask, dropout)
+            mixed, weights = attention(query, key, value, mask, dropout_prob)
         else:
-            mixed = F.scaled_dot_product_attention(query, key, value, mask, dropout)
+            mixed = F.scaled_dot_product_attention(query, key, value, mask, dropout_prob)
         mixed = mixed.transpose(1, 2).reshape(batch, length, size)  # heads side by side again
         return self.output(mixed), weights if need_weights else None

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from minibert.config import BertConfig
+from minibert.dropout import Dropout
 
 
 def sinusoidal_positions(length: int, size: int) -> Tensor:
@@ -46,7 +47,7 @@ class BertEmbeddings(nn.Module):
             fixed = sinusoidal_positions(config.max_position_embeddings, size)
             self.register_buffer("position", fixed, persistent=False)
         self.norm = nn.LayerNorm(size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(
         self,

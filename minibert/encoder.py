@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from minibert.attention import KeyValueCache, SelfAttention
 from minibert.config import BertConfig
+from minibert.dropout import Dropout
 
 
 def gelu(x: Tensor) -> Tensor:
@@ -59,7 +60,7 @@ class EncoderLayer(nn.Module):
         self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.feed_forward = FeedForward(config)
         self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.is_pre_norm = config.norm_position == "pre"
 
     def forward(

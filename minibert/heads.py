@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from minibert.attention import KeyValueCache
 from minibert.config import BertConfig
+from minibert.dropout import Dropout
 from minibert.encoder import ACTIVATIONS
 from minibert.model import BertModel, BertOutput, PretrainedModel, initialize
 
@@ -240,7 +241,7 @@ class BertForSequenceClassification(PretrainedModel):
     ) -> None:
         super().__init__(config)
         self.bert = BertModel(config)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
         initialize(self.classifier, config.initializer_range)
         if class_weights is not None:
@@ -303,7 +304,7 @@ class BertForTokenClassification(PretrainedModel):
     def __init__(self, config: BertConfig) -> None:
         super().__init__(config)
         self.bert = BertModel(config, add_pooler=False)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
         self.classifier = nn.Linear(config.hidden_size, config.num_labels)
         initialize(self.classifier, config.initializer_range)
 
