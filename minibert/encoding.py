@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -250,14 +251,14 @@ def _problem_type(examples: Iterable[Example]) -> str:
 
 def _targets(
     examples: Sequence[Example], names: Sequence[str], problem_type: str
-) -> NDArray[np.int64] | NDArray[np.float32] | None:
+) -> NDArray[Any] | None:
     """The labels as the loss takes them; see `ClassificationDataset.targets`."""
     if all(example.label is None for example in examples):
         return None
     number = {name: i for i, name in enumerate(names)}
     shape = (len(examples), len(names)) if problem_type == MULTI_LABEL else (len(examples),)
     kind: type = np.int64 if problem_type == SINGLE_LABEL else np.float32
-    targets = np.zeros(shape, dtype=kind)
+    targets: NDArray[Any] = np.zeros(shape, dtype=kind)
     wanted = {SINGLE_LABEL: str, MULTI_LABEL: list, REGRESSION: float}[problem_type]
     for i, example in enumerate(examples):
         if not isinstance(example.label, wanted):

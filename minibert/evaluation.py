@@ -39,7 +39,7 @@ class Report:
     figures: dict[str, float]
     table: str = ""
     names: list[str] = field(default_factory=list)
-    truth: NDArray[np.int64] | None = None
+    truth: NDArray[Any] | None = None
     probabilities: NDArray[np.float64] | None = None
 
     @property
@@ -100,17 +100,22 @@ def metrics_for(
 
 
 def evaluate(
-    model: PretrainedModel, dataset: Dataset, batch_size: int = 32, **thresholds: Any
+    model: PretrainedModel,
+    dataset: Dataset,
+    batch_size: int = 32,
+    threshold: float = 0.5,
+    null_threshold: float | None = None,
 ) -> Report:
-    """Run the model over a data set and score it; `thresholds` as in `report`."""
-    return report(forward(model, dataset, batch_size), dataset, **thresholds)
+    """Run the model over a data set and score it; thresholds as in `report`."""
+    results = forward(model, dataset, batch_size)
+    return report(results, dataset, threshold, null_threshold)
 
 
 def _report_classes(results: Results, dataset: ClassificationDataset, threshold: float) -> Report:
     if dataset.targets is None:
         raise ValueError("these examples have no labels to compare with")
     scores = class_scores_of(results, dataset)
-    truth = np.asarray(dataset.targets)
+    truth: NDArray[Any] = dataset.targets
     if dataset.problem_type == REGRESSION:
         error = scores - truth
         # A constant has no correlation with anything.

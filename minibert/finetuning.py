@@ -72,7 +72,7 @@ class TaskSettings:
         return fit if self.task == "answer" else {**fit, "truncation": self.truncation}
 
     @property
-    def thresholds(self) -> dict[str, float | None]:
+    def thresholds(self) -> dict[str, Any]:
         """The arguments with which scores become decisions."""
         return {"threshold": self.threshold, "null_threshold": self.null_threshold}
 
@@ -108,22 +108,22 @@ def read_splits(
         options: for tables, as `read_examples` takes them.
     """
     if dev is None and test is None:
-        return load_dataset(train, **_options_for(train, options))
+        return load_dataset(train, **options_for(train, options))
     if Path(train).is_file() and dev is not None:
-        splits = Splits(read_file(train, **_options_for(train, options)), [], [])
+        splits = Splits(read_file(train, **options_for(train, options)), [], [])
     else:
-        splits = load_dataset(train, **_options_for(train, options))
+        splits = load_dataset(train, **options_for(train, options))
     # What stood in for a side that is given now is not thrown away.
     own = Path(train).is_file() and test is not None
     first = splits.train + splits.test if own else splits.train
     return Splits(
         first,
-        read_file(dev, **_options_for(dev, options)) if dev else splits.dev,
-        read_file(test, **_options_for(test, options)) if test else splits.test,
+        read_file(dev, **options_for(dev, options)) if dev else splits.dev,
+        read_file(test, **options_for(test, options)) if test else splits.test,
     )
 
 
-def _options_for(source: str, options: dict[str, Any]) -> dict[str, Any]:
+def options_for(source: str, options: dict[str, Any]) -> dict[str, Any]:
     """Column names mean something to tables, and to the hub, but to no other form."""
     if source in DATASETS or Path(source).suffix.lower() in (".conll", ".bio", ".iob", ".json"):
         return {}
@@ -133,12 +133,12 @@ def _options_for(source: str, options: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def naming(source: str) -> Iterator[None]:
+def naming(source: str | None) -> Iterator[None]:
     """Put the name of a file in front of what is wrong with its examples."""
     try:
         yield
     except ValueError as error:
-        raise ValueError(f"{source}: {error}") from None
+        raise ValueError(f"{source}: {error}" if source else str(error)) from None
 
 
 def dataset_maker(
@@ -204,7 +204,7 @@ def finetune(
     if isinstance(train, AnsweringDataset) and train.has_impossible:
         # Having seen questions without an answer, it may say so.
         settings = replace(settings, null_threshold=settings.null_threshold or 0.0)
-    metrics = metrics_for(dev, **settings.thresholds) if dev is not None else None  # type: ignore[arg-type]
+    metrics = metrics_for(dev, **settings.thresholds) if dev is not None else None
     if dev is not None:
         name = best_metric(train, class_weights is not None)
         training = replace(training, best_metric=name)
@@ -217,7 +217,7 @@ def finetune(
     seconds = round(time.perf_counter() - since, 1)
     figures = {"train": {"examples": float(train.size), "seconds": seconds}}
     for side, dataset in held_out.items():
-        figures[side] = evaluate(model, dataset, **settings.thresholds).figures
+        figures[side] = evaluate(model, dataset, training.batch_size, **settings.thresholds).figures
     if distributed.is_main():
         checkpoint.write_json(out / "metrics.json", figures)
     return figures

@@ -230,7 +230,7 @@ def answers(
 def predict(
     model: PretrainedModel,
     tokenizer: Tokenizer,
-    texts: Sequence[str],
+    texts: Sequence[Any],
     pairs: Sequence[str] | None = None,
     *,
     batch_size: int = 32,
@@ -243,7 +243,7 @@ def predict(
     Args:
         model: with a head for classification, tagging or question answering.
         tokenizer: the model's.
-        texts: for question answering the questions.
+        texts: for question answering the questions; for tagging also lists of words.
         pairs: second texts; for question answering the contexts.
         threshold: of several labels, name those above it.
         null_threshold: see `answers`.
@@ -272,7 +272,9 @@ def predict(
         if pairs is not None:
             raise ValueError("a tagger reads single texts: leave the second ones out")
         default = "O" if "O" in labels else labels[0]
-        sentences = [split_words(tokenizer, text) for text in texts]
+        sentences = [
+            split_words(tokenizer, text) if isinstance(text, str) else list(text) for text in texts
+        ]
         tagged = [TaggedExample(words, [default] * len(words)) for words in sentences]
         sentences_dataset = TaggingDataset(tagged, tokenizer, labels, **fit)
         return tagged_sentences(forward(model, sentences_dataset, batch_size), sentences_dataset)
@@ -292,27 +294,22 @@ def predict(
     )
 
 
-@dataclass(frozen=True)
-class Filling:
-    """The candidates for one [MASK], the most probable first: tokens with their probabilities."""
-
-    candidates: list[tuple[str, float]]
-
-
 @torch.no_grad()
 def fill_mask(
     model: BertForMaskedLM, tokenizer: Tokenizer, text: str, top: int = 5
-) -> list[Filling]:
+) -> list[list[tuple[str, float]]]:
     """The most probable tokens behind every `[MASK]` of a text (claim A6).
 
     Each mask is filled by itself: the model does not know what it chose for the others.
 
     Returns:
-        one `Filling` for each mask, in the order of the text.
+        for each mask, in the order of the text, tokens and probabilities, the likeliest first.
 
     Raises:
         ValueError: if there is no `[MASK]` in the text, or it is too long.
     """
+    if top < 1:
+        raise ValueError(f"top must be at least 1, not {top}")
     (row,), _ = encode_rows(tokenizer, [text])
     ids = torch.tensor([row.ids], device=model.device)
     places = (ids[0] == tokenizer.mask_token_id).nonzero().squeeze(1)
@@ -323,6 +320,6 @@ def fill_mask(
     model.train(was_training)
     shares, best = logits.softmax(-1).topk(min(top, logits.shape[-1]))
     return [
-        Filling(list(zip(tokenizer.convert_ids_to_tokens(tokens), chances.tolist(), strict=True)))
+        list(zip(tokenizer.convert_ids_to_tokens(tokens), chances.tolist(), strict=True))
         for tokens, chances in zip(best.cpu(), shares.cpu(), strict=True)
     ]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from minibert.finetuning import TaskSettings
 from minibert.training import TrainingConfig
 
 
@@ -49,3 +52,22 @@ def reading_options(options: Namespace) -> dict[str, Any]:
     if options.columns is not None:
         said["columns"] = options.columns.split(",")
     return {name: value for name, value in said.items() if value is not None}
+
+
+def adjusted(settings: TaskSettings, options: Namespace) -> TaskSettings:
+    """What a model was trained with, changed where the user says so."""
+    names = ("max_length", "truncation", "stride", "threshold", "null_threshold")
+    said = {name: getattr(options, name) for name in names}
+    return replace(settings, **{name: value for name, value in said.items() if value is not None})
+
+
+def check_new_folder(folder: Path) -> None:
+    """Refuse to write where something is already.
+
+    Raises:
+        ValueError: if it is a file, or a folder that is not empty.
+    """
+    if folder.is_file():
+        raise ValueError(f"{folder} is a file: choose another folder")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise ValueError(f"{folder} is not empty: choose another folder")
