@@ -382,7 +382,7 @@ def _word_starts(row: Encoding, previous: Encoding | None) -> NDArray[np.int64]:
     starts = np.where(words != np.concatenate([[-1], words[:-1]]), words, -1)
     if previous is not None:
         seen = max((word for word in previous.word_ids if word is not None), default=-1)
-        if seen == words[1]:  # the first behind [CLS]
+        if words[1] <= seen:  # the first behind [CLS]
             starts[1] = -1
     return starts
 
