@@ -85,10 +85,9 @@ class AnsweringDataset(TokenRows):
         batch["end_positions"] = torch.from_numpy(self._positions[indices, 1])
         return batch
 
-    def context_mask(self, indices: NDArray[np.int64]) -> Tensor:
-        """(B, T) bool, `True` at the tokens of the context."""
-        longest = int(self.lengths[indices].max())
-        mask = np.zeros((len(indices), longest), dtype=bool)
+    def context_mask(self, indices: NDArray[np.int64], width: int) -> Tensor:
+        """(B, width) bool, `True` at the tokens of the context."""
+        mask = np.zeros((len(indices), width), dtype=bool)
         for row, i in zip(mask, indices, strict=True):
             row[: len(self.offsets[i])] = self.offsets[i][:, 0] >= 0
         return torch.from_numpy(mask)

@@ -208,7 +208,8 @@ def answers(
     for _, output in results:
         indices = order[done : done + len(output.start_logits)]
         done += len(indices)
-        mask = dataset.context_mask(indices).to(output.start_logits.device)
+        mask = dataset.context_mask(indices, output.start_logits.shape[1])
+        mask = mask.to(output.start_logits.device)
         spans = best_spans(output.start_logits, output.end_logits, mask, max_answer_tokens)
         columns = [column.tolist() for column in spans]
         for row, start, end, score, null_score in zip(indices, *columns, strict=True):

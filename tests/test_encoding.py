@@ -253,7 +253,7 @@ def test_a_question_without_an_answer_points_at_cls(tokenizer):
 def test_only_the_context_can_hold_an_answer(tokenizer):
     dataset = AnsweringDataset([question("Paris"), question("Acme")], tokenizer, max_length=20)
     batch = whole(dataset)
-    mask = dataset.context_mask(np.arange(len(dataset)))
+    mask = dataset.context_mask(np.arange(len(dataset)), batch["input_ids"].shape[1])
     real = batch.get("attention_mask", torch.ones_like(batch["input_ids"])).bool()
     not_sep = batch["input_ids"] != tokenizer.sep_token_id
     assert torch.equal(mask, (batch["token_type_ids"] == 1) & not_sep & real)
