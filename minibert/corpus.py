@@ -114,7 +114,8 @@ def _encode_sentences(
     documents: Sequence[Sequence[str]], tokenizer: Tokenizer
 ) -> list[list[list[int]]]:
     """Ids without special tokens, document by document; sentences without a token are dropped."""
-    sentences = [sentence for document in documents for sentence in document]
+    documents = [[text for text in document if text.strip()] for document in documents]
+    sentences = [text for document in documents for text in document]
     encoded = iter(tokenizer.encode_batch(sentences, add_special_tokens=False))
     result = []
     for document in documents:

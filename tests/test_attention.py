@@ -91,32 +91,29 @@ def test_the_causal_mask_counts_the_past():
 
 
 def test_the_padding_mask_is_one_row_for_everybody():
-    assert padding_mask(torch.tensor([[1, 0], [1, 1]])).tolist() == [
-        [[[True, False]]],
-        [[[True] * 2]],
-    ]
+    mask = padding_mask(torch.tensor([[1, 0], [1, 1]]))
+    assert mask.tolist() == [[[[True, False]]], [[[True, True]]]]
 
 
 # ---------------------------------------------------------------- attention
 
 
 def brute_force(query, key, value, mask):
-    """Softmax and average by loops over batch, heads and positions, in float64."""
-    mixed, weights = torch.zeros_like(query).double(), torch.zeros(*query.shape[:3], key.shape[2])
-    weights = weights.double()
+    """Softmax and average by loops over batch, heads and positions, in plain Python numbers."""
+    weights = torch.zeros(2, HEADS, LENGTH, LENGTH)
+    mixed = torch.zeros_like(query)
+    allowed = torch.ones(2, HEADS, LENGTH, LENGTH) if mask is None else mask.expand_as(weights)
     for b, h, t in torch.cartesian_prod(*map(torch.arange, query.shape[:3])).tolist():
-        scores = {
-            s: math.exp(
-                sum(q * k for q, k in zip(query[b, h, t].tolist(), other.tolist(), strict=True))
-                / math.sqrt(query.shape[-1])
-            )
-            for s, other in enumerate(key[b, h])
-            if mask is None or mask.expand(len(query), HEADS, -1, -1)[b, h, t, s]
-        }
+        asks = query[b, h, t].tolist()
+        scores = {}
+        for s in range(LENGTH):
+            if allowed[b, h, t, s]:
+                product = sum(q * k for q, k in zip(asks, key[b, h, s].tolist(), strict=True))
+                scores[s] = math.exp(product / math.sqrt(len(asks)))
         for s, score in scores.items():
             weights[b, h, t, s] = score / sum(scores.values())
             mixed[b, h, t] += weights[b, h, t, s] * value[b, h, s]
-    return mixed.float(), weights.float()
+    return mixed, weights
 
 
 @BY_MASK
@@ -160,14 +157,10 @@ def test_the_first_third_of_the_fused_projection_asks():
     # Query, key and value change places unnoticed where only shapes are looked at.
     torch.manual_seed(4)
     layer, hidden = SelfAttention(CONFIG).eval(), torch.randn(1, LENGTH, SIZE)
-    weight, bias = layer.query_key_value.weight, layer.query_key_value.bias
+    weights, biases = layer.query_key_value.weight.chunk(3), layer.query_key_value.bias.chunk(3)
     query, key, value = (
-        F.linear(
-            hidden, weight[part * SIZE : (part + 1) * SIZE], bias[part * SIZE : (part + 1) * SIZE]
-        )
-        .view(1, LENGTH, HEADS, -1)
-        .transpose(1, 2)
-        for part in range(3)
+        F.linear(hidden, weight, bias).view(1, LENGTH, HEADS, -1).transpose(1, 2)
+        for weight, bias in zip(weights, biases, strict=True)
     )
     mixed, _ = attention(query, key, value)
     expected = layer.output(mixed.transpose(1, 2).flatten(2))
@@ -179,9 +172,7 @@ def test_the_cache_gives_the_same_as_reading_everything():
     text = ids()
     whole = causal(text).last_hidden_state
     cache = KeyValueCache()
-    parts = [
-        causal(text[:, a:b], cache=cache).last_hidden_state for a, b in [(0, 4), (4, 5), (5, 9)]
-    ]
+    parts = [causal(part, cache=cache).last_hidden_state for part in text.split([4, 1, 4], dim=1)]
     assert len(cache) == LENGTH
     assert_close(torch.cat(parts, dim=1), whole, atol=1e-5, rtol=0)
 
@@ -332,9 +323,8 @@ def test_the_written_formulas_are_what_the_layers_use():
 def test_token_position_and_segment_are_added_and_normalised():
     embeddings = model().embeddings
     text, segments = ids(), torch.ones(2, LENGTH, dtype=torch.long)
-    total = (
-        embeddings.token.weight[text] + embeddings.position[:LENGTH] + embeddings.segment.weight[1]
-    )
+    total = embeddings.token.weight[text] + embeddings.position[:LENGTH]
+    total = total + embeddings.segment.weight[1]
     assert_close(embeddings(text, segments), embeddings.norm(total), atol=1e-6, rtol=0)
     # Where no segments are given, all is segment A.
     assert torch.equal(embeddings(text), embeddings(text, torch.zeros_like(segments)))
@@ -382,7 +372,7 @@ def test_attention_dropout_falls_on_the_weights_and_keeps_their_mean():
     torch.manual_seed(8)
     query, key = torch.randn(2, 1, 1, 400, 8)
     ones = torch.ones(1, 1, 400, 8)
-    mixed, weights = attention(query, key, ones, dropout=0.3)
+    mixed, weights = attention(query, key, ones, dropout_prob=0.3)
     assert_close(weights.sum(-1), torch.ones(1, 1, 400))  # what is returned is not dropped
     assert mixed.std() > 0.01
     assert mixed.mean().item() == pytest.approx(1, abs=0.02)
