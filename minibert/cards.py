@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import platform
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,13 +11,14 @@ import torch
 
 from minibert.corpora import CORPORA
 from minibert.datasets import DATASETS
+from minibert.training_config import TrainingConfig
 
 
 def write_card(
     folder: Path,
     command: Sequence[str],
     data: Sequence[str],
-    seed: int,
+    training: TrainingConfig,
     figures: Mapping[str, Mapping[str, float]],
 ) -> None:
     """Write `CARD.md` into a model folder.
@@ -25,7 +26,7 @@ def write_card(
     Args:
         command: the words of the command that makes the model again.
         data: names of corpora or data sets, or the user's files.
-        seed: of the run.
+        training: the settings of the run.
         figures: by side ("dev", "test"), what `metrics.json` holds.
     """
     notes = {name: entry[1] for table in (CORPORA, DATASETS) for name, entry in table.items()}
@@ -35,28 +36,24 @@ def write_card(
         "Made by",
         "",
         "```",
-        " ".join(command),
+        shlex.join(command),
         "```",
         "",
-        f"Seed {seed}; torch {torch.__version__}, {platform.machine()}; "
-        "every step is in `log.jsonl`, every setting in `training_config.json`.",
+        f"Seed {training.seed}; torch {torch.__version__}, {platform.machine()}, "
+        f"{torch.get_num_threads()} threads. Every tenth step is in `log.jsonl`, every setting in "
+        "`training_config.json`.",
         "",
         "Data:",
         "",
         *(f"- `{name}`: {notes[name]}" if name in notes else f"- {name}" for name in data),
         "",
-        "Held out (never trained on; the test side was measured once, at the end):",
+        "Held-out figures, measured when the training was over:",
         "",
         "| | " + " | ".join(figures) + " |",
         "| --- |" + " ---: |" * len(figures),
     ]
-    names = list(dict.fromkeys(name for side in figures.values() for name in side))
+    names = dict.fromkeys(name for side in figures.values() for name in side)
     for name in names:
-        values = (f"{side[name]:.4f}" if name in side else "" for side in figures.values())
+        values = (f"{side[name]:.4g}" if name in side else "" for side in figures.values())
         lines.append(f"| {name} | {' | '.join(values)} |")
     (folder / "CARD.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def read_figures(folder: Path) -> dict[str, dict[str, float]]:
-    """The held-out figures of a model folder, from its `metrics.json`."""
-    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))

@@ -27,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0; 2 after a user's mistake, told in one line; 130 after Ctrl-C.
     """
     try:
-        options = _parser().parse_args(arguments)
+        words = list(sys.argv[1:] if arguments is None else arguments)
+        options = _parser().parse_args(words)
+        options.command = ["minibert", *words]  # for the card of what it makes
         importlib.import_module(f"minibert.commands.{options.module}").run(options)
     except BrokenPipeError:
         # Who reads our output has seen enough (`| head`). Nothing is left to be flushed to it.

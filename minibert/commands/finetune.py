@@ -7,6 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from minibert import checkpoint, distributed
+from minibert.cards import write_card
 from minibert.commands.options import reading_options, training_config
 from minibert.finetuning import TaskSettings, finetune, read_splits
 from minibert.training import check_output
@@ -31,4 +32,6 @@ def run(options: Namespace) -> None:
         splits, options.base, settings, training, options.adapter, options.class_weights
     )
     if distributed.is_main():
+        data = [name for name in (options.train, options.dev, options.test) if name]
+        write_card(Path(options.out), options.command, data, training, figures)
         print(json.dumps(figures, indent=2))

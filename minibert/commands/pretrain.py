@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from minibert import checkpoint, distributed
+from minibert.cards import write_card
 from minibert.commands.options import training_config
 from minibert.config import BertConfig
 from minibert.corpus import PretrainingDataset
@@ -62,4 +63,5 @@ def run(options: Namespace) -> None:
     }
     if distributed.is_main():
         checkpoint.write_json(out / "metrics.json", figures)
+        write_card(out, options.command, options.corpus, training, figures)
         print(json.dumps(figures, indent=2))
