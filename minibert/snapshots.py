@@ -76,14 +76,22 @@ def read_progress(folder: Path) -> dict[str, Any]:
 def restore(folder: Path, model: nn.Module, optimizer: Optimizer) -> None:
     """Put weights and optimizer state back; every process must call this."""
     load_whole_weights(model, load_file(folder / "model.safetensors"))
-    state: dict[str, Any] = dict(load_file(folder / "optimizer.safetensors"))
-    for name, value in read_progress(folder)["optimizer"].items():
-        state[name] = tuple(value) if name.endswith(".betas") else value
+    # On disk flat, "state.NAME.exp_avg". torch 2.13 cannot take that back for sharded weights, so
+    # it gets the nested form; the groups' settings are the run's own and the same.
+    state: dict[str, dict[str, Tensor]] = {}
+    for key, value in load_file(folder / "optimizer.safetensors").items():
+        name, _, part = key.removeprefix("state.").rpartition(".")
+        state.setdefault(name, {})[part] = value
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    groups = [
+        {**group, "params": [names[id(parameter)] for parameter in group["params"]]}
+        for group in optimizer.param_groups
+    ]
     set_optimizer_state_dict(
         model,
         optimizer,
-        state,
-        options=StateDictOptions(full_state_dict=True, flatten_optimizer_state_dict=True),
+        {"state": state, "param_groups": groups},
+        options=StateDictOptions(full_state_dict=True),
     )
 
 
