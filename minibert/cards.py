@@ -9,15 +9,13 @@ from pathlib import Path
 
 import torch
 
-from minibert.corpora import CORPORA
-from minibert.datasets import DATASETS
 from minibert.training_config import TrainingConfig
 
 
 def write_card(
     folder: Path,
     command: Sequence[str],
-    data: Sequence[str],
+    data: Mapping[str, str],
     training: TrainingConfig,
     figures: Mapping[str, Mapping[str, float]],
 ) -> None:
@@ -25,11 +23,10 @@ def write_card(
 
     Args:
         command: the words of the command that makes the model again.
-        data: names of corpora or data sets, or the user's files.
+        data: what it was trained on, and a line on each where there is one.
         training: the settings of the run.
         figures: by side ("dev", "test"), what `metrics.json` holds.
     """
-    notes = {name: entry[1] for table in (CORPORA, DATASETS) for name, entry in table.items()}
     lines = [
         f"# {folder.name}",
         "",
@@ -45,7 +42,7 @@ def write_card(
         "",
         "Data:",
         "",
-        *(f"- `{name}`: {notes[name]}" if name in notes else f"- {name}" for name in data),
+        *(f"- `{name}`: {note}" if note else f"- `{name}`" for name, note in data.items()),
         "",
         "Held-out figures, measured when the training was over:",
         "",

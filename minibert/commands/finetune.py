@@ -9,6 +9,7 @@ from pathlib import Path
 from minibert import checkpoint, distributed
 from minibert.cards import write_card
 from minibert.commands.options import reading_options, training_config
+from minibert.datasets import DATASETS
 from minibert.finetuning import TaskSettings, finetune, read_splits
 from minibert.training import check_output
 
@@ -32,6 +33,7 @@ def run(options: Namespace) -> None:
         splits, options.base, settings, training, options.adapter, options.class_weights
     )
     if distributed.is_main():
-        data = [name for name in (options.train, options.dev, options.test) if name]
+        named = [name for name in (options.train, options.dev, options.test) if name]
+        data = {name: DATASETS[name][1] if name in DATASETS else "" for name in named}
         write_card(Path(options.out), options.command, data, training, figures)
         print(json.dumps(figures, indent=2))

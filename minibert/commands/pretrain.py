@@ -14,6 +14,7 @@ from minibert import checkpoint, distributed
 from minibert.cards import write_card
 from minibert.commands.options import training_config
 from minibert.config import BertConfig
+from minibert.corpora import CORPORA
 from minibert.corpus import PretrainingDataset
 from minibert.pretraining import (
     Sample,
@@ -63,5 +64,6 @@ def run(options: Namespace) -> None:
     }
     if distributed.is_main():
         checkpoint.write_json(out / "metrics.json", figures)
-        write_card(out, options.command, options.corpus, training, figures)
+        data = {name: CORPORA[name][1] if name in CORPORA else "" for name in options.corpus}
+        write_card(out, options.command, data, training, figures)
         print(json.dumps(figures, indent=2))
