@@ -30,6 +30,7 @@ def config(**changes) -> BertConfig:
         "num_attention_heads": 2,
         "intermediate_size": 64,
         "max_position_embeddings": POSITIONS,
+        "initializer_range": 0.1,  # the usual 0.02 is too little for a width of 32
     }
     return BertConfig(**{**shape, **changes})
 
