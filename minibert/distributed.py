@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import warnings
 
 import torch
 import torch.distributed as dist
@@ -72,6 +73,8 @@ def wrap(model: nn.Module, parallel: str) -> nn.Module:
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
+    # It warns of outputs that are views, in case somebody writes into them: nobody does.
+    warnings.filterwarnings("ignore", message="FSDP2-wrapped module")
     with torch.no_grad():  # a head drawn without a seed is another one in each process
         for tensor in model.state_dict().values():
             dist.broadcast(tensor, 0)
