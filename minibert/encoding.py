@@ -1,4 +1,4 @@
-"""Texts with labels, and words with tags, tokenised once and made into batches.
+"""Texts tokenised once and made into batches, and the labels that belong to whole texts.
 
 What every row needs is in `TokenRows`; a data set adds what its head learns from. A text that is
 too long for one row can be cut (`truncation`) or split into overlapping windows (`stride`): then
@@ -7,7 +7,6 @@ too long for one row can be cut (`truncation`) or split into overlapping windows
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -18,8 +17,7 @@ from tokenizers import Encoding
 from torch import Tensor
 from tqdm import tqdm
 
-from minibert.examples import Example, TaggedExample, label_names
-from minibert.heads import IGNORED
+from minibert.examples import Example, label_names
 from minibert.tokenizer import Tokenizer
 from minibert.tokenizer_checks import Text, checked_texts
 
@@ -108,6 +106,20 @@ def named_text(text: Text, number: int, count: int) -> str:
         return ""
     start = text if isinstance(text, str) else " ".join(text)
     return f"text {number + 1} of {count} ({start[:40]!r}{'...' if len(start) > 40 else ''}): "
+
+
+def split_words(tokenizer: Tokenizer, text: str) -> list[str]:
+    """A plain text as the words that BERT's own pre-tokenizer makes of it.
+
+    White space and punctuation separate, and a Chinese character stands alone.
+    """
+    encoding = tokenizer.backend.encode(text, add_special_tokens=False)
+    words: dict[int, tuple[int, int]] = {}
+    for word, (start, end) in zip(encoding.word_ids, encoding.offsets, strict=True):
+        if word is not None:
+            first, last = words.get(word, (start, end))
+            words[word] = (min(first, start), max(last, end))
+    return [text[start:end] for start, end in words.values()]
 
 
 class TokenRows:
@@ -271,7 +283,7 @@ def _targets(
             continue
         for name in [example.label] if isinstance(example.label, str) else example.label or ():
             if name not in number:
-                raise _unseen(name, example.text, i, len(examples), names)
+                raise unseen_label(name, example.text, i, len(examples), names)
             if problem_type == MULTI_LABEL:
                 targets[i, number[name]] = 1
             else:
@@ -279,7 +291,10 @@ def _targets(
     return targets
 
 
-def _unseen(name: str, text: Text, number: int, count: int, names: Sequence[str]) -> ValueError:
+def unseen_label(
+    name: str, text: Text, number: int, count: int, names: Sequence[str]
+) -> ValueError:
+    """What to say of a label that the model has no output for."""
     known = ", ".join(names[:20]) + (" ..." if len(names) > 20 else "")
     return ValueError(
         f"{named_text(text, number, count)}the label {name!r} was not seen in training "
@@ -305,103 +320,3 @@ def balanced_weights(dataset: ClassificationDataset) -> list[float]:
         absent = dataset.label_names[int(np.argmin(counts))]
         raise ValueError(f"no example has the label {absent!r}: it cannot be given a weight")
     return (counts.sum() / (len(counts) * counts)).tolist()
-
-
-# ---------------------------------------------------------------------- words with tags
-
-
-class TaggingDataset(TokenRows):
-    """Words with a tag each: the first piece of a word carries its tag, the others none (C6).
-
-    Args:
-        examples: words and tags.
-        tokenizer: of the model; the words are split further into its pieces.
-        labels: the tags in the model's order; those that occur, sorted, where not given.
-        max_length, truncation, stride: see `encode_rows`.
-
-    Attributes:
-        label_names: the tags, in the order of the logits.
-        words: the words of each sentence; tags: their tags.
-
-    Raises:
-        ValueError: if a tag is not among `labels` (the message names it), or a text does not fit.
-    """
-
-    def __init__(
-        self,
-        examples: Sequence[TaggedExample],
-        tokenizer: Tokenizer,
-        labels: Sequence[str] | None = None,
-        *,
-        max_length: int | None = None,
-        truncation: str | None = None,
-        stride: int | None = None,
-    ) -> None:
-        check_kind(examples, TaggedExample, "words with tags", "tag")
-        self.label_names = list(label_names(examples) if labels is None else labels)
-        number = {name: i for i, name in enumerate(self.label_names)}
-        self.words = [example.words for example in examples]
-        self.tags = [example.tags for example in examples]
-        for i, example in enumerate(examples):
-            for tag in example.tags:
-                if tag not in number:
-                    raise _unseen(tag, example.words, i, len(examples), self.label_names)
-        rows, samples = encode_rows(
-            tokenizer,
-            self.words,
-            max_length=max_length,
-            truncation=truncation,
-            stride=stride,
-            is_split_into_words=True,
-        )
-        super().__init__(rows, samples, len(examples), tokenizer.pad_token_id)
-        # (T,) for each row: which word starts here, -1 where none does.
-        self.word_starts = [
-            _word_starts(row, rows[i - 1] if i and samples[i - 1] == samples[i] else None)
-            for i, row in enumerate(rows)
-        ]
-        self._numbers = [np.array([number[t] for t in tags], np.int64) for tags in self.tags]
-
-    def collate(self, indices: NDArray[np.int64], generator: torch.Generator) -> dict[str, Tensor]:
-        """`TokenRows.collate`, with `labels` (B, T): a tag's number, or -100."""
-        batch = super().collate(indices, generator)
-        labels = []
-        for i in indices:
-            starts, tags = self.word_starts[i], self._numbers[self.samples[i]]
-            labels.append(np.where(starts >= 0, tags[starts], IGNORED))
-        batch["labels"] = padded(labels, IGNORED)
-        return batch
-
-
-def _word_starts(row: Encoding, previous: Encoding | None) -> NDArray[np.int64]:
-    """Which word begins at each token (T,), -1 where none does.
-
-    A window may begin in the middle of a word: that word's first piece is in the window before.
-    """
-    words = np.array([-1 if word is None else word for word in row.word_ids], dtype=np.int64)
-    starts = np.where(words != np.concatenate([[-1], words[:-1]]), words, -1)
-    if previous is not None:
-        seen = max((word for word in previous.word_ids if word is not None), default=-1)
-        if words[1] <= seen:  # the first behind [CLS]
-            starts[1] = -1
-    return starts
-
-
-def split_words(tokenizer: Tokenizer, text: str) -> list[str]:
-    """A plain text as the words that BERT's own pre-tokenizer makes of it.
-
-    White space and punctuation separate, and a Chinese character stands alone.
-    """
-    encoding = tokenizer.backend.encode(text, add_special_tokens=False)
-    words: dict[int, tuple[int, int]] = {}
-    for word, (start, end) in zip(encoding.word_ids, encoding.offsets, strict=True):
-        if word is not None:
-            first, last = words.get(word, (start, end))
-            words[word] = (min(first, start), max(last, end))
-    return [text[start:end] for start, end in words.values()]
-
-
-def is_bio(labels: Iterable[str]) -> bool:
-    """Whether tags mark entities: each of the form O, B-TYPE or I-TYPE, and not all of them O."""
-    labels = list(labels)
-    return labels != ["O"] and all(re.fullmatch(r"O|[BI]-.+", label) for label in labels)

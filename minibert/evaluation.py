@@ -15,15 +15,10 @@ from numpy.typing import NDArray
 
 from minibert import metrics
 from minibert.answering import AnsweringDataset
-from minibert.encoding import (
-    MULTI_LABEL,
-    REGRESSION,
-    ClassificationDataset,
-    TaggingDataset,
-    is_bio,
-)
+from minibert.encoding import MULTI_LABEL, REGRESSION, ClassificationDataset
 from minibert.model import PretrainedModel
 from minibert.prediction import Results, answers, class_scores_of, forward, tagged_sentences
+from minibert.tagging import TaggingDataset, is_bio
 
 Dataset = ClassificationDataset | TaggingDataset | AnsweringDataset
 

@@ -21,9 +21,7 @@ from minibert.encoding import (
     MULTI_LABEL,
     REGRESSION,
     ClassificationDataset,
-    TaggingDataset,
     balanced_weights,
-    is_bio,
 )
 from minibert.evaluation import Dataset, evaluate, metrics_for
 from minibert.heads import (
@@ -33,6 +31,7 @@ from minibert.heads import (
 )
 from minibert.model import PretrainedModel
 from minibert.splits import Splits
+from minibert.tagging import TaggingDataset, is_bio
 from minibert.tokenizer import Tokenizer
 from minibert.training import Trainer, TrainingConfig, check_output
 

@@ -19,7 +19,6 @@ from minibert.encoding import (
     REGRESSION,
     SINGLE_LABEL,
     ClassificationDataset,
-    TaggingDataset,
     encode_rows,
     split_words,
 )
@@ -33,6 +32,7 @@ from minibert.heads import (
 )
 from minibert.model import PretrainedModel
 from minibert.optimization import autocast
+from minibert.tagging import TaggingDataset
 from minibert.tokenizer import Tokenizer
 
 Results = Iterable[tuple[dict[str, Tensor], Any]]

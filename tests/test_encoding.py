@@ -9,12 +9,11 @@ from minibert.answering import AnsweringDataset
 from minibert.batching import seeded
 from minibert.encoding import (
     ClassificationDataset,
-    TaggingDataset,
     balanced_weights,
-    is_bio,
     split_words,
 )
 from minibert.examples import AnswerExample, Example, TaggedExample
+from minibert.tagging import TaggingDataset, is_bio
 
 
 @pytest.fixture(scope="module")

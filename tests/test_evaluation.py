@@ -16,7 +16,7 @@ from minibert import (
     TrainingConfig,
 )
 from minibert.answering import AnsweringDataset
-from minibert.encoding import ClassificationDataset, TaggingDataset
+from minibert.encoding import ClassificationDataset
 from minibert.evaluation import evaluate, metrics_for, report
 from minibert.examples import AnswerExample, Example, TaggedExample
 from minibert.prediction import (
@@ -28,6 +28,7 @@ from minibert.prediction import (
     predict,
     tagged_sentences,
 )
+from minibert.tagging import TaggingDataset
 
 TEXTS = ["awful", "the film was great", "lovely and fine", "the film was not very poor , who saw ?"]
 

@@ -59,7 +59,7 @@ def run(options: Namespace) -> None:
     if distributed.is_main():
         tokenizer.save_pretrained(out)
     trainer.fit()
-    figures = {
+    figures: dict[str, dict[str, float]] = {
         side: trainer.evaluate(datasets[side]) for side in ("dev", "test") if side in datasets
     }
     if distributed.is_main():
