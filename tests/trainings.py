@@ -93,7 +93,7 @@ def texts(rows=8, seed=0, length=12):
     lengths[0] = length
     ids = torch.from_numpy(rng.integers(5, VOCAB, (rows, length)))
     column = torch.arange(length)[None, :]
-    ids[:, 0] = 2
+    ids[:, 0], ids[:, 1] = 2, 5 + torch.arange(rows)  # every sentence begins with a word of its own
     ids = ids.masked_fill(column >= lengths[:, None], 0)
     ids[torch.arange(rows), lengths - 1] = 3
     return {"input_ids": ids, "attention_mask": (column < lengths[:, None]).long()}
@@ -104,10 +104,10 @@ def tasks(rows=8, length=12):
     generator = seeded(7)
     batch = texts(rows, length=length)
     ids, words = batch["input_ids"], batch["input_ids"] > 4
-    # From none in the first row to nearly all in the last.
+    # From none in the first row to nearly all in the last. The first word says which row it is.
     share = torch.linspace(0, 0.9, rows)[:, None]
     some = words & (torch.rand(ids.shape, generator=generator) < share)
-    some[-1, 2] = words[-1, 2]
+    some[:, 1] = False
     blanks = {
         **batch,
         "input_ids": ids.masked_fill(some, 4),

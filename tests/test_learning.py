@@ -1,0 +1,24 @@
+"""Every head can learn eight sentences by heart: what cannot overfit cannot learn."""
+
+import pytest
+import torch
+from trainings import still, tasks
+
+from minibert.training import Trainer, TrainingConfig
+
+TASKS = tasks()
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_eight_sentences_are_learnt_by_heart(name, tmp_path):
+    make, data = TASKS[name]
+    torch.manual_seed(0)
+    model = make(still(hidden_size=64, intermediate_size=128))
+    config = TrainingConfig(
+        tmp_path, max_steps=250, batch_size=8, learning_rate=3e-3, device="cpu", precision="float32"
+    )
+    trainer = Trainer(model, config, data)
+    before = trainer.evaluate(data)["loss"]
+    trainer.fit()
+    assert before > 0.25
+    assert trainer.evaluate(data)["loss"] < 0.05
