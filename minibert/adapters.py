@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from minibert import checkpoint
+from minibert.hugging_face import config_to_hugging_face
 from minibert.model import PretrainedModel
 
 Model = TypeVar("Model", bound=PretrainedModel)
@@ -122,7 +123,7 @@ def save_adapter(
     checkpoint.prepare(folder, overwrite)
     stored = {name: state[name].to(dtype) for name in adapter_state(model)}
     checkpoint.write_weights(folder / checkpoint.ADAPTER_WEIGHTS_FILE, stored)
-    values = checkpoint.config_to_hugging_face(model.config, model.architecture)
+    values = config_to_hugging_face(model.config, model.architecture)
     checkpoint.write_json(folder / checkpoint.CONFIG_FILE, values)
     checkpoint.write_json(folder / checkpoint.ADAPTER_CONFIG_FILE, asdict(model.adapter))
     # What stood here before is replaced, not left beside.

@@ -9,9 +9,10 @@ from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
 
 from minibert import names
-from minibert.checkpoint import config_from_hugging_face, config_to_hugging_face, resolve
+from minibert.checkpoint import resolve
 from minibert.config import BertConfig
 from minibert.heads import BertForMaskedLM, BertForSequenceClassification
+from minibert.hugging_face import config_from_hugging_face, config_to_hugging_face
 from minibert.model import BertModel
 
 CONFIG = BertConfig(

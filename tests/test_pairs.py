@@ -94,6 +94,12 @@ def test_no_segment_is_empty_or_over_the_budget(drawn):
     assert (length_a + length_b).max() == 61
 
 
+def test_both_kinds_use_up_the_budget(drawn):
+    # A random B that is a little short would else show in the sum.
+    points, chosen, _, length_a, _, length_b, _ = drawn
+    assert (length_a == np.minimum(points.before[chosen], 61 - length_b)).all()
+
+
 def test_lengths_tell_nothing(drawn):
     _, _, _, length_a, _, length_b, label = drawn
     for length in (length_a, length_b, length_a + length_b):

@@ -14,7 +14,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
 
-from minibert import checkpoint, heads
+from minibert import checkpoint, heads, hugging_face
+from minibert.config import BertConfig
 from minibert.model import BertModel
 from minibert.optimization import parameter_groups
 
@@ -116,8 +117,8 @@ def reference(case, **changes):
 
 def twin(case, theirs):
     """Our model with the weights of theirs."""
-    ours = case.ours(checkpoint.config_from_hugging_face(theirs.config.to_dict()))
-    found = checkpoint.from_hugging_face(theirs.state_dict())
+    ours = case.ours(hugging_face.config_from_hugging_face(theirs.config.to_dict()))
+    found = hugging_face.from_hugging_face(theirs.state_dict())
     ours.load_state_dict(checkpoint.fit(ours.state_dict(), found, ()), strict=True)
     return ours
 
@@ -170,7 +171,7 @@ def test_outputs_and_gradients_of_random_weights(case, is_padded, is_training):
         if scalar is None:
             scalar = (found["last_hidden_state"] * weights).mean() + found["pooler_output"].mean()
         scalar.backward()
-    gradients = checkpoint.to_hugging_face(
+    gradients = hugging_face.to_hugging_face(
         {name: parameter.grad for name, parameter in ours.named_parameters()}
     )
     for name, parameter in theirs.named_parameters():
@@ -306,7 +307,7 @@ def test_gradients_through_the_real_weights(minilm):
         model.zero_grad()
         output = model(**inputs)
         (output.last_hidden_state.square().mean() + output.pooler_output.mean()).backward()
-    gradients = checkpoint.to_hugging_face(
+    gradients = hugging_face.to_hugging_face(
         {name: parameter.grad for name, parameter in ours.named_parameters()}
     )
     for name, parameter in theirs.named_parameters():
@@ -414,7 +415,7 @@ def test_an_output_matrix_of_its_own_is_refused_and_not_left_out(masked_folder, 
 
 
 def test_a_shape_that_transformers_does_not_know_does_not_open_as_a_bert(tmp_path):
-    config = checkpoint.BertConfig(**SHAPE, norm_position="pre")
+    config = BertConfig(**SHAPE, norm_position="pre")
     BertModel(config).save_pretrained(tmp_path / "pre")
     with pytest.raises((ValueError, KeyError), match="minibert"):
         transformers.AutoModel.from_pretrained(tmp_path / "pre")
