@@ -70,6 +70,7 @@ def token_rows(
     *,
     kinds: Sequence[Sequence[str]] | None = None,
     names: Sequence[str] | None = None,
+    aligned: bool = False,
     alt: str | None = None,
 ) -> CourseFigure:
     """Rows of tokens in boxes, coloured by kind: a growing text, a masked one, two segments.
@@ -79,6 +80,8 @@ def token_rows(
         title: one sentence.
         kinds: for each token "plain", "special", "masked", "new", "A", "B" or "answer".
         names: printed above each row.
+        aligned: boxes of one width, so that what belongs together stands in one column; for rows
+            of a dozen short tokens at most.
         alt: what is to be seen.
     """
     kinds = kinds or [["plain"] * len(row) for row in rows]
@@ -92,6 +95,8 @@ def token_rows(
         x = 0.02
         for token, what in zip(row, kind, strict=True):
             width = 0.088 * max(2, columns_of(drawable(token))) + 0.1
+            if aligned:
+                width = (WIDTH - 0.1) / max(map(len, rows)) - 0.05
             if x + width > WIDTH - 0.05 and x > 0.02:
                 x, y = 0.02, y + _LINE
             placed.append((x, y, width, token, what))
@@ -101,8 +106,8 @@ def token_rows(
     figure, axes = _sheet(title, alt or f"Tokens in boxes, row by row: {described}.", y)
     for x, y, width, token, what in placed:
         _box(axes, x, y, width, 0.25, COLORS[what])
-        ink = ink_on(COLORS[what])
-        place: Any = {"ha": "center", "va": "center_baseline", "size": 9, "color": ink}
+        ink, size = ink_on(COLORS[what]), 8 if aligned else 9
+        place: Any = {"ha": "center", "va": "center_baseline", "size": size, "color": ink}
         axes.text(x + width / 2, y + 0.13, drawable(token), **place)
     for y, name in heads:
         axes.text(0.02, y, drawable(name), va="center", size=9, color=FAINT)
@@ -282,7 +287,7 @@ def network(
     )
     outline.set(edgecolor=COLORS["query"], linewidth=1.2)
     axes.add_patch(outline)
-    place: Any = {
+    upright: Any = {
         "ha": "center",
         "va": "center",
         "rotation": 270,
@@ -290,7 +295,7 @@ def network(
         "weight": "bold",
     }
     middle = (tops[first] + tops[last] + 0.29) / 2
-    axes.text(right + 0.36, middle, f"× {config.num_hidden_layers} layers", **place)
+    axes.text(right + 0.36, middle, f"× {config.num_hidden_layers} layers", **upright)
     # The residual: from before each half, around it, to where it is added.
     half = len(layer) // 2
     for start, end in ((first, first + half - 1), (first + half, last)):

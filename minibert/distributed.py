@@ -57,6 +57,14 @@ def is_main() -> bool:
     return rank() == 0
 
 
+def bar_options() -> dict[str, bool]:
+    """What a progress bar is told: only the first process shows one.
+
+    Nothing there, so that `TQDM_DISABLE` still counts: it sets the default, not what is passed.
+    """
+    return {} if is_main() else {"disable": True}
+
+
 def wrap(model: nn.Module, parallel: str) -> nn.Module:
     """The model as several processes train it together, from the weights of the first.
 
@@ -121,7 +129,9 @@ def from_main(value: float) -> float:
 
 def whole(value: Tensor) -> Tensor:
     """A tensor that sharded training left in pieces; every process must call this."""
-    return value.full_tensor() if hasattr(value, "full_tensor") else value
+    from torch.distributed.tensor import DTensor
+
+    return value.full_tensor() if isinstance(value, DTensor) else value
 
 
 def wait() -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from minibert.attention import SelfAttention
+from minibert.dropout import Dropout
 from minibert.encoder import EncoderLayer
 from minibert.model import BertModel, BertOutput
 
@@ -158,14 +159,58 @@ def parameter_table(model: nn.Module) -> ParameterTable:
     appear under the map they stand beside.
     """
     counts: dict[str, int] = {}
+    for part, parameter in _by_part(model):
+        counts[part] = counts.get(part, 0) + parameter.numel()
+    total = sum(counts.values())
+    return ParameterTable(Part(name, count, count / total) for name, count in counts.items())
+
+
+def _by_part(model: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    """Every parameter with the part it belongs to, from the input to the output."""
+    order = {label: i for i, (_, label) in enumerate(_PARTS)}
+    named = []
     for name, parameter in model.named_parameters():  # a tied matrix appears once
         part = next((label for pattern, label in _PARTS if re.search(pattern, name)), None)
-        part = part or f"head: {name.split('.')[0]}"
-        counts[part] = counts.get(part, 0) + parameter.numel()
-    order = {label: i for i, (_, label) in enumerate(_PARTS)}
-    total = sum(counts.values())
-    rows = sorted(counts.items(), key=lambda row: order.get(row[0], len(order)))
-    return ParameterTable(Part(name, count, count / total) for name, count in rows)
+        named.append((part or f"head: {name.split('.')[0]}", parameter))
+    return sorted(named, key=lambda row: order.get(row[0], len(order)))
+
+
+class Reached(NamedTuple):
+    """A part of the model, its parameters, and how many of them the last gradient reached."""
+
+    name: str
+    size: int
+    reached: int
+
+
+class GradientTable(list[Reached]):
+    """Rows from the input to the output; printed, it is a table with a total."""
+
+    def __str__(self) -> str:
+        total = Reached("total", sum(p.size for p in self), sum(p.reached for p in self))
+        width = max(len(part.name) for part in self)
+        return "\n".join(
+            f"{p.name:{width}}  {p.reached:>11,} of {p.size:>11,}  {p.reached / p.size:7.1%}"
+            for p in [*self, total]
+        )
+
+
+def gradient_table(model: nn.Module, above: float = 0.0) -> GradientTable:
+    """How many parameters of each part have a gradient that is not 0 (claim A14).
+
+    To be called after `loss.backward()`; what is frozen has none.
+
+    Args:
+        model: with the gradients of one backward pass.
+        above: count what is larger than this: where a gradient is 0 because terms cancel,
+            rounding leaves a rest.
+    """
+    parts: dict[str, Reached] = {}
+    for part, parameter in _by_part(model):
+        count = 0 if parameter.grad is None else int((parameter.grad.abs() > above).sum())
+        held = parts.get(part, Reached(part, 0, 0))
+        parts[part] = Reached(part, held.size + parameter.numel(), held.reached + count)
+    return GradientTable(parts.values())
 
 
 # ----------------------------------------------------------------------------------- shapes
@@ -208,7 +253,7 @@ def trace_shapes(model: nn.Module, batch: Mapping[str, Tensor]) -> ShapeTrace:
     inside: dict[str, Tensor] = {}  # the value of the attention module that is running
 
     def hook(name: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        if isinstance(module, nn.Dropout) or not inputs:
+        if isinstance(module, Dropout) or not inputs:
             return  # dropout changes no shape, and is off
         after = output[0] if isinstance(output, tuple) else output
         after = after[-1] if isinstance(after, list) else after  # the encoder returns every layer

@@ -52,7 +52,7 @@ class Journal:
             desc="training",
             unit=" steps",
             delay=_DELAY,
-            disable=not distributed.is_main(),
+            **distributed.bar_options(),
         )
         self._start_window(step)
 

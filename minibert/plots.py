@@ -33,6 +33,7 @@ from minibert.diagrams import (
     shapes_walk,
     token_rows,
 )
+from minibert.panels import matrices
 from minibert.style import (
     COLORS,
     DIVERGING,
@@ -58,6 +59,7 @@ __all__ = [
     "highlight",
     "lines",
     "mask",
+    "matrices",
     "network",
     "positions",
     "reliability",

@@ -235,7 +235,7 @@ class Trainer:
         def results() -> Iterator[tuple[dict[str, Tensor], Any]]:
             nonlocal total, count
             bar = tqdm(
-                batches, desc="evaluating", delay=2, leave=False, disable=not distributed.is_main()
+                batches, desc="evaluating", delay=2, leave=False, **distributed.bar_options()
             )
             for number, indices in enumerate(bar):
                 batch = dataset.collate(indices, seeded(0, number))

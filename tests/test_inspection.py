@@ -13,6 +13,7 @@ from minibert.heads import (
     BertForTokenClassification,
 )
 from minibert.inspection import (
+    gradient_table,
     main_steps,
     parameter_table,
     query_key_value,
@@ -114,6 +115,26 @@ def test_fixed_positions_are_no_parameters():
     assert "position embeddings" not in {part.name for part in parameter_table(model)}
 
 
+def test_gradient_table_counts_what_a_loss_reaches(batch):
+    model = BertForSequenceClassification(CONFIG).eval()  # dropout would cut some gradients off
+    model.bert.encoder.layers[0].requires_grad_(False)
+    model(**batch, labels=torch.tensor([0, 0])).loss.backward()
+    table = {part.name: part for part in gradient_table(model)}
+    real = batch["input_ids"][batch["attention_mask"].bool()]  # padding is read by nobody
+    used = len(set(real.tolist()) - {CONFIG.pad_token_id})
+    assert table["token embeddings"] == ("token embeddings", 60 * SIZE, used * SIZE)
+    assert table["position embeddings"].reached == 7 * SIZE
+    assert table["segment embeddings"].reached == SIZE
+    assert table["head: classifier"].reached == table["head: classifier"].size
+    feed_forward = table["feed-forward"]
+    assert feed_forward.reached == feed_forward.size * (LAYERS - 1) // LAYERS
+    largest = max(p.grad.abs().max().item() for p in model.parameters() if p.grad is not None)
+    assert sum(part.reached for part in gradient_table(model, above=largest)) == 0
+    parts = gradient_table(model)
+    assert str(parts).splitlines()[-1].split()[1] == f"{sum(p.reached for p in parts):,}"
+    assert [part.name for part in parts] == [part.name for part in parameter_table(model)]
+
+
 def test_trace_follows_one_sentence_through_every_shape(batch):
     model = BertForSequenceClassification(CONFIG)
     trace = trace_shapes(model, batch)
@@ -132,6 +153,7 @@ def test_trace_follows_one_sentence_through_every_shape(batch):
     start = order.index(f"{inside}.query_key_value")
     assert order[start : start + 8] == [*(f"{inside}.{part}" for part in parts), inside]
     assert f"2 × 7 → 2 × 7 × {SIZE}" in str(trace)
+    assert not [step for step in trace if "dropout" in step.kind.lower()]
 
 
 def test_trace_leaves_no_hook_behind(batch):

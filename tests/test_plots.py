@@ -35,6 +35,9 @@ DRAWINGS = {
     "heads of a layer": lambda: plots.attention_heads(MAPS[0], ZH, "One layer"),
     "many heads": lambda: plots.attention_heads(np.tile(MAPS, (4, 4, 1, 1)), ZH, "Twelve"),
     "mask": lambda: plots.mask(torch.ones(6, 6).tril().bool(), ZH, "No future"),
+    "matrices": lambda: plots.matrices(
+        {"query": RNG.normal(size=(6, 16)), "value": RNG.random((6, 48))}, ZH, "Two maps"
+    ),
     "positions": lambda: plots.positions(RNG.normal(size=(20, 16)), "Positions"),
     "confusion": lambda: plots.confusion([[5, 1], [0, 4]], ["negative", "positive"], "Errors"),
     "lines": lambda: plots.lines({"a": [3, 2, 1], "b": ([1, 9], [2, 1])}, "Loss", log_x=False),
@@ -45,6 +48,7 @@ DRAWINGS = {
     "groups": lambda: plots.scatter(P.reshape(-1, 2)[:2], "Senses", groups=["x", "y"]),
     "reliability": lambda: plots.reliability(reliability_curve(P, P > 0.4), "Sure"),
     "tokens": lambda: plots.token_rows([ZH, ZH[:2]], "Rows", names=["one", "two"]),
+    "aligned": lambda: plots.token_rows([ZH * 2, ["8192"] * 12], "Columns", aligned=True),
     "embeddings": lambda: plots.embedding_sum(ZH, [0] * 6, "Sum", vectors=[torch.ones(6, 8)] * 3),
     "walk": lambda: plots.shapes_walk([("ids", (1, 6)), ("states", (1, 6, 8))], "Walk"),
     "network": lambda: plots.network(BertConfig.preset("tiny"), "Net", head=("classifier", 2)),
@@ -105,6 +109,21 @@ def test_names_that_do_not_fit_are_an_error():
         plots.attention_heads(MAPS, ["a", "b"])
     with pytest.raises(ValueError, match="project them first"):
         plots.scatter(np.ones((3, 5)))
+
+
+def test_aligned_tokens_stand_in_columns():
+    boxes = DRAWINGS["aligned"]().axes[0].patches
+    lefts = [box.get_x() for box in boxes]
+    assert lefts[:12] == lefts[12:]
+    assert len({box.get_y() for box in boxes}) == 2, "a row was broken"
+
+
+def test_matrices_carry_their_shapes_and_need_a_row_for_each_token():
+    axes = DRAWINGS["matrices"]().axes
+    assert [a.get_title(loc="left") for a in axes] == ["query   6 × 16", "value   6 × 48"]
+    assert axes[0].images[0].get_clim()[0] < 0 == axes[1].images[0].get_clim()[0]
+    with pytest.raises(ValueError, match="one row for each of 6 tokens"):
+        plots.matrices({"query": np.ones((5, 16))}, ZH)
 
 
 def test_bars_print_their_values():
