@@ -36,6 +36,9 @@ def test_a_classifier_learns_and_is_whole(base, tmp_path, capsys):
     assert figures["dev"]["accuracy"] == figures["test"]["accuracy"] == 1.0
     assert figures["train"]["examples"] == 64
     assert json.loads(capsys.readouterr().out) == figures
+    card = (out / "CARD.md").read_text()
+    assert "minibert finetune classify" in card
+    assert "| accuracy | 1 | 1 |" in card
     # What any Hugging Face tool needs is there, and the names of the labels are kept.
     config = json.loads((out / "config.json").read_text())
     assert config["id2label"] == {"0": "bad", "1": "good"}
