@@ -169,14 +169,13 @@ def test_tags_come_back_word_by_word_in_the_order_of_the_sentences(tokenizer):
 
 
 def test_a_word_in_two_windows_is_read_where_it_has_more_text_around_it(tokenizer):
-    words = ["the", "film", "was", "great", "and", "fine"]
-    labels = ["O", "B-LOC", "B-PER"]
-    dataset = TaggingDataset([TaggedExample(words, ["O"] * 6)], tokenizer, labels, max_length=6,
-                             stride=2)  # fmt: skip
-    # [CLS] the film was great [SEP], [CLS] was great and fine [SEP]
-    logits = [one_hot([0, 1, 1, 1, 1], 6), one_hot([0, 2, 2, 2, 2], 6)]
+    words = ["the", "film", "was", "great", "and", "fine", "and", "lovely"]
+    example, labels = TaggedExample(words, ["O"] * 8), ["O", "B-LOC", "B-PER"]
+    dataset = TaggingDataset([example], tokenizer, labels, max_length=8, stride=4)
+    # [CLS] the film was great and fine [SEP], [CLS] was great and fine and lovely [SEP]
+    logits = [one_hot([0] + [1] * 6, 8), one_hot([0] + [2] * 6, 8)]
     (said,) = tagged_sentences(results_of(dataset, logits), dataset)
-    assert said.tags == ["B-LOC"] * 3 + ["B-PER"] * 3
+    assert said.tags == ["B-LOC"] * 4 + ["B-PER"] * 4
 
 
 def test_words_that_were_cut_off_count_as_wrong_unless_they_are_o(tokenizer):
