@@ -69,7 +69,7 @@ def generate(
             chosen = _choose(output.logits[:, -1].float(), temperature, top_k, top_p, generator)
             chosen = chosen.masked_fill(has_ended, model.config.pad_token_id)
             ids = torch.cat((ids, chosen[:, None]), dim=1)
-            mask = torch.cat((mask, (~has_ended)[:, None].to(mask)), dim=1)
+            mask = torch.cat((mask, torch.ones_like(mask[:, :1])), dim=1)
             if eos_token_id is not None:
                 has_ended |= chosen == eos_token_id
                 if has_ended.all():
