@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import warnings
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
@@ -131,7 +132,7 @@ def whole(value: Tensor) -> Tensor:
     """A tensor that sharded training left in pieces; every process must call this."""
     from torch.distributed.tensor import DTensor
 
-    return value.full_tensor() if isinstance(value, DTensor) else value
+    return cast(Any, value).full_tensor() if isinstance(value, DTensor) else value
 
 
 def wait() -> None:

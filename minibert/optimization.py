@@ -65,13 +65,13 @@ def has_native_bf16(device: torch.device) -> bool:
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":
         # Older or other processors report the capability False, other builds lack the question.
-        capability = getattr(torch.cpu, "get_capabilities", dict)()
+        capability: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
         return bool(capability.get("avx512_bf16") or capability.get("amx_bf16"))
     return False
 
 
 def choose_precision(name: str, device: torch.device) -> str:
-    """ "float32" or "bf16"; "auto" takes bf16 where the hardware has it."""
+    """What to compute in: "float32" or "bf16"; "auto" takes bf16 where the hardware has it."""
     if name not in PRECISIONS:
         raise ValueError(f"unknown precision {name!r}: choose from {', '.join(PRECISIONS)}")
     if name == "auto":

@@ -35,7 +35,7 @@ def save(output: Path, model: nn.Module, optimizer: Optimizer, progress: dict[st
     flat = StateDictOptions(
         full_state_dict=True, cpu_offload=True, flatten_optimizer_state_dict=True
     )
-    state = get_optimizer_state_dict(model, optimizer, options=flat)
+    state: Any = get_optimizer_state_dict(model, optimizer, options=flat)
     if distributed.is_main():
         aside, final, old = (output / f"{_FOLDER}{end}" for end in (".new", "", ".old"))
         shutil.rmtree(aside, ignore_errors=True)
@@ -56,7 +56,8 @@ def save(output: Path, model: nn.Module, optimizer: Optimizer, progress: dict[st
 def whole_weights(model: nn.Module) -> dict[str, Tensor]:
     """The model's tensors, gathered where they are sharded; every process must call this."""
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
-    return get_model_state_dict(model, options=options)
+    state: Any = get_model_state_dict(model, options=options)
+    return state
 
 
 def find(output: Path) -> Path | None:
@@ -78,7 +79,7 @@ def restore(folder: Path, model: nn.Module, optimizer: Optimizer) -> None:
     load_whole_weights(model, load_file(folder / "model.safetensors"))
     # On disk flat, "state.NAME.exp_avg". torch 2.13 cannot take that back for sharded weights, so
     # it gets the nested form; the groups' settings are the run's own and the same.
-    state: dict[str, dict[str, Tensor]] = {}
+    state: dict[str, Any] = {}
     for key, value in load_file(folder / "optimizer.safetensors").items():
         name, _, part = key.removeprefix("state.").rpartition(".")
         state.setdefault(name, {})[part] = value
@@ -95,7 +96,7 @@ def restore(folder: Path, model: nn.Module, optimizer: Optimizer) -> None:
     )
 
 
-def load_whole_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
+def load_whole_weights(model: nn.Module, weights: dict[str, Any]) -> None:
     """The inverse of `whole_weights`; every process must call this."""
     set_model_state_dict(model, weights, options=StateDictOptions(full_state_dict=True))
 
