@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import warnings
-from typing import Any, cast
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -97,7 +97,7 @@ def wrap(model: nn.Module, parallel: str) -> nn.Module:
     return model
 
 
-def exchange_gradients(model: nn.Module, now: bool) -> None:
+def exchange_gradients(model: Any, now: bool) -> None:
     """Exchange gradients in the next backward pass, or leave that to a later part of the batch."""
     if isinstance(model, DistributedDataParallel):
         model.require_backward_grad_sync = now
@@ -132,7 +132,7 @@ def whole(value: Tensor) -> Tensor:
     """A tensor that sharded training left in pieces; every process must call this."""
     from torch.distributed.tensor import DTensor
 
-    return cast(Any, value).full_tensor() if isinstance(value, DTensor) else value
+    return value.full_tensor() if isinstance(value, DTensor) else value
 
 
 def wait() -> None:
