@@ -90,6 +90,10 @@ def write_json(path: Path, values: Any) -> None:
 
 
 def _put(aside: Path, path: Path) -> None:
+    # safetensors makes files that only their owner may read: give them the usual permissions.
+    umask = os.umask(0)
+    os.umask(umask)
+    aside.chmod(0o666 & ~umask)
     with aside.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(aside, path)
