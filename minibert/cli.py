@@ -180,6 +180,7 @@ def _add_finetune(subparsers: Subparsers) -> None:
     parser.add_argument("--dev", metavar="FILE", help="default: that of --train, or a tenth of it")
     parser.add_argument("--test", metavar="FILE", help="likewise")
     parser.add_argument("--adapter", type=int, metavar="RANK", help="train only an adapter")
+    parser.add_argument("--dropout", type=float, default=0.1, help="default: %(default)s")
     parser.add_argument(
         "--class-weights", metavar="balanced|A=1,B=2", help="for labels of unequal frequency"
     )

@@ -162,6 +162,7 @@ def finetune(
     training: TrainingConfig,
     adapter: int | None = None,
     class_weights: str | None = None,
+    dropout: float = 0.1,
 ) -> dict[str, dict[str, float]]:
     """Fine-tune a model and write it, with its figures, to `training.output_dir`.
 
@@ -171,6 +172,8 @@ def finetune(
         settings: the task, and how texts are brought to the model.
         adapter: train an adapter of this rank beside the frozen encoder, and the head.
         class_weights: "balanced", or "name=factor,..."; see `parse_class_weights`.
+        dropout: of hidden states and attention weights while training, whatever the base had: a
+            small set of examples needs it where a large corpus did not.
 
     Returns:
         what `metrics.json` gets: figures of "dev" and "test" where they are, and of "train" the
@@ -198,7 +201,7 @@ def finetune(
             with naming(f"{side} examples"):
                 held_out[side] = make(getattr(splits, side))
     torch.manual_seed(training.seed)  # the new head is drawn at random
-    model = _model_for(train, base, adapter, out, class_weights)
+    model = _model_for(train, base, adapter, out, class_weights, dropout)
     dev = held_out.get("dev")
     if isinstance(train, AnsweringDataset) and train.has_impossible:
         # Having seen questions without an answer, it may say so.
@@ -236,18 +239,27 @@ def best_metric(dataset: Dataset, weighted: bool) -> str | None:
 
 
 def _model_for(
-    train: Dataset, base: str, adapter: int | None, out: Path, class_weights: str | None
+    train: Dataset,
+    base: str,
+    adapter: int | None,
+    out: Path,
+    class_weights: str | None,
+    dropout: float,
 ) -> PretrainedModel:
     """The base with a new head for what the training set has."""
+    changes: dict[str, Any] = {
+        "hidden_dropout_prob": dropout,
+        "attention_probs_dropout_prob": dropout,
+    }
     if isinstance(train, AnsweringDataset):
-        model: PretrainedModel = BertForQuestionAnswering.from_pretrained(base)
+        model: PretrainedModel = BertForQuestionAnswering.from_pretrained(base, **changes)
     else:
         if len(train.label_names) == 1:
             raise ValueError(
                 f"every training example has the label {train.label_names[0]!r}: "
                 "give examples of at least two"
             )
-        changes: dict[str, Any] = {"num_labels": len(train.label_names) or 1, "id2label": None}
+        changes |= {"num_labels": len(train.label_names) or 1, "id2label": None}
         if train.label_names:
             changes["id2label"] = dict(enumerate(train.label_names))
         if isinstance(train, TaggingDataset):

@@ -30,7 +30,13 @@ def run(options: Namespace) -> None:
     checkpoint.resolve(options.base)
     splits = read_splits(options.train, options.dev, options.test, **reading_options(options))
     figures = finetune(
-        splits, options.base, settings, training, options.adapter, options.class_weights
+        splits,
+        options.base,
+        settings,
+        training,
+        options.adapter,
+        options.class_weights,
+        options.dropout,
     )
     if distributed.is_main():
         named = [name for name in (options.train, options.dev, options.test) if name]
