@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from minibert.heads import IGNORED
 from minibert.masking import mask_tokens
 from minibert.pairs import draw_pairs, share, split_points
 from minibert.tokenizer import Tokenizer
@@ -129,7 +130,8 @@ class PretrainingDataset:
 
     One example a split point (a sentence boundary inside a document): what stands around it, up
     to `max_length` tokens. With "mlm+nsp" half of the examples have a random second half; with
-    "mlm" and "causal" the text is left whole: `[CLS] text [SEP]`.
+    "mlm" and "causal" the text is left whole: `[CLS] text [SEP]`. So is, with every objective, the
+    beginning of a document of one sentence, which has no split point: one example more.
     """
 
     def __init__(
@@ -145,17 +147,22 @@ class PretrainingDataset:
         self.points = split_points(
             corpus.sentence_starts, corpus.document_starts, len(corpus.tokens)
         )
-        if not len(self.points):
+        if self.has_pairs and not len(self.points):
             raise ValueError("the corpus has no document of two sentences: see `minibert data`")
+        ends = np.append(corpus.document_starts[1:], len(corpus.tokens))
+        unsplit = ~np.isin(np.arange(len(ends)), self.points.document)
+        self._whole_start = corpus.document_starts[unsplit]
+        self._whole_length = np.minimum(ends[unsplit] - self._whole_start, max_length - 2)
         self._special = torch.tensor(sorted(tokenizer.special_ids))
 
     def __len__(self) -> int:
-        return len(self.points)
+        return len(self.points) + len(self._whole_start)
 
     @property
     def lengths(self) -> NDArray[np.int64]:
         """Tokens of each example, special tokens left out: what batches are grouped by."""
-        return np.minimum(self.points.before + self.points.after, self.budget)
+        around = np.minimum(self.points.before + self.points.after, self.budget)
+        return np.concatenate([around, self._whole_length])
 
     def collate(self, indices: NDArray[np.int64], generator: torch.Generator) -> dict[str, Tensor]:
         """Draw, lay out, corrupt.
@@ -163,23 +170,30 @@ class PretrainingDataset:
         Returns:
             input_ids, token_type_ids, labels (B, T); attention_mask (B, T) where anything is
             padded; for masked objectives
-            masked_positions (n_masked,); with pairs next_sentence_label (B,).
+            masked_positions (n_masked,); with pairs next_sentence_label (B,), -100 where there is
+            no second sentence.
         """
         rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
         indices = np.asarray(indices)
-        if self.has_pairs:
-            start_a, length_a, start_b, length_b, random = draw_pairs(
-                self.points, indices, self.budget, rng
-            )
-        else:
-            length_a, length_b = share(
-                self.points.before[indices], self.points.after[indices], self.budget
-            )
-            start_b = self.points.position[indices]
-            start_a = start_b - length_a
+        is_split = indices < len(self.points)
+        chosen, whole = indices[is_split], indices[~is_split] - len(self.points)
+        start_a, length_a, start_b, length_b = np.zeros((4, len(indices)), np.int64)
+        label = np.full(len(indices), IGNORED)
+        start_a[~is_split] = self._whole_start[whole]
+        length_a[~is_split] = self._whole_length[whole]
+        if self.has_pairs and len(chosen):
+            drawn = draw_pairs(self.points, chosen, self.budget, rng)
+            places = (start_a, length_a, start_b, length_b, label)
+            for place, values in zip(places, drawn, strict=True):
+                place[is_split] = values
+        elif len(chosen):
+            around = share(self.points.before[chosen], self.points.after[chosen], self.budget)
+            length_a[is_split], length_b[is_split] = around
+            start_b[is_split] = self.points.position[chosen]
+            start_a[is_split] = self.points.position[chosen] - length_a[is_split]
         batch = self._lay_out(start_a, length_a, start_b, length_b)
         if self.has_pairs:
-            batch["next_sentence_label"] = torch.from_numpy(random)
+            batch["next_sentence_label"] = torch.from_numpy(label)
         special = torch.isin(batch["input_ids"], self._special)
         if self.objective == "causal":
             padding = batch["input_ids"] == self.tokenizer.pad_token_id
@@ -203,11 +217,11 @@ class PretrainingDataset:
         start_b: NDArray[np.int64],
         length_b: NDArray[np.int64],
     ) -> dict[str, Tensor]:
-        """`[CLS] A [SEP] B [SEP]`, or `[CLS] A B [SEP]` without pairs, padded on the right."""
-        gap = 1 if self.has_pairs else 0
-        last = 1 + length_a + gap + length_b  # (B,) where the final [SEP] stands
+        """`[CLS] A [SEP] B [SEP]`; `[CLS] A B [SEP]` without pairs; padded on the right."""
+        is_pair = self.has_pairs & (length_b > 0)  # (B,)
+        last = 1 + length_a + is_pair + length_b  # (B,) where the final [SEP] stands
         column = np.arange(last.max() + 1)[None, :]  # (1, T)
-        begin_b = (1 + length_a + gap)[:, None]
+        begin_b = (1 + length_a + is_pair)[:, None]
         in_a = (column >= 1) & (column <= length_a[:, None])
         in_b = (column >= begin_b) & (column < last[:, None])
         source = np.where(in_a, start_a[:, None] + column - 1, start_b[:, None] + column - begin_b)
@@ -218,7 +232,7 @@ class PretrainingDataset:
         segment = np.zeros_like(ids)
         if self.has_pairs:
             ids[np.arange(len(last)), length_a + 1] = self.tokenizer.sep_token_id
-            segment = (column >= begin_b) & (column <= last[:, None])
+            segment = is_pair[:, None] & (column >= begin_b) & (column <= last[:, None])
         batch = {
             "input_ids": torch.from_numpy(ids.astype(np.int64)),
             "token_type_ids": torch.from_numpy(segment.astype(np.int64)),

@@ -117,7 +117,8 @@ class BertForPreTraining(PretrainedModel):
 
         Args:
             labels: (B, T), the original ids at the selected positions, -100 elsewhere.
-            next_sentence_label: (B,), 0 where B follows A and 1 where it is random.
+            next_sentence_label: (B,), 0 where B follows A, 1 where it is random, -100 where there
+                is no B.
             masked_positions: (n_masked,) flat indices of the selected positions, from the
                 collator; then only these are predicted, and nothing waits for the host.
             label_count: see `token_loss`.
@@ -137,7 +138,10 @@ class BertForPreTraining(PretrainedModel):
         mlm_loss = token_loss(logits, labels, label_count) if labels is not None else None
         nsp_loss = None
         if next_sentence_label is not None:
-            nsp_loss = F.cross_entropy(relation.float(), next_sentence_label)
+            # A mean over rows, so that parts of a batch add up; a row without a pair adds nothing.
+            nsp_loss = F.cross_entropy(
+                relation.float(), next_sentence_label, ignore_index=IGNORED, reduction="sum"
+            ) / len(relation)
         losses = [loss for loss in (mlm_loss, nsp_loss) if loss is not None]
         total = torch.stack(losses).sum() if losses else None
         return PreTrainingOutput(logits, relation, total, mlm_loss, nsp_loss, encoded)

@@ -21,7 +21,7 @@ from minibert.checkpoint import ADAPTER_CONFIG_FILE, resolve
 from minibert.config import BertConfig
 from minibert.corpora import CORPORA, stream_corpus
 from minibert.corpus import PretrainingDataset, TokenCorpus
-from minibert.heads import BertForCausalLM, BertForMaskedLM, BertForPreTraining
+from minibert.heads import IGNORED, BertForCausalLM, BertForMaskedLM, BertForPreTraining
 from minibert.model import BertModel, PretrainedModel
 from minibert.pruning import prune, transfer_tokens
 from minibert.tokenizer import Tokenizer
@@ -207,5 +207,5 @@ def pretraining_metrics(
         if "next_sentence_label" in batch:
             truth = batch["next_sentence_label"]
             right = output.seq_relationship_logits.argmax(-1).cpu() == truth
-            add("nsp_accuracy", int(right.sum()), len(truth))
+            add("nsp_accuracy", int(right.sum()), int((truth != IGNORED).sum()))
     return {name: total / count for name, (total, count) in sums.items() if count}

@@ -261,7 +261,8 @@ def test_a_tagger_reads_plain_text_and_words(tokenizer):
     model = made(BertForTokenClassification, num_labels=2, id2label={0: "O", 1: "B-PER"})
     plain, words = predict(model, tokenizer, ["Anna lives.", ["Anna", "lives", "."]])
     assert plain.words == ["Anna", "lives", "."]
-    assert plain == words
+    assert (plain.words, plain.tags) == (words.words, words.tags)
+    assert plain.probabilities == pytest.approx(words.probabilities, abs=1e-5)
 
 
 def test_regression_and_several_labels_of_new_texts(tokenizer):

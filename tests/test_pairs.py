@@ -316,7 +316,36 @@ def test_an_unknown_objective_and_a_length_without_room_are_refused(corpus, toke
         PretrainingDataset(corpus, tokenizer, 4, "mlm+nsp")
 
 
-def test_a_corpus_of_single_sentences_is_refused(tokenizer, tmp_path):
+def test_pairs_need_a_document_of_two_sentences(tokenizer, tmp_path):
     made = TokenCorpus.build([["w1"], ["w2"]], tokenizer, tmp_path / "c")
     with pytest.raises(ValueError, match="no document of two sentences"):
-        PretrainingDataset(made, tokenizer, 48, "mlm")
+        PretrainingDataset(made, tokenizer, 48, "mlm+nsp")
+
+
+@pytest.mark.parametrize("objective", ["mlm+nsp", "mlm", "causal"])
+def test_a_document_of_one_sentence_is_read_whole(objective, tokenizer, tmp_path):
+    documents = [["w1 w2"], ["w3", "w4"], ["w5 w6 w7"], ["w8", "w9 w1"]]
+    made = TokenCorpus.build(documents, tokenizer, tmp_path / "c")
+    dataset = PretrainingDataset(made, tokenizer, 48, objective)
+    assert len(dataset) == len(dataset.lengths) == 4  # two split points, two without any
+    batch = dataset.collate(np.arange(4), torch.Generator().manual_seed(0))
+    words = torch.where(batch["labels"] == -100, batch["input_ids"], batch["labels"])
+    for row, text in ((2, "w1 w2"), (3, "w5 w6 w7")):
+        real = tokenizer([text])["input_ids"][0]
+        assert words[row, : len(real)].tolist() == real.tolist()
+        assert (words[row, len(real) :] == tokenizer.pad_token_id).all()
+        assert not batch["token_type_ids"][row].any()
+    if objective == "mlm+nsp":
+        labels = batch["next_sentence_label"]
+        assert labels[2:].tolist() == [-100, -100]
+        assert (labels[:2] >= 0).all()
+
+
+def test_rows_without_a_pair_add_nothing_to_the_nsp_loss(model):
+    torch.manual_seed(0)
+    ids = torch.randint(5, 20, (4, 6))
+    whole = model(ids, next_sentence_label=torch.tensor([0, -100, 1, -100])).nsp_loss
+    pairs = model(ids[::2], next_sentence_label=torch.tensor([0, 1])).nsp_loss
+    assert whole.item() == pytest.approx(pairs.item() * 2 / 4, abs=1e-6)
+    none = model(ids, next_sentence_label=torch.full((4,), -100)).nsp_loss
+    assert none.item() == 0
