@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from minibert.heads import IGNORED
-from minibert.masking import mask_tokens
+from minibert.masking import MASKED, mask_tokens
 from minibert.pairs import draw_pairs, share, split_points
 from minibert.tokenizer import Tokenizer
 
@@ -131,15 +131,22 @@ class PretrainingDataset:
     One example a split point (a sentence boundary inside a document): what stands around it, up
     to `max_length` tokens. With "mlm+nsp" half of the examples have a random second half; with
     "mlm" and "causal" the text is left whole: `[CLS] text [SEP]`. So is, with every objective, the
-    beginning of a document of one sentence, which has no split point: one example more.
+    beginning of a document of one sentence, which has no split point: one example more. `masked`
+    is that of `mask_tokens`.
     """
 
     def __init__(
-        self, corpus: TokenCorpus, tokenizer: Tokenizer, max_length: int, objective: str
+        self,
+        corpus: TokenCorpus,
+        tokenizer: Tokenizer,
+        max_length: int,
+        objective: str,
+        masked: float = MASKED,
     ) -> None:
         if objective not in OBJECTIVES:
             raise ValueError(f"unknown objective {objective!r}: choose from {OBJECTIVES}")
         self.corpus, self.tokenizer, self.objective = corpus, tokenizer, objective
+        self.masked = masked
         self.has_pairs = objective == "mlm+nsp"
         self.budget = max_length - (3 if self.has_pairs else 2)
         if self.budget < 2:
@@ -207,6 +214,7 @@ class PretrainingDataset:
                 self.tokenizer.vocab_size,
                 special_ids=self._special,
                 generator=generator,
+                masked=self.masked,
             )
         return batch
 

@@ -17,6 +17,7 @@ def mask_tokens(
     *,
     special_ids: Tensor,
     generator: torch.Generator,
+    masked: float = MASKED,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Corrupt a batch for masked language modelling, afresh at every call.
 
@@ -31,14 +32,18 @@ def mask_tokens(
         vocab_size: random tokens are drawn below it.
         special_ids: (n,) int64, never drawn as a random token.
         generator: makes the draw repeatable; on the device of `input_ids`.
+        masked: share of the selected that becomes [MASK]; of the rest one half becomes random, the
+            other stays. 1.0 is the ablation of claim B18.
 
     Returns:
         corrupted ids (B, T); labels (B, T), -100 where nothing is predicted; flat positions
         of the selected tokens (n,).
 
     Raises:
-        ValueError: if `mask_token_id` is not below `vocab_size`.
+        ValueError: if `mask_token_id` is not below `vocab_size`, or `masked` is no share.
     """
+    if not 0 <= masked <= 1:
+        raise ValueError(f"masked must be a share between 0 and 1, not {masked}")
     if not 0 <= mask_token_id < vocab_size:
         raise ValueError(f"mask_token_id {mask_token_id} is not below vocab_size {vocab_size}")
     draw = torch.rand(input_ids.shape, generator=generator, device=input_ids.device)
@@ -48,8 +53,8 @@ def mask_tokens(
 
     # The same draw decides what becomes of a selected token: given that it is below 0.15, it is
     # uniform there.
-    becomes_mask = selected & (draw < SELECTED * MASKED)
-    becomes_random = selected & ~becomes_mask & (draw < SELECTED * (1 + MASKED) / 2)
+    becomes_mask = selected & (draw < SELECTED * masked)
+    becomes_random = selected & ~becomes_mask & (draw < SELECTED * (1 + masked) / 2)
     ordinary = torch.ones(vocab_size, dtype=torch.bool, device=input_ids.device)
     ordinary[special_ids] = False
     ordinary_ids = ordinary.nonzero().squeeze(1)

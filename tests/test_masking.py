@@ -140,3 +140,20 @@ def test_a_mask_token_outside_the_vocabulary_is_refused():
             special_ids=SPECIAL,
             generator=torch.Generator(),
         )
+
+
+def test_everything_selected_can_be_masked(corrupted):
+    ids, special, _, _, _ = corrupted
+    generator = torch.Generator().manual_seed(1)
+    after, labels, _ = mask_tokens(
+        ids, special, MASK, VOCABULARY, special_ids=SPECIAL, generator=generator, masked=1.0
+    )
+    selected = labels != -100
+    assert (after[selected] == MASK).all()
+    assert torch.equal(after[~selected], ids[~selected])
+
+
+def test_a_share_of_masks_above_one_is_refused(corrupted):
+    ids, special, _, _, _ = corrupted
+    with pytest.raises(ValueError, match="share between 0 and 1"):
+        mask_tokens(ids, special, MASK, VOCABULARY, special_ids=SPECIAL, generator=None, masked=1.5)
