@@ -20,6 +20,7 @@ from minibert.calibration import (
     Reliability,
     brier_score,
     expected_calibration_error,
+    mean_interval,
     reliability_curve,
     wilson_interval,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "f1",
     "masked_accuracy",
     "matthews_corrcoef",
+    "mean_interval",
     "normalize_answer",
     "reliability_curve",
     "squad_exact_match",

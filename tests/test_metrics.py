@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 import seqeval.metrics
 import sklearn.metrics
 from hypothesis import given, settings
@@ -172,6 +173,17 @@ def test_calibration_error_by_hand():
     assert metrics.brier_score(sure, [1, 2, 0]) == pytest.approx(2.0)
     with pytest.raises(ValueError, match="softmax"):
         metrics.expected_calibration_error([[3.0, -1.0]], [0])
+
+
+def test_mean_interval_is_students():
+    for n in (2, 3, 5, 11, 12, 20, 40):
+        values = np.random.default_rng(n).normal(3.0, 2.0, n)
+        mean, low, high = metrics.mean_interval(values)
+        expected = scipy.stats.t.interval(0.95, n - 1, values.mean(), scipy.stats.sem(values))
+        assert mean == pytest.approx(values.mean())
+        assert (low, high) == pytest.approx(expected, rel=1e-3)
+    with pytest.raises(ValueError, match="two runs or more"):
+        metrics.mean_interval([0.5])
 
 
 def test_wilson_interval_covers_as_often_as_it_says():
