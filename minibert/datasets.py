@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from minibert import hub
+from minibert.clozes import cloze_questions
 from minibert.corpora import CORPORA, Corpus, load_corpus
-from minibert.examples import Example, TaggedExample, label_names
+from minibert.examples import AnswerExample, Example, TaggedExample, label_names
 from minibert.readers import read_conll, read_examples, read_squad
 from minibert.sentences import clean
 from minibert.sources import fetch
@@ -104,6 +105,19 @@ def _boolq_match() -> Splits[Example]:
     return splits
 
 
+def _boolq_cloze() -> Splits[AnswerExample]:
+    """Gaps in the passages of BoolQ, to be found again in the whole passage; see `clozes`."""
+    titles: dict[str, str] = {}  # of each body; the few with two titles count once
+    for row in boolq_rows():
+        titles.setdefault(clean(row.body), row.title)
+    passages = [(title, body) for body, title in titles.items()]
+    train, dev, test = (
+        cloze_questions([passage for passage in passages if side(passage[0]) == name])
+        for name in ("train", "dev", "test")
+    )
+    return Splits(train, dev, test)
+
+
 def _conll_sample() -> Splits[TaggedExample]:
     examples = read_conll(fetch("conll-sample") / "sample.conll")
     return divide((" ".join(example.words), example) for example in examples)
@@ -137,6 +151,7 @@ DATASETS: dict[str, tuple[Callable[[], Splits[Any]], str]] = {
     "sarcasm": (lambda: _single(sarcasm_rows()), "headlines, serious or sarcastic"),
     "boolq": (_boolq, "question and passage: is the answer yes or no?"),
     "boolq-match": (_boolq_match, "question and passage: do they belong together? (built)"),
+    "boolq-cloze": (_boolq_cloze, "passages and what is missing in one sentence of each (built)"),
     "conll-sample": (_conll_sample, "English sentences with names tagged"),
     "people-zh": (_people_zh, "Chinese news sentences with names tagged"),
 }

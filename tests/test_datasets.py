@@ -450,7 +450,11 @@ def test_no_text_is_on_two_sides(loaded, name):
 
     def contents(examples):
         return {
-            " ".join(e.words) if isinstance(e, TaggedExample) else (e.text, e.text_pair)
+            " ".join(e.words)
+            if isinstance(e, TaggedExample)
+            else (e.question, e.context)
+            if isinstance(e, AnswerExample)
+            else (e.text, e.text_pair)
             for e in examples
         }
 

@@ -1,0 +1,59 @@
+"""Cloze questions: the gap, the answer's place, and the ones that are asked of another passage."""
+
+from __future__ import annotations
+
+import pytest
+
+from minibert.clozes import cloze_questions
+from minibert.datasets import load_dataset
+
+TEXT = "Rome is old. The capital of Italy has, since 1871, been Rome on the Tiber (Lazio)."
+
+
+def test_the_gap_stands_where_the_answer_stood():
+    (question,) = cloze_questions([("Rome", TEXT)])
+    ((answer, start),) = question.answers
+    assert question.context[start : start + len(answer)] == answer
+    assert answer in ("Italy", "1871", "Rome", "Tiber", "Lazio")
+    assert question.question.replace("what", answer) in TEXT
+    assert not question.is_impossible
+
+
+def test_the_first_word_of_a_sentence_is_not_asked_for():
+    assert cloze_questions([("a", "Rome is old. Italy is large.")]) == []
+
+
+def test_a_long_sentence_is_cut_around_the_gap():
+    words = " ".join(["word"] * 40)
+    (question,) = cloze_questions([("a", f"The {words} Rome {words}.")])
+    assert question.question == " ".join(["word"] * 12 + ["what"] + ["word"] * 12)
+
+
+def test_a_quarter_is_asked_of_a_passage_of_another_title_and_has_no_answer():
+    passages = [(f"title {i // 2}", f"This is text {i}n about Place{i}.") for i in range(80)]
+    made = cloze_questions(passages)
+    assert len(made) == 80
+    moved = [question for question in made if question.is_impossible]
+    assert len(moved) == 20
+    title = {text: name for name, text in passages}
+    for question in moved:
+        own = next(text for _, text in passages if question.question.split(" about")[0] in text)
+        assert not question.answers
+        assert title[question.context] != title[own]
+    assert cloze_questions(passages) == made
+
+
+@pytest.mark.data
+def test_boolqs_questions_are_split_by_title_and_answered_in_their_context():
+    splits = load_dataset("boolq-cloze")
+    parts = (splits.train, splits.dev, splits.test)
+    train, dev, test = ({question.context for question in part} for part in parts)
+    assert not train & (dev | test)
+    assert not dev & test
+    for part in parts:
+        assert len(part) > 1000
+        share = sum(question.is_impossible for question in part) / len(part)
+        assert 0.24 < share < 0.26
+        for question in part:
+            for text, start in question.answers:
+                assert question.context[start : start + len(text)] == text
