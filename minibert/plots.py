@@ -339,9 +339,10 @@ def _draw_matrix(axes: Axes, m: np.ndarray, limits: tuple[float, float] | None) 
 
 def _name_ticks(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
     size = 9 if max(len(rows), len(columns)) <= 16 else 7
+    # First, for the names that are turned are those that stand where the labels are then.
+    axes.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False)
     axes.set_yticks(range(len(rows)), [drawable(name) for name in rows], size=size)
     _name_columns(axes, columns, size)
-    axes.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False)
 
 
 def _name_columns(axes: Axes, columns: Sequence[str], size: float) -> None:

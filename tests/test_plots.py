@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import warnings
+from itertools import pairwise
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -100,6 +101,18 @@ def test_heatmap_prints_each_number_in_its_cell():
     cells = {text.get_position(): text.get_text() for text in figure.axes[0].texts}
     assert cells == {(0, 0): "1", (1, 0): "2", (0, 1): "3", (1, 1): "4"}
     assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["a", "b"]
+
+
+def test_long_names_above_a_matrix_do_not_run_into_each_other():
+    names = ["[CLS]", "before", "my", "bed", "lies", "a", "pool", "of", "moon", "bright", "[SEP]"]
+    for figure in (
+        plots.heatmap(np.eye(11), names, names),
+        plots.mask(np.tril(np.ones((11, 11))), names),
+    ):
+        figure.canvas.draw()
+        boxes = [label.get_window_extent() for label in figure.axes[0].get_xticklabels()]
+        assert len(boxes) == 11
+        assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
 
 
 def test_names_that_do_not_fit_are_an_error():
