@@ -11,6 +11,8 @@ import nbformat
 import pytest
 import yaml
 
+from book import register
+
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "book"
 
@@ -66,9 +68,11 @@ def code_cells(path: Path) -> list[nbformat.NotebookNode]:
 
 def test_every_chapter_in_the_table_of_contents_exists_and_the_other_way_round():
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    listed = {c["file"] for part in toc["parts"] for c in part["chapters"]}
-    present = {f"book/{chapter.stem}" for chapter in build.chapters()}
-    assert {name for name in listed if re.match(r"book/ch\d\d-", name)} == present
+    files = [c["file"] for part in toc["parts"] for c in part["chapters"]]
+    listed = [name for name in files if re.match(r"book/ch\d\d-", name)]
+    assert listed == [f"book/{chapter.stem}" for chapter in build.chapters()]  # and in order
+    assert {c.stem for c in build.chapters()} <= set(register.CHAPTERS)
+    assert [name for name in [toc["root"], *files] if not (ROOT / f"{name}.md").exists()] == []
 
 
 def test_stored_notebooks_match_their_chapters():
@@ -82,6 +86,19 @@ def test_stored_notebooks_were_executed_from_the_top_without_a_warning(path: Pat
     assert [c.execution_count for c in cells] == list(range(1, len(cells) + 1))
     kinds = {(o.output_type, o.get("name")) for c in cells for o in c.outputs}
     assert not {k for k in kinds if k[0] == "error" or k[1] == "stderr"}
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda p: p.stem)
+def test_every_stored_figure_says_in_words_what_is_to_be_seen(path: Path):
+    silent = []
+    for cell in code_cells(path):
+        header = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+        for output in cell.outputs:
+            for kind in [k for k in output.get("data", {}) if k.startswith("image/")]:
+                alt = output.get("metadata", {}).get(kind, {}).get("alt", "") or header
+                if len(alt.split()) < 4:
+                    silent.append(f"{cell.id}: {cell.source[-80:]}")
+    assert silent == []
 
 
 @pytest.mark.skipif(not STORED, reason="no notebooks: the test above fails then")
