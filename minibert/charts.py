@@ -124,6 +124,7 @@ def stacked_bars(
     title: str = "",
     *,
     xlabel: str = "",
+    limits: Mapping[str, float] | None = None,
     alt: str | None = None,
 ) -> CourseFigure:
     """Bars made of parts: memory by what fills it, time by what takes it.
@@ -132,6 +133,7 @@ def stacked_bars(
         parts: bar → {part → length}; the same parts in every bar.
         title: one sentence.
         xlabel: what is measured, with its unit.
+        limits: name → length, an upright line that bars should or should not cross.
         alt: what is to be seen.
     """
     kinds = list(next(iter(parts.values())))
@@ -160,6 +162,17 @@ def stacked_bars(
     axes.set_xlabel(drawable(xlabel))
     axes.tick_params(axis="y", length=0)
     axes.margins(x=0.12)
+    for name, limit in (limits or {}).items():
+        axes.axvline(limit, color=INK, linewidth=1.2, linestyle="--", zorder=0)
+        axes.annotate(
+            drawable(name),
+            (limit, 1),
+            (0, 2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            ha="center",
+            size=8.5,
+        )
     figure.legend(loc="outside lower center", ncols=2)
     told = "; ".join(
         f"{name}: " + ", ".join(f"{k} {v:.3g}" for k, v in bar.items())

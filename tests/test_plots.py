@@ -45,6 +45,9 @@ DRAWINGS = {
     "band": lambda: plots.lines({"a": ([1, 10], [2, 1], [1, 0], [3, 2])}, "Loss", log_x=True),
     "bars": lambda: plots.bars({"a": 0.5, "b": -0.2}, "Bars", intervals={"a": (0.4, 0.6)}),
     "stacked": lambda: plots.stacked_bars({"x": {"p": 1, "q": 2}}, "Memory"),
+    "stacked to a limit": lambda: plots.stacked_bars(
+        {"x": {"p": 1, "q": 2}, "y": {"p": 3, "q": 9}}, "Memory", limits={"12 GiB": 12}
+    ),
     "scatter": lambda: plots.scatter(P.reshape(-1, 2)[:3], "Words", labels=list("abc")),
     "groups": lambda: plots.scatter(P.reshape(-1, 2)[:2], "Senses", groups=["x", "y"]),
     "reliability": lambda: plots.reliability(reliability_curve(P, P > 0.4), "Sure"),
