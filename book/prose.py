@@ -135,7 +135,7 @@ def findings(text: str) -> list[Finding]:
         paragraph = "\n".join(lines[start:end])
         if paragraph and not REFERENCE.search(paragraph):
             cleaned = clean(paragraph)
-            for sentence in re.split(r"(?<=[.!?:;。！？])\s+|\n(?=\s*[-*\d|:])", cleaned):
+            for sentence in re.split(r"(?<=[.!?。！？])\s+|\n(?=\s*[-*\d|:])", cleaned):
                 if EXAMINED.search(sentence):
                     continue
                 for match in FIGURE.finditer(sentence):

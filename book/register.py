@@ -25,12 +25,35 @@ DOCUMENTS = {
     "E": ("Input and embedding", 5),
 }
 IDS = [f"{letter}{n}" for letter, (_, last) in DOCUMENTS.items() for n in range(1, last + 1)]
-CHAPTERS = (
-    *("ch01-generation", "ch02-tokens", "ch03-embeddings", "ch04-positions", "ch05-attention"),
-    *("ch06-encoder", "ch07-left-and-right", "ch08-mlm", "ch09-nsp", "ch10-pretraining"),
-    *("ch11-cls-and-layers", "ch12-walkthrough", "ch13-classification", "ch14-pairs"),
-    *("ch15-tagging", "ch16-answering", "ch17-acceptability", "ch18-scale"),
-)
+PARTS = {
+    "I · From text to attention": {
+        "ch01-generation": "Generating text, one token at a time",
+        "ch02-tokens": "Tokens",
+        "ch03-embeddings": "Embeddings",
+        "ch04-positions": "Positions: sinusoidal and learned",
+        "ch05-attention": "Attention and its masks: causal and full",
+    },
+    "II · BERT": {
+        "ch06-encoder": "The encoder",
+        "ch07-left-and-right": "Left and right: GPT against BERT",
+        "ch08-mlm": "Masked language modelling",
+        "ch09-nsp": "Next sentence prediction",
+        "ch10-pretraining": "Pre-training, both at once",
+        "ch11-cls-and-layers": "The `[CLS]` token, and what each layer knows",
+    },
+    "III · At work": {
+        "ch12-walkthrough": "One sentence, all the way through",
+        "ch13-classification": "Classifying texts",
+        "ch14-pairs": "Pairs of sentences",
+        "ch15-tagging": "Labelling tokens",
+        "ch16-answering": "Answering questions",
+        "ch17-acceptability": "Acceptability, and honest numbers",
+    },
+    "IV · Further": {
+        "ch18-scale": "Memory, precision, and more than one machine",
+    },
+}
+CHAPTERS = [chapter for part in PARTS.values() for chapter in part]
 SKIPPED = {"nbval-skip", "skip-execution", "remove-cell", "raises-exception"}
 
 
@@ -75,6 +98,16 @@ def listed_chapters() -> list[str]:
     toc = yaml.safe_load(TOC.read_text(encoding="utf-8"))
     files = [c["file"] for part in toc["parts"] for c in part["chapters"]]
     return [f.removeprefix("book/") for f in files if re.match(r"book/ch\d\d-", f)]
+
+
+def title(chapter: str) -> str:
+    """A chapter's title: as its page has it, or as planned while there is none."""
+    path = BOOK / f"{chapter}.md"
+    if path.exists():
+        heading = re.search(r"^# \d+ · (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if heading:
+            return heading[1]
+    return next(part[chapter] for part in PARTS.values() if chapter in part)
 
 
 def count_assertions(source: str) -> int:

@@ -75,6 +75,14 @@ def test_every_chapter_in_the_table_of_contents_exists_and_the_other_way_round()
     assert [name for name in [toc["root"], *files] if not (ROOT / f"{name}.md").exists()] == []
 
 
+def test_a_chapter_opens_with_its_number_and_closes_with_five_chinese_sentences():
+    for chapter in build.chapters():
+        text = chapter.read_text(encoding="utf-8")
+        assert f"# {int(chapter.stem[2:4])} · {register.title(chapter.stem)}\n" in text
+        summary = text.rpartition("中文小结")[2]
+        assert summary.count("。") + summary.count("？") == 5, chapter.stem
+
+
 def test_stored_notebooks_match_their_chapters():
     assert [line for c in build.chapters() for line in build.differences(c)] == []
     assert {p.stem for p in STORED} == {c.stem for c in build.chapters()}, "a notebook too many"

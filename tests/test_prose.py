@@ -39,6 +39,7 @@ def test_figures_are_found(text, figures):
         "Twelve layers, 768 numbers, 11 tokens, 512 positions.",
         "In 2018, between 1997 and 2026.",
         "The notes say that 15 % are picked.",
+        "The notes\nshow this: 0.85, 0.10; and 0.05.",
         "The documents give 0.62 for it.",
         "By the table, [Devlin et al., 2019](#devlin2019), it had 80.5 %\nand 340 M of 3.3.",
         "Python 3.11, version 0.1, section 3.1 and 3.2.3, Table 2.1.",

@@ -11,6 +11,10 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup, Tag
 
+import minibert
+from book import register
+
+CLAIMS = register.load_claims()
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
 
@@ -174,6 +178,38 @@ def test_formulas_are_set_by_the_copy_of_mathjax_in_the_site(pages: dict[Path, B
             assert script is not None, path.name
     fonts = HTML / "_static" / "mathjax" / "output" / "chtml" / "fonts" / "woff-v2"
     assert len(list(fonts.glob("*.woff"))) > 20
+
+
+def test_the_appendix_has_every_claim_and_links_to_the_cells_that_settle_it(
+    pages: dict[Path, BeautifulSoup],
+):
+    page = pages[HTML / "book" / "documents-checked.html"]
+    listed = set(register.listed_chapters())
+    named = [e.get_text() for e in page.select(".claims p > strong:first-child")]
+    assert named == register.IDS
+    links = {str(e["href"]) for e in page.select('.claims a[href*="#claim-"]')}
+    settled = [(c, one) for one in CLAIMS for c in one.chapters if c in listed]
+    assert links == {f"{chapter}.html#claim-{claim.id}" for chapter, claim in settled}
+    badges = [e.get_text() for e in page.select(".claims p > .sd-badge")]
+    assert len(badges) == len(register.IDS)
+    assert badges.count("to come") == sum(not set(c.chapters) & listed for c in CLAIMS)
+
+
+def test_the_reference_documents_every_public_name(pages: dict[Path, BeautifulSoup]):
+    page = pages[HTML / "book" / "api.html"]
+    for name in minibert.__all__:
+        entry = page.find(id=f"minibert.{name}")
+        assert entry is not None, name
+        assert entry.find_next("dd").find("p").get_text(strip=True), name
+    assert "``" not in page.get_text()
+
+
+def test_the_introduction_lists_every_chapter(pages: dict[Path, BeautifulSoup]):
+    page = pages[HTML / "book" / "intro.html"]
+    items = [e.get_text(" ", strip=True) for e in page.select(".chapters li")]
+    assert [int(item.split(" ")[0]) for item in items] == list(range(1, 19))
+    absent = len(register.CHAPTERS) - len(register.listed_chapters())
+    assert sum("to come" in item for item in items) == absent
 
 
 def test_every_claim_on_a_page_can_be_linked_to(pages: dict[Path, BeautifulSoup]):

@@ -1,0 +1,50 @@
+"""The list of chapters, and references by number that also work for a chapter still to come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from docutils import nodes
+from docutils.parsers.rst.states import Inliner
+from docutils.statemachine import StringList
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from book.register import CHAPTERS, PARTS, TOC, listed_chapters, title
+
+
+class Chapters(SphinxDirective):
+    """`{chapters}`: every part with its chapters, linked where they are in the book."""
+
+    def run(self) -> list[nodes.Node]:
+        """Write the list in Markdown and parse it."""
+        self.env.note_dependency(str(TOC))
+        listed, lines = listed_chapters(), []
+        for part, chapters in PARTS.items():
+            lines += [f"Part {part}", ""]
+            for chapter in chapters:
+                words = f"{int(chapter[2:4])} · {title(chapter)}"
+                here = chapter in listed
+                lines.append(f"- [{words}]({chapter}.md)" if here else f"- {words} *(to come)*")
+            lines.append("")
+        box = nodes.container(classes=["chapters"])
+        self.state.nested_parse(StringList(lines, "chapters"), 0, box)
+        return [box]
+
+
+def chapter_role(
+    name: str, rawtext: str, text: str, lineno: int, inliner: Inliner, *_: Any, **__: Any
+) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+    """`` {chapter}`5` ``: “chapter 5”, linked where it is in the book (from a page beside it)."""
+    chapter = CHAPTERS[int(text) - 1]
+    words = f"chapter {text}"
+    if chapter not in listed_chapters():
+        return [nodes.Text(words)], []
+    return [nodes.reference(rawtext, words, internal=True, refuri=f"{chapter}.html")], []
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directive and the role."""
+    app.add_directive("chapters", Chapters)
+    app.add_role("chapter", chapter_role)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
