@@ -62,6 +62,21 @@ def test_seeds_that_are_held_are_skipped_and_said_so(
     assert harness.results("ch99_small")["seeds"] == [0, 1]
 
 
+def test_processes_side_by_side_keep_each_others_seeds(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    del folder
+
+    def meanwhile(seed: int, **settings: int) -> dict[str, object]:
+        if seed == 0:  # while this one is running, another process measures seed 1
+            monkeypatch.setattr(sys, "argv", ["ch99_small.py", "--seed", "1"])
+            harness.run("ch99_small", {"steps": 1}, [0, 1, 2], measure)
+        return measure(seed, **settings)
+
+    harness.run("ch99_small", {"steps": 1}, [0], meanwhile)
+    assert harness.results("ch99_small")["seeds"] == [0, 1]
+
+
 def test_other_settings_are_refused_in_one_line(folder: Path):
     del folder
     harness.run("ch99_small", {"steps": 1}, [0], measure)

@@ -28,8 +28,8 @@ COLOURS = {
     "loose": "warning",
     "wrong": "danger",
     "example": "info",
-    "cited": "secondary",
-    "to come": "light",
+    "cited": "muted",
+    "to come": "muted-line",
 }
 
 

@@ -12,6 +12,8 @@ A script `book/experiments/chNN_topic.py` measures, and can be interrupted at an
         run("chNN_topic", {"steps": 300, "sizes": [64, 128]}, seeds=[0, 1, 2], measure=measure,
             quick={"steps": 5})                  # python … --quick: one seed, nothing written
 
+`--seed 1` measures that seed alone: on a machine with many cores, several can run side by side.
+
 The chapter reads, from whatever folder it runs in:
 
     from book.experiments.harness import results, values
@@ -98,6 +100,28 @@ def _write(path: Path, content: dict[str, Any]) -> None:
         partial.unlink(missing_ok=True)
 
 
+def _held(name: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """What is there of an experiment, if it was obtained with these settings."""
+    settings = json.loads(json.dumps(settings))  # tuples become lists, as when read back
+    if not _path(name).is_file():
+        return {
+            "experiment": name,
+            "command": f"python book/experiments/{name}.py",
+            "settings": settings,
+            "seeds": [],
+            "machine": {},
+            "seconds": {},
+            "results": {},
+        }
+    held = results(name)
+    if held["settings"] != settings:
+        raise ValueError(
+            f"{name}.json was obtained with other settings {held['settings']}: remove it to "
+            f"start over with {settings}"
+        )
+    return held
+
+
 def run(
     name: str,
     settings: dict[str, Any],
@@ -121,28 +145,14 @@ def run(
     Raises:
         ValueError: if what is held was obtained with other settings.
     """
-    path, seeds = _path(name), list(seeds)
-    if "--quick" in sys.argv[1:]:
+    path, seeds, asked = _path(name), list(seeds), sys.argv[1:]
+    if "--seed" in asked[:-1]:
+        seeds = [int(asked[asked.index("--seed") + 1])]
+    if "--quick" in asked:
         outcome = measure(seeds[0], **(settings | (quick or {})))
         print(json.dumps(outcome, ensure_ascii=False, allow_nan=False))
         return {"seeds": seeds[:1], "results": {str(seeds[0]): outcome}}
-    held: dict[str, Any] = {
-        "experiment": name,
-        "command": f"python book/experiments/{name}.py",
-        "settings": json.loads(json.dumps(settings)),  # tuples become lists, as when read back
-        "seeds": [],
-        "machine": {},
-        "seconds": {},
-        "results": {},
-    }
-    if path.is_file():
-        old = results(name)
-        if old["settings"] != held["settings"]:
-            raise ValueError(
-                f"{path.name} was obtained with other settings {old['settings']}: remove it to "
-                f"start over with {held['settings']}"
-            )
-        held = old
+    held = _held(name, settings)
     for number, seed in enumerate(seeds, 1):
         told = f"{name}: seed {seed} ({number} of {len(seeds)})"
         if str(seed) in held["results"]:
@@ -151,6 +161,7 @@ def run(
         print(f"{told} …", file=sys.stderr, flush=True)
         start = time.perf_counter()
         outcome = measure(seed, **settings)
+        held = _held(name, settings)  # another process may have written meanwhile
         held["results"][str(seed)] = outcome
         held["seconds"][str(seed)] = round(time.perf_counter() - start, 1)
         held["seeds"] = sorted(int(one) for one in held["results"])
