@@ -71,9 +71,9 @@ if __name__ == "__main__":
         {
             "rates": [1e-6, 1e-5, 1e-4, 1e-3, 1e-2],
             "epochs": 3,
-            "examples": 640,
-            "unseen": 400,
-            "max_length": 40,
+            "examples": 320,
+            "unseen": 200,
+            "max_length": 32,
         },
         seeds=[0, 1, 2],
         measure=measure,
