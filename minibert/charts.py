@@ -155,8 +155,9 @@ def stacked_bars(
             label=drawable(kind),
         )
         left += length
+    paper: Any = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}  # over a limit's line
     for place, total in zip(places, left, strict=True):
-        axes.text(total, place, f" {total:.3g}", va="center", size=9)
+        axes.text(total, place, f" {total:.3g}", va="center", size=9, bbox=paper)
     axes.set_yticks(places, [drawable(name) for name in parts])
     axes.invert_yaxis()
     axes.set_xlabel(drawable(xlabel))

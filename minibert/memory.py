@@ -27,8 +27,8 @@ class Memory(NamedTuple):
     weights: int
     gradients: int
     optimizer: int  # AdamW: two running means of each gradient
-    casts: int  # with bf16: the matrices once more, in 16 bits
     activations: int
+    casts: int  # with bf16: the matrices once more, in 16 bits
 
     @property
     def total(self) -> int:
@@ -37,7 +37,8 @@ class Memory(NamedTuple):
 
     def gib(self) -> dict[str, float]:
         """Every part in GiB, for `plots.stacked_bars`."""
-        return {name: size / GIB for name, size in self._asdict().items()}
+        names = ("weights", "gradients", "optimizer state", "activations", "16-bit copies")
+        return {name: size / GIB for name, size in zip(names, self, strict=True)}
 
 
 def training_memory(
@@ -104,7 +105,17 @@ def training_memory(
         kept += number * batch_size * width + mask
     # A counter for each tensor, and two numbers for each of its elements.
     optimizer = 8 * sum(trained) + 4 * len(trained)
-    return Memory(weights, 4 * sum(trained), optimizer, casts, kept)
+    return Memory(weights, 4 * sum(trained), optimizer, kept, casts)
+
+
+def largest_batch(config: BertConfig, length: int, room: int, **options: Any) -> int:
+    """The most texts of this length whose training step fits into `room` bytes; 0 if not one does.
+
+    Args:
+        options: as for `training_memory`.
+    """
+    one, two = (training_memory(config, rows, length, **options).total for rows in (1, 2))
+    return max(0, 1 + (room - one) // (two - one))  # every further text takes the same
 
 
 def _cast_bytes(model: BertForSequenceClassification, gradient_checkpointing: bool) -> int:

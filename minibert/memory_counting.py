@@ -52,7 +52,7 @@ def measured_memory(
     states = [value for state in optimizer.state.values() for value in state.values()]
     held = [_bytes(tensors) for tensors in (model.parameters(), gradients, states)]
     optimizer.zero_grad(set_to_none=True)
-    return Memory(held[0], held[1], held[2], casts, sum(sizes) - casts)
+    return Memory(held[0], held[1], held[2], sum(sizes) - casts, casts)
 
 
 def _loss(

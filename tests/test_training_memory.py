@@ -6,7 +6,7 @@ import torch
 from minibert.adapters import add_adapter
 from minibert.config import BertConfig
 from minibert.heads import BertForSequenceClassification
-from minibert.memory import GIB, training_memory
+from minibert.memory import GIB, largest_batch, training_memory
 from minibert.memory_counting import measured_memory, memory_timeline
 
 
@@ -108,6 +108,15 @@ def test_accumulation_and_checkpointing_and_bf16_all_save():
     assert training_memory(base, 32, 128, gradient_checkpointing=True).total < plain
     assert training_memory(base, 32, 128, precision="bf16").total < plain
     assert training_memory(base, 32, 128, is_fused=False).total > plain
+
+
+def test_the_largest_batch_fits_and_one_more_does_not():
+    room = 3 * 10**6
+    rows = largest_batch(config(), 20, room, precision="bf16")
+    assert rows > 1
+    assert training_memory(config(), rows, 20, precision="bf16").total <= room
+    assert training_memory(config(), rows + 1, 20, precision="bf16").total > room
+    assert largest_batch(config(), 20, 1000) == 0
 
 
 @pytest.mark.parametrize(
