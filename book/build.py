@@ -138,8 +138,28 @@ def execute(chapter: Path) -> NotebookNode:
     return notebook
 
 
+def with_stored_outputs(chapter: Path) -> NotebookNode | None:
+    """The notebook of a chapter whose prose alone has changed: outputs as they were stored.
+
+    None if there is no notebook yet, or a code cell differs: then it has to be executed.
+    """
+    if not notebook_path(chapter).exists():
+        return None
+    notebook, stored = to_notebook(chapter), nbformat.read(notebook_path(chapter), as_version=4)
+    new, old = ([c for c in one.cells if c.cell_type == "code"] for one in (notebook, stored))
+    if [(c.source, c.metadata) for c in new] != [(c.source, c.metadata) for c in old]:
+        return None
+    for cell, before in zip(new, old, strict=True):
+        cell.outputs, cell.execution_count = before.outputs, before.execution_count
+    return notebook
+
+
 def write_notebooks(names: Iterable[str], force: bool) -> int:
-    """Execute and store the chapters whose notebook is stale; the number written."""
+    """Execute and store the chapters whose notebook is stale; the number written.
+
+    Chapters that are named, and all with `force`, are executed in any case; otherwise one whose
+    code has not changed keeps its outputs.
+    """
     wanted = set(names)
     unknown = wanted - {chapter.stem for chapter in chapters()}
     if unknown:
@@ -151,7 +171,8 @@ def write_notebooks(names: Iterable[str], force: bool) -> int:
         if not force and not wanted and not differences(chapter):
             print(f"{chapter.stem}: up to date", file=sys.stderr)
             continue
-        notebook = execute(chapter)
+        kept = None if force or wanted else with_stored_outputs(chapter)
+        notebook = kept or execute(chapter)
         path = notebook_path(chapter)
         partial = path.with_suffix(".partial")
         nbformat.write(notebook, partial)

@@ -7,7 +7,7 @@ A decimal, a percentage or a number from 1,000 on is flagged, except
 - in code, in a formula that is more than one number, in a link's address;
 - in a sentence that speaks of the notes, a document or a claim: their figures are examined;
 - in a paragraph with a reference, `[Devlin et al., 2019](#devlin2019)`: cited history;
-- years, version numbers, numbers of sections;
+- years, version numbers, numbers of sections, and in the exercises, where they are to be tried;
 - figures that the chapter lists in `<!-- figures: 15 %; 3,072: why -->`, for those that belong
   to a definition and come back often. A result is never listed: point at what the cell printed.
 """
@@ -39,6 +39,7 @@ NUMBERED = re.compile(
 )
 EXAMINED = re.compile(r"\b(?:notes?|documents?|claims?)\b|讲义|文档", re.IGNORECASE)
 REFERENCE = re.compile(r"\]\((?:bibliography\.md)?#[a-z]+\d{4}[a-z]?\)")
+EXERCISES = re.compile(r"(?<=\n## Exercises\n).*?(?=\n## |\Z)", re.DOTALL)
 LISTED = re.compile(r"<!--\s*figures:(.*?)-->", re.DOTALL)
 FENCE = re.compile(r"^(`{3,}|~{3,}|:{3,})(.*)$")
 # Directives whose body is prose; every other fence is code, a figure or mathematics.
@@ -126,6 +127,7 @@ def findings(text: str) -> list[Finding]:
         for comment in LISTED.findall(text)
         for figure in FIGURE.findall(comment.replace(";", " ; "))
     }
+    text = EXERCISES.sub(_blank, text)
     lines, found = prose_lines(text), []
     start = 0
     while start < len(lines):

@@ -140,6 +140,23 @@ def test_an_executed_notebook_is_stored_and_a_changed_chapter_makes_it_stale(sma
     assert "2 cells" in build.differences(small_book)[0]
 
 
+def test_a_chapter_whose_prose_alone_changed_keeps_its_outputs(small_book: Path):
+    stored = build.notebook_path(small_book)
+    stored.parent.mkdir()
+    notebook = build.to_notebook(small_book)
+    notebook.cells[1].outputs = [nbformat.v4.new_output("stream", text="四 4\n")]
+    notebook.cells[1].execution_count = 1
+    nbformat.write(notebook, stored)
+    small_book.write_text(CHAPTER.replace("# 一", "# 二\n\nNew."), encoding="utf-8")
+    assert build.write_notebooks([], force=False) == 1  # at once: there is no kernel here
+    assert build.differences(small_book) == []
+    (cell,) = code_cells(stored)
+    assert (cell.outputs[0].text, cell.execution_count) == ("四 4\n", 1)
+    for old, new in (("2 + 2", "2 + 3"), ("claim-A9", "claim-A8")):
+        small_book.write_text(CHAPTER.replace(old, new), encoding="utf-8")
+        assert build.with_stored_outputs(small_book) is None
+
+
 @pytest.mark.slow
 def test_a_cell_that_warns_is_refused_and_nothing_is_stored(small_book: Path):
     warns = "import warnings; warnings.warn('old')"

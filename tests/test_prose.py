@@ -27,6 +27,7 @@ def test_no_figure_in_a_chapters_prose_that_a_cell_should_print(path):
         ("The notes say 80 %. We find 79.9 %.", ["79.9 %"]),
         ("Text.\n```{code-cell}\nx = 0.1\n```\nThen 0.2.", ["0.2"]),
         ("**Wrong**: it is 0.996.", ["0.996"]),
+        ("# T\n\n## Exercises\n\nTry 0.5.\n\n## Takeaway\n\nIt was 0.7.", ["0.7"]),
     ],
 )
 def test_figures_are_found(text, figures):
@@ -51,6 +52,7 @@ def test_figures_are_found(text, figures):
         "---\nversion: 1.5\n---\n# Title",
         "<!-- figures: 15 %; 3,072: the recipe -->\n\nOne picks 15 % of 3072.",
         "讲义说约 1.1 亿。",
+        "# T\n\n## Exercises\n\nReplace 10000 by 0.5.\n\n## Further reading\n\nNone.",
     ],
 )
 def test_what_is_allowed_is_left_alone(text):
