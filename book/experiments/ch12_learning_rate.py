@@ -66,7 +66,7 @@ def measure(
 if __name__ == "__main__":
     run(
         "ch12_learning_rate",
-        {"rates": [2e-6, 2e-5, 1e-4, 5e-4, 2e-3], "epochs": 5, "learn": 480, "unseen": 400},
+        {"rates": [2e-6, 2e-5, 1e-4, 5e-4, 2e-3], "epochs": 4, "learn": 480, "unseen": 400},
         seeds=[0, 1, 2],
         measure=measure,
         quick={"rates": [1e-4], "epochs": 2, "learn": 64, "unseen": 64},
