@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from minibert import hub
+from minibert.acceptability import judged_sentences
 from minibert.clozes import cloze_questions
 from minibert.corpora import CORPORA, Corpus, load_corpus
 from minibert.examples import AnswerExample, Example, TaggedExample, label_names
@@ -119,6 +120,22 @@ def _boolq_cloze() -> Splits[AnswerExample]:
     return Splits(train, dev, test)
 
 
+def _boolq_acceptability() -> Splits[Example]:
+    """Sentences of BoolQ's passages, three in ten of them spoilt by rule; see `acceptability`."""
+    titles = {clean(row.body): row.title for row in reversed(boolq_rows())}
+    train, dev, test = (
+        judged_sentences(body for body, title in titles.items() if side(title) == name)
+        for name in ("train", "dev", "test")
+    )
+    known = {sentence.original for sentence in dev + test}
+    known_test = {sentence.original for sentence in test}
+    return Splits(
+        [Example(s.text, label=s.label) for s in train if s.original not in known],
+        [Example(s.text, label=s.label) for s in dev if s.original not in known_test],
+        [Example(s.text, label=s.label) for s in test],
+    )
+
+
 def _bbc_headlines() -> Splits[Example]:
     """Headlines with one topic or two, for several labels a text. Built: two are two headlines.
 
@@ -191,6 +208,7 @@ DATASETS: dict[str, tuple[Callable[[], Splits[Any]], str]] = {
     "boolq": (_boolq, "question and passage: is the answer yes or no?"),
     "boolq-match": (_boolq_match, "question and passage: do they belong together? (built)"),
     "boolq-cloze": (_boolq_cloze, "passages and what is missing in one sentence of each (built)"),
+    "boolq-acceptability": (_boolq_acceptability, "sentences, three in ten spoilt by rule (built)"),
     "conll-sample": (_conll_sample, "English sentences with names tagged"),
     "people-zh": (_people_zh, "Chinese news sentences with names tagged"),
 }
