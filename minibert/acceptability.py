@@ -2,10 +2,11 @@
 
 From each passage one sentence is taken, as it was written. Three in ten are spoilt, by one of two
 rules in turn: a verb that no longer agrees with its subject, or two neighbouring words that have
-changed places. Only sentences to which both rules apply are taken at all, so that no word gives
-away which side of the line it stands on; and what is chosen is chosen by a hash of the sentence.
-Such sentences are easier than CoLA's, whose mistakes linguists have thought out, and the labels
-have no judge but the rule: now and then a spoilt sentence can still be read.
+changed places. Only sentences to which both rules apply are taken at all, and what is chosen is
+chosen by a hash of the sentence. One trace of the rules is left: most sentences are in the
+singular, so that plural verbs are commoner among the spoilt ones, and a mere count of words does
+better than nothing. Such sentences are easier than CoLA's, whose mistakes linguists have thought
+out, and the labels have no judge but the rule: now and then a spoilt sentence can still be read.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from minibert.sentences import split_sentences
 _PAIRS = (("is", "are"), ("was", "were"), ("has", "have"), ("does", "do"))
 _OTHER_NUMBER = {a: b for pair in _PAIRS for a, b in (pair, pair[::-1])}
 # Words that stand before what they belong to: behind it, they belong to nothing.
-_LEADING = frozenset("a an the of in on at by for from with into its his their".split())
+_LEADING = {"a", "an", "the", "of", "in", "on", "at", "by", "for", "from", "with", "into"}
 _SHORTEST, _LONGEST = 7, 18  # words
 _PLAIN = re.compile(r"[A-Z][A-Za-z0-9 ,'-]*\.")
 _WORD = re.compile(r"[a-z]+")
@@ -35,7 +36,7 @@ class Judged(NamedTuple):
 
     @property
     def label(self) -> str:
-        """ "acceptable" or "unacceptable"."""
+        """What a judge should say: "acceptable" or "unacceptable"."""
         return "unacceptable" if self.rule else "acceptable"
 
 

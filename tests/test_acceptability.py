@@ -1,4 +1,4 @@
-"""Acceptability by rule: what is spoilt and how, three in ten, and nothing that gives it away."""
+"""Acceptability by rule: what is spoilt and how, three in ten, each sentence on one side."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_sentence_in_two_passages_is_taken_once():
 
 
 @pytest.mark.data
-def test_boolqs_sentences_are_on_one_side_and_no_word_of_the_rules_gives_them_away():
+def test_boolqs_sentences_are_on_one_side_and_all_have_a_verb_that_could_be_spoilt():
     splits = load_dataset("boolq-acceptability")
     parts = {"train": splits.train, "dev": splits.dev, "test": splits.test}
     assert len(splits.train) > 3000
