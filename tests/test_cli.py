@@ -372,9 +372,12 @@ def test_standard_input_is_read_and_a_closed_output_is_no_error(fine_tuned):
 
 def test_every_name_of_a_data_set_or_corpus_can_be_fetched(capsys):
     for name in (*DATASETS, *CORPORA):
-        assert wanted_sources([name])[0] in SOURCES
+        wanted = wanted_sources([name])
+        assert wanted == [] if name == "requests" else wanted[0] in SOURCES
     assert wanted_sources(["movies", "tweets", "vader"]) == ["vader"]
     assert wanted_sources(["all"]) == list(SOURCES)
+    assert main(["data", "get", "requests"]) == 0
+    assert capsys.readouterr().out == "requests: comes with minibert\n"
     assert main(["data", "list"]) == 0
     listed = capsys.readouterr().out
     assert all(f"  {name} " in listed for name in (*SOURCES, *DATASETS, *CORPORA))

