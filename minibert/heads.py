@@ -118,7 +118,7 @@ class BertForPreTraining(PretrainedModel):
         Args:
             labels: (B, T), the original ids at the selected positions, -100 elsewhere.
             next_sentence_label: (B,), 0 where B follows A, 1 where it is random, -100 where there
-                is no B.
+                is no B; the loss is a mean over all rows, the latter counted as 0.
             masked_positions: (n_masked,) flat indices of the selected positions, from the
                 collator; then only these are predicted, and nothing waits for the host.
             label_count: see `token_loss`.

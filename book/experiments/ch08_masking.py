@@ -25,8 +25,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from book.experiments.harness import run
-from book.experiments.small_world import PLACES, THINGS, documents, tokenizer
-from minibert import BertConfig, BertForMaskedLM, Tokenizer
+from book.experiments.small_world import PLACES, THINGS, documents, model_config, tokenizer
+from minibert import BertForMaskedLM, Tokenizer
 from minibert.batching import epoch_batches, seeded
 from minibert.corpus import PretrainingDataset, TokenCorpus
 from minibert.heads import IGNORED
@@ -172,18 +172,8 @@ def measure(
             else:
                 dataset = PretrainingDataset(train_corpus, words, length, "mlm", masked)
             torch.manual_seed(seed)
-            config = BertConfig(
-                vocab_size=words.vocab_size,
-                hidden_size=width,
-                num_hidden_layers=2,
-                num_attention_heads=4,
-                intermediate_size=4 * width,
-                max_position_embeddings=length,
-                initializer_range=0.1,  # 0.02 suits a width of 768
-                hidden_dropout_prob=0.0,
-                attention_probs_dropout_prob=0.0,
-            )
-            model = BertForMaskedLM(config)
+            shape = model_config(words, width, length)
+            model = BertForMaskedLM(shape)
             losses = train(model, dataset, steps=steps, seed=seed, rate=rate)
             curve = np.array(losses[: steps // 10 * 10]).reshape(-1, 10).mean(1)
             result[arm] = {

@@ -29,10 +29,11 @@ from book.experiments.small_world import (
     THINGS,
     documents,
     facts_of_a_household,
+    model_config,
     tell,
     tokenizer,
 )
-from minibert import BertConfig, BertForPreTraining, BertForSequenceClassification
+from minibert import BertForPreTraining, BertForSequenceClassification
 from minibert.batching import epoch_batches, seeded
 from minibert.corpus import PretrainingDataset, TokenCorpus
 from minibert.optimization import learning_rate_factor, parameter_groups
@@ -98,17 +99,7 @@ def measure(
 ) -> dict[str, Any]:
     """One seed of all three arms."""
     words = tokenizer()
-    config = BertConfig(
-        vocab_size=words.vocab_size,
-        hidden_size=width,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=4 * width,
-        max_position_embeddings=length,
-        initializer_range=0.1,  # 0.02 suits a width of 768
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-    )
+    shape = model_config(words, width, length)
     result: dict[str, Any] = {}
     with TemporaryDirectory() as folder:
         parts = {
@@ -119,7 +110,7 @@ def measure(
         }
         for arm, objective in ARMS.items():
             torch.manual_seed(seed)
-            model = BertForPreTraining(config)
+            model = BertForPreTraining(shape)
             result[arm] = {}
             if objective is not None:
                 dataset = PretrainingDataset(parts["train"], words, length, objective)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import random
 
-from minibert import Tokenizer
+from minibert import BertConfig, Tokenizer
 
 PERSONS = (
     "anna",
@@ -98,3 +98,18 @@ def tokenizer() -> Tokenizer:
     words = {word for text in SENTENCES for word in text.split() if "{" not in word}
     words |= {*PERSONS, *THINGS, *PLACES, *KINDS}
     return Tokenizer.from_vocab(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *sorted(words)])
+
+
+def model_config(words: Tokenizer, width: int, length: int) -> BertConfig:
+    """The shape of every model that reads this world: two layers, four heads, no dropout."""
+    return BertConfig(
+        vocab_size=words.vocab_size,
+        hidden_size=width,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=4 * width,
+        max_position_embeddings=length,
+        initializer_range=0.1,  # 0.02 suits a width of 768
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )

@@ -40,7 +40,7 @@ def run(options: Namespace) -> None:
     )
     if distributed.is_main():
         named = [name for name in (options.train, options.dev, options.test) if name]
-        data = {name: DATASETS[name][1] if name in DATASETS else "" for name in named}
+        data = {name: DATASETS[name].note if name in DATASETS else "" for name in named}
         held_out = {side: found for side, found in figures.items() if side != "train"}
         write_card(Path(options.out), options.command, data, training, held_out)
         print(json.dumps(figures, indent=2))
