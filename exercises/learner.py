@@ -1,0 +1,219 @@
+"""What a learner calls in a notebook: `check`, `hint`, `solution`, `progress`."""
+
+from __future__ import annotations
+
+import html
+import inspect
+import linecache
+import re
+import textwrap
+from functools import cache
+from typing import Any
+
+from exercises import record
+from exercises.judging import Bench, Verdict, forbidden_import
+from exercises.source import Task, all_tasks, find_task, load, names
+
+GREEN, RED, GREY = "#009E73", "#D55E00", "#767676"
+
+
+class Note:
+    """Something to read: text in a terminal, a framed paragraph in a notebook."""
+
+    def __init__(self, text: str, color: str = GREY, more: str = "", code: str = "") -> None:
+        self.text, self.color, self.more, self.code = text, color, more, code
+
+    def __repr__(self) -> str:
+        code = f"\n\n{self.code}" if self.code else ""
+        paragraphs = [textwrap.fill(p, 88) for p in self.text.split("\n")]
+        return "\n".join(paragraphs) + code
+
+    def _repr_html_(self) -> str:
+        paragraphs = "".join(f"<p style='margin:2px 0'>{_marked(p)}</p>" for p in _lines(self.text))
+        code = f"<pre>{html.escape(self.code)}</pre>" if self.code else ""
+        return (
+            f'<div class="follows-theme" style="border-left:5px solid {self.color};'
+            f'padding:2px 10px">{paragraphs}{code}{self.more}</div>'
+        )
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in text.split("\n") if line.strip()]
+
+
+def _marked(text: str) -> str:
+    """Escaped, with `code` and **bold** as such."""
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    return re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", text)
+
+
+@cache
+def bench(task: Task) -> Bench:
+    """The public inputs of a task; drawn once a session."""
+    return Bench(task)
+
+
+def _callers_names(task: Task, depth: int = 2) -> dict[str, Any]:
+    frame = inspect.currentframe()
+    for _ in range(depth):
+        frame = frame.f_back if frame is not None else None
+    return frame.f_globals if frame is not None else {}
+
+
+def source_of(function: Any) -> str:
+    """The text of a learner's function; empty if there is none to be had."""
+    linecache.checkcache()
+    try:
+        return textwrap.dedent(inspect.getsource(function))
+    except (OSError, TypeError):
+        return ""
+
+
+def _is_stub(task: Task, code: str) -> bool:
+    """Whether the learner's function is still the one that was handed out."""
+
+    def words(text: str) -> str:
+        return re.sub(r"\s+", " ", re.sub(r"#.*", "", text)).strip()
+
+    return bool(code) and words(code) in words(task.stub)
+
+
+def check(task_id: str, function: Any = None) -> Note:
+    """Run your function on the task's public inputs: passed, or which mistake it looks like.
+
+    Args:
+        task_id: such as "5.2".
+        function: what to check, instead of the function of the right name in the notebook.
+    """
+    try:
+        task = find_task(task_id)
+    except ValueError as error:
+        return Note(str(error), RED)
+    if function is None:
+        function = _callers_names(task).get(task.function)
+    if not callable(function):
+        return Note(
+            f"There is no function `{task.function}` here yet: run the cell of task {task.id} "
+            "first.",
+            RED,
+        )
+    code = source_of(function)
+    verdict = judge_here(task, function, code)
+    known = record.entry(task.id)
+    if not verdict.passed:
+        if not _is_stub(task, code) and "nothing is written yet" not in verdict.message:
+            known.attempts += 1
+            record.write(task.id, known)
+        advice = "" if verdict.mistake else _advice(known, task)
+        return Note(f"**{task.id}, not yet.** {verdict.message}{advice}", RED, verdict.table)
+    known.attempts += 1
+    known.passed = known.passed or record.today()
+    record.write(task.id, known)
+    return Note(f"**{task.id} passed: {task.points} points.** {_next(task)}", GREEN)
+
+
+def judge_here(task: Task, function: Any, code: str) -> Verdict:
+    """Judge a live function in this process."""
+    unfit = forbidden_import(task, code)
+    if unfit:
+        return Verdict(False, unfit)
+    filename = getattr(getattr(function, "__code__", None), "co_filename", "")
+    whole = "".join(linecache.getlines(filename))
+    here = bench(task)
+    return here.verdict(here.results(function, {filename: whole} if whole else {}))
+
+
+def _advice(known: record.Entry, task: Task) -> str:
+    if known.hints < len(task.hints):
+        return f'\n`hint("{task.id}")` gives a hint, `solution("{task.id}")` all of it.'
+    return f'\n`solution("{task.id}")` shows one, explained.'
+
+
+def _next(task: Task) -> str:
+    tasks = list(all_tasks().values())
+    following = tasks[tasks.index(task) + 1 :]
+    if not following:
+        return "That was the last task of the course."
+    if following[0].set_name == task.set_name:
+        return f"Next: {following[0].id}, {following[0].title}."
+    return f"The set is through. Next: {following[0].set_name}."
+
+
+def hint(task_id: str) -> Note:
+    """The next hint: each call says more."""
+    try:
+        task = find_task(task_id)
+    except ValueError as error:
+        return Note(str(error), RED)
+    known = record.entry(task.id)
+    known.hints = min(known.hints + 1, len(task.hints))
+    record.write(task.id, known)
+    shown = [
+        f"**Hint {i} of {len(task.hints)}.** {text}"
+        for i, text in enumerate(task.hints[: known.hints], start=1)
+    ]
+    if known.hints == len(task.hints):
+        shown.append(f'There is no further hint; `solution("{task.id}")` shows the solution.')
+    return Note("\n".join(shown))
+
+
+def solution(task_id: str) -> Note:
+    """The explained solution, once you have tried."""
+    try:
+        task = find_task(task_id)
+    except ValueError as error:
+        return Note(str(error), RED)
+    if not record.entry(task.id).attempts:
+        return Note(
+            f'Try first: write something, and run `check("{task.id}")`. A solution that you have '
+            "tried to find stays with you, and the check says what is wrong with yours.",
+            RED,
+        )
+    return Note(f"**{task.id}, {task.title}.** {task.explanation}", code=task.solution)
+
+
+def progress() -> Note:
+    """What is done over the whole course, and what is next."""
+    entries = record.read()
+    lines, rows, got, out_of = [], [], 0, 0
+    upcoming = ""
+    for name in names():
+        tasks = load(name).tasks
+        passed = [t for t in tasks if entries.get(t.id, record.Entry()).passed]
+        points = sum(t.points for t in passed)
+        got, out_of = got + points, out_of + sum(t.points for t in tasks)
+        open_ = [t for t in tasks if t not in passed]
+        upcoming = upcoming or (f"{open_[0].id}, {open_[0].title}" if open_ else "")
+        marks = "".join("■" if t in passed else "□" for t in tasks)
+        lines.append(f"{name:22} {marks:8} {points:3} points")
+        rows.append(f"<tr><td>{name}</td><td>{_squares(tasks, entries)}</td><td>{points}</td></tr>")
+    total = f"{got} of {out_of} points." + (f" Next: {upcoming}." if upcoming else " All done.")
+    table = f"<table>{''.join(rows)}</table>"
+    return _Progress(total, "\n".join(lines), table)
+
+
+def _squares(tasks: tuple[Task, ...], entries: dict[str, record.Entry]) -> str:
+    shown = []
+    for task in tasks:
+        known = entries.get(task.id, record.Entry())
+        fill = GREEN if known.passed else ("#E69F00" if known.attempts else "transparent")
+        state = "passed" if known.passed else ("tried" if known.attempts else "open")
+        shown.append(
+            f'<span title="{task.id} {html.escape(task.title)}: {state}" style="display:'
+            f"inline-block;width:14px;height:14px;margin:1px;border:1px solid {GREY};"
+            f'background:{fill}"></span>'
+        )
+    return "".join(shown)
+
+
+class _Progress(Note):
+    """The table of all sets."""
+
+    def __init__(self, total: str, lines: str, table: str) -> None:
+        super().__init__(total, GREEN, table)
+        self.lines = lines
+
+    def __repr__(self) -> str:
+        return f"{self.lines}\n{self.text}"
+
+

@@ -1,0 +1,322 @@
+"""The one source of an exercise set: `exercises/source/chNN-name.py`, in percent format.
+
+A file is a row of cells, each opened by a line `# %% ...`:
+
+    # %% [markdown]                     the introduction, once, at the top
+    # %% setup                          imports, shown to the learner and part of every run
+    # %% task 5.1                       fields (title, kind, points, minutes, function, ...),
+                                        an empty comment line, then the text of the task
+    # %% stub                           the learner's cell, with the solution between its markers
+    # %% run                            optional: how the function is called, in the child
+    # %% check                          cases(rng), and optional judge(...) and numbers(...)
+    # %% another right solution
+    # %% misconception: its name        lines `# says: ...`, then a wrong solution
+    # %% hint                           one after the other, from a nudge to nearly everything
+    # %% explanation                    what `solution` says beside the code
+
+Between `# BEGIN SOLUTION` and `# END SOLUTION` stands what the learner has to find. Lines
+between `# BEGIN STUB` and `# END STUB` stand in the learner's cell in its place (the broken
+lines of a repair); without them the stub raises `NotImplementedError`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from pathlib import Path
+
+SOURCES = Path(__file__).resolve().parent / "source"
+KINDS = {
+    "write": "Write it",
+    "repair": "Repair it",
+    "predict": "Predict it",
+    "measure": "Measure it",
+    "project": "Project",
+}
+NEEDS = ("minibert", "minilm", "sklearn")
+_CELL = re.compile(r"# %% ?(.*)")
+_FIELD = re.compile(r"(\w+): (.+)")
+
+
+class SourceError(ValueError):
+    """An exercise source that is not in the format; the message names file and line."""
+
+
+@dataclass(frozen=True)
+class Misconception:
+    """A wrong solution that somebody would write, and what to say to whoever behaves like it."""
+
+    name: str
+    says: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of a set.
+
+    kind: a key of `KINDS`. needs: of `NEEDS`, what the answer may use besides numpy and torch.
+    seconds: of processor time for all cases. tolerance: relative and absolute, of floats.
+    """
+
+    id: str
+    set_name: str
+    title: str
+    kind: str
+    points: int
+    minutes: int
+    function: str
+    text: str
+    setup: str
+    cell: str = ""
+    run: str = ""
+    check: str = ""
+    alternative: str = ""
+    misconceptions: tuple[Misconception, ...] = ()
+    hints: tuple[str, ...] = ()
+    explanation: str = ""
+    needs: tuple[str, ...] = ()
+    seconds: float = 10.0
+    tolerance: float = 1e-4
+
+    @cached_property
+    def stub(self) -> str:
+        """The learner's cell."""
+        return _between(self.cell, f"{self.set_name}, {self.id}", keep="STUB", task=self.id)
+
+    @cached_property
+    def solution(self) -> str:
+        """The cell with the solution in it."""
+        return _between(self.cell, f"{self.set_name}, {self.id}", keep="SOLUTION", task=self.id)
+
+    @cached_property
+    def secret_lines(self) -> list[list[str]]:
+        """The lines of each solution block, stripped, without empty ones."""
+        blocks: list[list[str]] = []
+        inside = False
+        for line in self.cell.splitlines():
+            mark = line.strip()
+            if mark == "# BEGIN SOLUTION":
+                inside = True
+                blocks.append([])
+            elif mark == "# END SOLUTION":
+                inside = False
+            elif inside and mark:
+                blocks[-1].append(mark)
+        return blocks
+
+
+@dataclass(frozen=True)
+class ExerciseSet:
+    """The tasks of one chapter."""
+
+    name: str
+    intro: str
+    setup: str
+    tasks: tuple[Task, ...] = field(default=())
+
+    @property
+    def title(self) -> str:
+        """The first heading of the introduction."""
+        return self.intro.splitlines()[0].lstrip("# ")
+
+
+def _between(cell: str, where: str, keep: str, task: str) -> str:
+    """The cell with one kind of block unwrapped and the other left out.
+
+    Raises:
+        SourceError: if markers are unbalanced, nested, or none.
+    """
+    lines, inside, opened, counts = [], "", 0, {"SOLUTION": 0, "STUB": 0}
+    for number, line in enumerate(cell.splitlines(), start=1):
+        mark = re.fullmatch(r"\s*# (BEGIN|END) (SOLUTION|STUB)\s*", line)
+        if not mark:
+            if re.search(r"(BEGIN|END)[ _]*(SOLUTION|STUB)", line):
+                raise SourceError(f"{where}, line {number} of the stub: a marker stands alone")
+            if not inside or inside == keep:
+                lines.append(line)
+            continue
+        verb, kind = mark.groups()
+        if verb == "BEGIN":
+            if inside:
+                raise SourceError(
+                    f"{where}, line {number} of the stub: BEGIN {kind} inside the {inside} block "
+                    f"opened on line {opened}"
+                )
+            inside, opened = kind, number
+            counts[kind] += 1
+            if kind == "SOLUTION" and keep == "STUB" and "# BEGIN STUB" not in cell:
+                indent = line[: len(line) - len(line.lstrip())]
+                lines.append(f'{indent}raise NotImplementedError("{task}: write me")')
+        elif inside != kind:
+            raise SourceError(
+                f"{where}, line {number} of the stub: END {kind} without its BEGIN {kind}"
+            )
+        else:
+            inside = ""
+    if inside:
+        raise SourceError(f"{where}: BEGIN {inside} on line {opened} of the stub has no END")
+    if not counts["SOLUTION"]:
+        raise SourceError(f"{where}: the stub has no # BEGIN SOLUTION")
+    return "\n".join(lines).strip("\n") + "\n"
+
+
+def _prose(lines: list[str]) -> str:
+    """Comment lines as the text they hold."""
+    return "\n".join(re.sub(r"^# ?", "", line) for line in lines).strip("\n")
+
+
+def parse(text: str, name: str) -> ExerciseSet:
+    """Read one source.
+
+    Args:
+        text: of the file.
+        name: of the set, such as "ch05-attention".
+
+    Raises:
+        SourceError: if it is not in the format.
+    """
+    cells: list[tuple[str, int, list[str]]] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        opening = _CELL.fullmatch(line)
+        if opening:
+            cells.append((opening[1].strip(), number, []))
+        elif cells:
+            cells[-1][2].append(line)
+        elif line.strip() and not line.startswith("#"):
+            raise SourceError(f"{name}, line {number}: code before the first cell")
+    intro, setup = "", ""
+    tasks: list[Task] = []
+    for kind, number, lines in cells:
+        where = f"{name}, line {number}"
+        code = "\n".join(lines).strip("\n") + "\n"
+        if kind == "[markdown]":
+            intro = _prose(lines)
+        elif kind == "setup":
+            setup = code
+        elif kind.startswith("task "):
+            tasks.append(_task(kind.removeprefix("task ").strip(), name, setup, lines, where))
+        elif not tasks:
+            raise SourceError(f"{where}: a cell “{kind}” before the first task")
+        elif kind in ("stub", "run", "check", "another right solution"):
+            key = {"stub": "cell", "another right solution": "alternative"}.get(kind, kind)
+            if getattr(tasks[-1], key):
+                raise SourceError(f"{where}: task {tasks[-1].id} has two cells “{kind}”")
+            tasks[-1] = replace(tasks[-1], **{key: code})
+        elif kind.startswith("misconception: "):
+            wrong = _misconception(kind.removeprefix("misconception: "), lines, where)
+            tasks[-1] = replace(tasks[-1], misconceptions=(*tasks[-1].misconceptions, wrong))
+        elif kind == "hint":
+            tasks[-1] = replace(tasks[-1], hints=(*tasks[-1].hints, _prose(lines)))
+        elif kind == "explanation":
+            tasks[-1] = replace(tasks[-1], explanation=_prose(lines))
+        else:
+            raise SourceError(f"{where}: no such cell: “{kind}”")
+    exercises = ExerciseSet(name, intro, setup, tuple(tasks))
+    _complete(exercises)
+    return exercises
+
+
+def _task(task_id: str, name: str, setup: str, lines: list[str], where: str) -> Task:
+    text = _prose(lines).splitlines()
+    fields: dict[str, str] = {}
+    while text and (match := _FIELD.fullmatch(text[0].strip())):
+        fields[match[1]] = match[2]
+        text.pop(0)
+    known = {"title", "kind", "points", "minutes", "function", "needs", "seconds", "tolerance"}
+    missing = {"title", "kind", "points", "minutes", "function"} - set(fields)
+    if missing or set(fields) - known:
+        wrong = ", ".join(sorted(missing or set(fields) - known))
+        raise SourceError(f"{where}: {'missing' if missing else 'unknown'} field {wrong}")
+    needs = tuple(fields.get("needs", "").replace(",", " ").split())
+    if fields["kind"] not in KINDS or set(needs) - set(NEEDS):
+        raise SourceError(f"{where}: kinds are {', '.join(KINDS)}; needs are {', '.join(NEEDS)}")
+    return Task(
+        id=task_id,
+        set_name=name,
+        title=fields["title"],
+        kind=fields["kind"],
+        points=int(fields["points"]),
+        minutes=int(fields["minutes"]),
+        function=fields["function"],
+        text="\n".join(text).strip("\n"),
+        setup=setup,
+        needs=needs,
+        seconds=float(fields.get("seconds", 10)),
+        tolerance=float(fields.get("tolerance", 1e-4)),
+    )
+
+
+def _misconception(name: str, lines: list[str], where: str) -> Misconception:
+    start = next((i for i, line in enumerate(lines) if line.startswith("# says: ")), None)
+    if start is None:
+        raise SourceError(f"{where}: the misconception has no line “# says: ...”")
+    end = start
+    while end < len(lines) and lines[end].startswith("#"):
+        end += 1
+    says = " ".join(re.sub(r"^# ?(says: )?", "", line).strip() for line in lines[start:end])
+    return Misconception(name.strip(), says, "\n".join(lines[end:]).strip("\n") + "\n")
+
+
+def _complete(exercises: ExerciseSet) -> None:
+    """Raise `SourceError` for whatever a set must have and this one has not."""
+    if not exercises.intro.startswith("# ") or not exercises.tasks:
+        raise SourceError(f"{exercises.name}: a title in a [markdown] cell, and tasks, are needed")
+    for task in exercises.tasks:
+        where = f"{exercises.name}, task {task.id}"
+        lacking = [
+            what
+            for what, there in {
+                "stub": task.cell,
+                "check": task.check,
+                "another right solution": task.alternative,
+                "explanation": task.explanation,
+                "hint": task.hints,
+                "three misconceptions": len(task.misconceptions) >= 3,
+                "text": task.text,
+            }.items()
+            if not there
+        ]
+        if lacking:
+            raise SourceError(f"{where}: there is no {', no '.join(lacking)}")
+        names = [m.name for m in task.misconceptions]
+        if len(set(names)) < len(names) or len({m.says for m in task.misconceptions}) < len(names):
+            raise SourceError(f"{where}: two misconceptions have the same name or message")
+        _ = task.stub, task.solution
+    ids = [task.id for task in exercises.tasks]
+    if len(set(ids)) < len(ids):
+        raise SourceError(f"{exercises.name}: two tasks have the same id")
+
+
+@cache
+def load(name: str) -> ExerciseSet:
+    """A set by name.
+
+    Raises:
+        SourceError: if its source is not in the format.
+    """
+    path = SOURCES / f"{name}.py"
+    return parse(path.read_text(encoding="utf-8"), name)
+
+
+def names() -> list[str]:
+    """All sets, in the order of the chapters."""
+    return sorted(path.stem for path in SOURCES.glob("ch[0-9][0-9]-*.py"))
+
+
+def all_tasks() -> dict[str, Task]:
+    """Every task of the course by its id, in order."""
+    return {task.id: task for name in names() for task in load(name).tasks}
+
+
+def find_task(task_id: str) -> Task:
+    """A task by its id.
+
+    Raises:
+        ValueError: if there is none; the message lists those there are.
+    """
+    tasks = all_tasks()
+    if str(task_id) not in tasks:
+        raise ValueError(f"there is no task {task_id}: known are {', '.join(tasks)}")
+    return tasks[str(task_id)]

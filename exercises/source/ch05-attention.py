@@ -1,0 +1,597 @@
+# %% [markdown]
+# # Exercises 5 · Attention and its masks
+#
+# Chapter 5 wrote attention in three lines and cut off the future with a fourth. Here you write them
+# yourself, mend two mistakes that have been published more than once, and train an attention head
+# of your own to look things up.
+
+# %% setup
+import math
+
+import torch
+from torch import Tensor
+
+# %% task 5.1
+# title: Scaled dot-product attention
+# kind: write
+# points: 25
+# minutes: 10
+# function: attention
+#
+# Write `attention(query, key, value, mask=None)`.
+#
+# - `query` is `(B, H, T, d)`; `key` and `value` are `(B, H, S, d)`: `T` positions ask, `S` answer.
+# - `mask` is boolean, broadcasts to `(B, H, T, S)`, and is `True` where looking is allowed.
+# - Return the mixed values `(B, H, T, d)` and the weights `(B, H, T, S)`.
+#
+# *Example.* With `query = key = 0` and no mask every weight is `1 / S`, and every output is the mean
+# of the values: equal scores are equal shares.
+
+# %% stub
+def attention(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Mixed values (B, H, T, d) and weights (B, H, T, S)."""
+    # BEGIN SOLUTION
+    scores = query @ key.mT / math.sqrt(query.shape[-1])  # (B, H, T, S)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    weights = scores.softmax(dim=-1)
+    return weights @ value, weights
+    # END SOLUTION
+
+# %% check
+def cases(rng):
+    for heads, asking, width, hidden in ((2, 5, 16, "some"), (1, 4, 64, "future"), (3, 6, 8, None)):
+        draw = torch.Generator().manual_seed(int(rng.integers(2**31)))
+        query, key, value = (
+            torch.randn(2, heads, asking, width, generator=draw) for _ in range(3)
+        )
+        case = {"query": 2 * query, "key": key, "value": value}
+        if hidden == "future":
+            case["mask"] = torch.ones(asking, asking, dtype=torch.bool).tril()
+        elif hidden == "some":
+            lengths = torch.tensor([asking, int(rng.integers(2, asking))])
+            case["mask"] = (torch.arange(asking) < lengths[:, None])[:, None, None, :]
+        yield case
+
+
+def numbers(case, got, expected):
+    weights = got[1]
+    return {
+        "row": weights[-1, 0, 0].sum().item(),
+        "column": weights[0, 0, :, 0].sum().item(),
+        "largest": weights.amax(-1).mean().item(),
+        "right": expected[1].amax(-1).mean().item(),
+        "width": case["query"].shape[-1],
+    }
+
+# %% another right solution
+def attention(query, key, value, mask=None):
+    scores = torch.einsum("bhtd,bhsd->bhts", query, key) * query.shape[-1] ** -0.5
+    if mask is not None:
+        scores = torch.where(mask, scores, torch.finfo(scores.dtype).min)
+    shares = (scores - scores.amax(-1, keepdim=True)).exp()
+    weights = shares / shares.sum(-1, keepdim=True)
+    return torch.einsum("bhts,bhsd->bhtd", weights, value), weights
+
+# %% misconception: softmax over the wrong axis
+# says: Your weights sum to one down each column, while the first row sums to {row:.2f}. A row belongs
+# to one asking position: what it gives to all positions that answer must sum to one. Did softmax run
+# over `dim=-2`?
+def attention(query, key, value, mask=None):
+    scores = query @ key.mT / math.sqrt(query.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -1e9)
+    weights = scores.softmax(dim=-2)
+    return weights @ value, weights
+
+# %% misconception: no scaling
+# says: The scores are not divided by the root of the width. Your largest weight in a row is
+# {largest:.2f} on average, where {right:.2f} is expected: sums of {width} products are large, and
+# softmax turns large differences into almost all or nothing.
+def attention(query, key, value, mask=None):
+    scores = query @ key.mT
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    weights = scores.softmax(dim=-1)
+    return weights @ value, weights
+
+# %% misconception: scaled by the width, not by its root
+# says: The scores are divided by {width}, the width, and not by its square root: your largest weight
+# in a row is only {largest:.2f} on average, expected is {right:.2f}. The *variance* of a dot product
+# grows with the width, so its typical size grows with the root.
+def attention(query, key, value, mask=None):
+    scores = query @ key.mT / query.shape[-1]
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    weights = scores.softmax(dim=-1)
+    return weights @ value, weights
+
+# %% misconception: mask after the softmax
+# says: Rows with hidden positions sum to {row:.2f} and not to one. Softmax had already given the
+# hidden positions their share when they were cut out. Cut before it, in the scores.
+def attention(query, key, value, mask=None):
+    weights = (query @ key.mT / math.sqrt(query.shape[-1])).softmax(dim=-1)
+    if mask is not None:
+        weights = weights * mask
+    return weights @ value, weights
+
+# %% misconception: mask the wrong way round
+# says: You look exactly where looking is *not* allowed. The mask is `True` where looking is allowed,
+# and `masked_fill` fills where its mask is `True`: it wants `~mask`.
+def attention(query, key, value, mask=None):
+    scores = query @ key.mT / math.sqrt(query.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(mask, -torch.inf)
+    weights = scores.softmax(dim=-1)
+    return weights @ value, weights
+
+# %% misconception: hidden scores set to zero
+# says: A hidden position has the score 0 with you, and still gets a share: $e^0$ is one, not nothing.
+# Only a score of minus infinity leaves a weight of zero.
+def attention(query, key, value, mask=None):
+    scores = query @ key.mT / math.sqrt(query.shape[-1])
+    if mask is not None:
+        scores = scores.masked_fill(~mask, 0.0)
+    weights = scores.softmax(dim=-1)
+    return weights @ value, weights
+
+# %% misconception: no mask at all
+# says: The mask changes nothing: positions that are to be hidden get weight like the others.
+def attention(query, key, value, mask=None):
+    weights = (query @ key.mT / math.sqrt(query.shape[-1])).softmax(dim=-1)
+    return weights @ value, weights
+
+# %% hint
+# Four steps: scores `(B, H, T, S)` from one matrix product, the division, the mask, the softmax; then
+# the average. Print the shape after each.
+# %% hint
+# `key.mT` swaps the last two axes. Divide by `math.sqrt(query.shape[-1])`.
+# %% hint
+# `scores.masked_fill(~mask, -torch.inf)` before `softmax(dim=-1)`; then `weights @ value`.
+# %% explanation
+# Each row of the scores belongs to one position that asks, each column to one that answers. The root
+# keeps the spread of the scores the same whatever the width; minus infinity becomes a weight of
+# exactly zero while the rest still sums to one; the last product averages the values with it.
+
+# %% task 5.2
+# title: A mask that is off by one
+# kind: repair
+# points: 20
+# minutes: 8
+# function: causal_padding_mask
+#
+# `causal_padding_mask(attention_mask)` takes a batch's `(B, T)` of ones (real tokens) and zeros
+# (padding) and is to return a boolean `(B, 1, T, T)`, `True` where looking is allowed: a position may
+# look **at itself and at what came before it, unless that is padding**. Padding stands at the right,
+# and rows of padded positions may hold anything that follows the same rule.
+#
+# The version below was published, trained, and reached an excellent loss. Its model could not say a
+# word. Find out why, and mend it.
+#
+# *Example.* For `[[1, 1, 0]]` the result is
+# `[[[[True, False, False], [True, True, False], [True, True, False]]]]`.
+
+# %% stub
+def causal_padding_mask(attention_mask: Tensor) -> Tensor:
+    """(B, T) of 1 and 0 to (B, 1, T, T) bool, True where looking is allowed."""
+    length = attention_mask.shape[1]
+    # BEGIN STUB
+    past = torch.ones(length, length, dtype=torch.bool).tril(diagonal=1)
+    allowed = past[None, None] & attention_mask[:, None, :, None].bool()
+    # END STUB
+    # BEGIN SOLUTION
+    before = torch.ones((length, length)).bool().tril()
+    allowed = before & attention_mask.bool()[:, None, None, :]
+    # END SOLUTION
+    return allowed
+
+# %% check
+def cases(rng):
+    for length in (3, 6, 9):
+        real = torch.from_numpy(rng.integers(1, length, size=3))
+        real[0] = length
+        yield {"attention_mask": (torch.arange(length) < real[:, None]).long()}
+
+
+def numbers(case, got, expected):
+    return {
+        "sees": int(got[0, 0, 0].sum()),
+        "hidden": int((got & ~expected).sum()),
+    }
+
+# %% another right solution
+def causal_padding_mask(attention_mask):
+    place = torch.arange(attention_mask.shape[1])
+    past = place[None, :] <= place[:, None]
+    return (past[None] & (attention_mask[:, None, :] != 0))[:, None]
+
+# %% misconception: one step of the future is visible
+# says: Your first position may look at {sees} positions: itself and the next one, which is the very
+# token that it is to predict. `tril(diagonal=1)` keeps one diagonal too many. (That is why the loss
+# was so good.)
+def causal_padding_mask(attention_mask):
+    length = attention_mask.shape[1]
+    past = torch.ones(length, length, dtype=torch.bool).tril(diagonal=1)
+    return past[None, None] & attention_mask[:, None, None, :].bool()
+
+# %% misconception: padded rows are closed, padded columns are open
+# says: A real position may still look at padding with you, in {hidden} places. A *row* is who asks, a
+# *column* who is looked at: padding must be closed as a column, `attention_mask[:, None, None, :]`.
+def causal_padding_mask(attention_mask):
+    length = attention_mask.shape[1]
+    past = torch.ones(length, length, dtype=torch.bool).tril()
+    return past[None, None] & attention_mask[:, None, :, None].bool()
+
+# %% misconception: both mistakes are still there
+# says: This is still what you were given. There are two mistakes in it: try it on `[[1, 1, 0]]` and
+# compare the result with the example, row by row.
+def causal_padding_mask(attention_mask):
+    length = attention_mask.shape[1]
+    past = torch.ones(length, length, dtype=torch.bool).tril(diagonal=1)
+    return past[None, None] & attention_mask[:, None, :, None].bool()
+
+# %% misconception: a position may not look at itself
+# says: Your first position may look at nobody, and the softmax of nothing is NaN. A position looks at
+# itself too: `tril()` keeps the diagonal, `tril(diagonal=-1)` does not.
+def causal_padding_mask(attention_mask):
+    length = attention_mask.shape[1]
+    past = torch.ones(length, length, dtype=torch.bool).tril(diagonal=-1)
+    return past[None, None] & attention_mask[:, None, None, :].bool()
+
+# %% misconception: the past is hidden and the future open
+# says: Your first position may look at {sees} positions: its future. Rows ask and columns answer, so
+# what came before lies *below* the diagonal: `tril`, not `triu`.
+def causal_padding_mask(attention_mask):
+    length = attention_mask.shape[1]
+    past = torch.ones(length, length, dtype=torch.bool).triu()
+    return past[None, None] & attention_mask[:, None, None, :].bool()
+
+# %% hint
+# Call it with `torch.tensor([[1, 1, 0]])` and compare with the example, row by row. Row 0 is the first
+# token: whom may it see?
+# %% hint
+# There are two mistakes. One is in the number after `diagonal`. For the other ask: which axis of the
+# result is “who is looked at”?
+# %% explanation
+# With `diagonal=1` position *i* sees position *i* + 1, which is its answer: the loss falls by copying,
+# and at generation time, when there is no next token yet, nothing has been learned. And padding has to
+# be closed as a column: what matters is that nobody reads it.
+
+# %% task 5.3
+# title: Shapes and parameters before you run anything
+# kind: predict
+# points: 15
+# minutes: 7
+# function: predict
+#
+# A multi-head self-attention layer of width `hidden` with `heads` heads gets a batch of `batch` texts
+# of `length` tokens. It has four square weight matrices (query, key, value, output), each with a bias.
+# **Without building it**, return a dictionary:
+#
+# - `"query"`: the shape of the queries once they are split into heads, a tuple of four numbers;
+# - `"scores"`: the shape of the scores;
+# - `"divisor"`: the number by which the scores are divided;
+# - `"parameters"`: how many numbers the layer learns.
+#
+# *Example.* With `batch=1, length=2, hidden=4, heads=1`: queries `(1, 1, 2, 4)`, scores
+# `(1, 1, 2, 2)`, divisor `2.0`, parameters `80`.
+
+# %% stub
+def predict(batch: int, length: int, hidden: int, heads: int) -> dict:
+    """Shapes, divisor and number of parameters of a self-attention layer."""
+    # BEGIN SOLUTION
+    width = hidden // heads
+    return {
+        "query": (batch, heads, length, width),
+        "scores": (batch, heads, length, length),
+        "divisor": width**0.5,
+        "parameters": 4 * (hidden * hidden + hidden),
+    }
+    # END SOLUTION
+
+# %% check
+def cases(rng):
+    yield {"batch": 1, "length": 2, "hidden": 4, "heads": 1}
+    for _ in range(3):
+        heads = int(rng.integers(2, 13))
+        yield {
+            "batch": int(rng.integers(2, 9)),
+            "length": int(rng.integers(10, 100)),
+            "hidden": heads * int(rng.choice([16, 32, 64])),
+            "heads": heads,
+        }
+
+
+def numbers(case, got, expected):
+    return {
+        **case,
+        "yours": got["parameters"],
+        "divisor": got["divisor"],
+        "width": case["hidden"] // case["heads"],
+    }
+
+# %% another right solution
+def predict(batch, length, hidden, heads):
+    return {
+        "query": [batch, heads, length, hidden // heads],
+        "scores": [batch, heads, length, length],
+        "divisor": math.sqrt(hidden / heads),
+        "parameters": sum(p.numel() for p in torch.nn.MultiheadAttention(hidden, heads).parameters()),
+    }
+
+# %% misconception: the divisor of the whole width
+# says: You divide by {divisor:.1f}, the root of {hidden}. Each head makes its scores from its own
+# piece, and that is {hidden} / {heads} = {width} wide.
+def predict(batch, length, hidden, heads):
+    return {
+        "query": (batch, heads, length, hidden // heads),
+        "scores": (batch, heads, length, length),
+        "divisor": hidden**0.5,
+        "parameters": 4 * (hidden * hidden + hidden),
+    }
+
+# %% misconception: parameters for each head anew
+# says: You count {yours:,} parameters, {heads} times too many. More heads cut the same matrices into
+# narrower pieces; they bring no new ones.
+def predict(batch, length, hidden, heads):
+    return {
+        "query": (batch, heads, length, hidden // heads),
+        "scores": (batch, heads, length, length),
+        "divisor": (hidden // heads) ** 0.5,
+        "parameters": 4 * heads * (hidden * hidden + hidden),
+    }
+
+# %% misconception: biases forgotten
+# says: You count {yours:,} parameters and have left out the biases: each of the four maps adds a
+# vector of {hidden} numbers.
+def predict(batch, length, hidden, heads):
+    return {
+        "query": (batch, heads, length, hidden // heads),
+        "scores": (batch, heads, length, length),
+        "divisor": (hidden // heads) ** 0.5,
+        "parameters": 4 * hidden * hidden,
+    }
+
+# %% misconception: the output matrix forgotten
+# says: You count {yours:,} parameters, those of query, key and value. A fourth matrix mixes the heads
+# once they are laid side by side again.
+def predict(batch, length, hidden, heads):
+    return {
+        "query": (batch, heads, length, hidden // heads),
+        "scores": (batch, heads, length, length),
+        "divisor": (hidden // heads) ** 0.5,
+        "parameters": 3 * (hidden * hidden + hidden),
+    }
+
+# %% misconception: scores as wide as a head
+# says: Your scores end in the width of a head. A score belongs to a *pair of positions*: the last two
+# axes are who asks and who is looked at, both {length} long, however wide the vectors are.
+def predict(batch, length, hidden, heads):
+    return {
+        "query": (batch, heads, length, hidden // heads),
+        "scores": (batch, heads, length, hidden // heads),
+        "divisor": (hidden // heads) ** 0.5,
+        "parameters": 4 * (hidden * hidden + hidden),
+    }
+
+# %% hint
+# How wide is a head, when `heads` of them share `hidden` numbers?
+# %% hint
+# A linear map from `hidden` to `hidden` has `hidden * hidden` weights and `hidden` biases. There are
+# four of them, whatever the number of heads.
+# %% explanation
+# Heads are free: they cut queries, keys and values into pieces of `hidden / heads` numbers. The number
+# of parameters does not depend on them, the divisor does, and the scores depend on the length alone.
+
+# %% task 5.4
+# title: Heads that mix up the words
+# kind: repair
+# points: 20
+# minutes: 8
+# function: split_heads
+#
+# `split_heads(x, heads)` is to cut each row of `x` `(B, T, hidden)` into `heads` consecutive pieces and
+# return them as `(B, heads, T, hidden // heads)`: head 0 gets the first piece of **every** token, head 1
+# the second, and so on. The version below has the right shape and the wrong content. Nothing fails;
+# the model only learns badly.
+#
+# *Example.* One text of two tokens, `[[[1, 2, 3, 4], [5, 6, 7, 8]]]`, in two heads is
+# `[[[[1, 2], [5, 6]], [[3, 4], [7, 8]]]]`.
+
+# %% stub
+def split_heads(x: Tensor, heads: int) -> Tensor:
+    """(B, T, hidden) to (B, heads, T, hidden // heads)."""
+    batch, length, hidden = x.shape
+    # BEGIN STUB
+    return x.view(batch, heads, length, hidden // heads)
+    # END STUB
+    # BEGIN SOLUTION
+    pieces = x.view(batch, length, heads, -1)
+    return pieces.permute(0, 2, 1, 3)
+    # END SOLUTION
+
+# %% check
+def cases(rng):
+    yield {"x": torch.arange(1.0, 9.0).view(1, 2, 4), "heads": 2}
+    for heads in (2, 3):
+        shape = (2, int(rng.integers(4, 7)), 4 * heads)
+        yield {"x": torch.from_numpy(rng.normal(size=shape)).float(), "heads": heads}
+
+
+def numbers(case, got, expected):
+    return {"yours": got[0, 0, 1].tolist(), "right": expected[0, 0, 1].tolist()}
+
+# %% another right solution
+def split_heads(x, heads):
+    return torch.stack(x.chunk(heads, dim=-1), dim=1)
+
+# %% misconception: a view without moving an axis
+# says: The second token of head 0 holds {yours}; it should hold {right}. `view` never moves a number:
+# it only cuts the same row of numbers elsewhere, here in the middle of another token. First cut each
+# token into heads, then *move* that axis forward.
+def split_heads(x, heads):
+    batch, length, hidden = x.shape
+    return x.view(batch, heads, length, hidden // heads)
+
+# %% misconception: every so-many-th number
+# says: The second token of head 0 holds {yours}; it should hold {right}. You deal the numbers out like
+# cards, one to each head in turn. A head gets a *consecutive* piece: the weights that are loaded
+# from a checkpoint expect that.
+def split_heads(x, heads):
+    batch, length, hidden = x.shape
+    return x.view(batch, length, hidden // heads, heads).permute(0, 3, 1, 2)
+
+# %% misconception: heads after tokens
+# says: Your axes are (batch, token, head, piece). The matrix product of queries and keys works on the
+# last two axes, so these have to be token and piece: move the head before the token.
+def split_heads(x, heads):
+    batch, length, hidden = x.shape
+    return x.view(batch, length, heads, hidden // heads)
+
+# %% hint
+# Try it on the example. In which order do the eight numbers lie in memory, and can `view` change it?
+# %% hint
+# Cut the last axis in two, `(B, T, heads, hidden // heads)`; that is a `view`. Then swap two axes.
+# %% explanation
+# `view` and `reshape` re-cut one long row of numbers; only `transpose` and `permute` move them. The
+# heads lie inside each token, so that axis appears behind the tokens first and is then moved before
+# them. The mistake survives training, since every weight matrix can adapt to it a little; it is found
+# by a test like this one.
+
+# %% task 5.5
+# title: Project: teach a head to look things up
+# kind: project
+# points: 20
+# minutes: 25
+# function: recall
+# seconds: 40
+#
+# Each text is a list of pairs and a question: `[k1, v1, k2, v2, ..., k?]`. The answer is the value that
+# stood behind the same key. Keys are the ids `0` to `keys - 1`, values are `keys` to
+# `keys + values - 1`; which belongs to which changes in every text, so nothing can be learned by heart:
+# the model has to *look*.
+#
+# Write `recall(texts, answers, questions, keys, values)`: train on `texts` `(N, T)` with `answers`
+# `(N,)`, then return your answers `(M,)` to `questions` `(M, T)`. You pass if at least **95 %** are
+# right, on texts that you have not seen. Two processor cores do it in two seconds with one head of
+# attention; no deep model is needed.
+#
+# *Example.* With three keys: `[2, 4, 0, 3, 2]` asks for key 2, and the answer is 4.
+#
+# Think before you train: the question's vector must find the *pair*. A key and its value stand side by
+# side, so let the table of keys be made from one column of tokens and the values from the next.
+
+# %% stub
+def recall(texts: Tensor, answers: Tensor, questions: Tensor, keys: int, values: int) -> Tensor:
+    """Train on texts and answers; answer the questions: ids (M,)."""
+    # BEGIN SOLUTION
+    torch.manual_seed(0)
+    table = torch.nn.Embedding(keys + values, 32)
+    to_logits = torch.nn.Linear(32, keys + values)
+
+    def forward(ids: Tensor) -> Tensor:
+        asked = table(ids[:, -1:])  # (N, 1, 32)
+        offered, told = table(ids[:, 0:-1:2]), table(ids[:, 1:-1:2])  # (N, pairs, 32) each
+        shares = (asked @ offered.mT / 32**0.5).softmax(-1)
+        return to_logits((shares @ told)[:, 0])
+
+    learner = torch.optim.AdamW([*table.parameters(), *to_logits.parameters()], lr=0.02)
+    for step in range(150):
+        batch = torch.randint(len(texts), (256,))
+        loss = torch.nn.functional.cross_entropy(forward(texts[batch]), answers[batch])
+        learner.zero_grad()
+        loss.backward()
+        learner.step()
+    with torch.no_grad():
+        return forward(questions).argmax(-1)
+    # END SOLUTION
+
+# %% check
+import numpy as np
+
+
+def cases(rng):
+    keys, values, pairs = 8, 8, 5
+
+    def draw(count):
+        order = rng.random((count, keys)).argsort(1)[:, :pairs]
+        told = rng.integers(keys, keys + values, size=(count, pairs))
+        asked = rng.integers(pairs, size=count)
+        row = np.arange(count)
+        ids = np.stack([order, told], axis=2).reshape(count, 2 * pairs)
+        ids = np.concatenate([ids, order[row, asked][:, None]], axis=1)
+        return torch.from_numpy(ids), torch.from_numpy(told[row, asked])
+
+    texts, answers = draw(2000)
+    questions, right = draw(500)
+    yield {
+        "texts": texts,
+        "answers": answers,
+        "questions": questions,
+        "keys": keys,
+        "values": values,
+    }, right
+
+
+def judge(case, got, right):
+    if tuple(got.shape) != tuple(right.shape):
+        return f"One answer for each question is expected, {tuple(right.shape)}, not {tuple(got.shape)}."
+    share = (got == right).double().mean().item()
+    if share >= 0.95:
+        return None
+    if (got < case["keys"]).double().mean() > 0.5:
+        return "answers with keys"
+    told = case["questions"][:, 1:-1:2]
+    if (got == told[:, -1]).double().mean() > 0.9:
+        return "the last value, whatever was asked"
+    if share < 0.15:
+        return "no look at the text"
+    if (got[:, None] == told).any(1).double().mean() > 0.9:
+        return (
+            f"{share:.0%} are right, 95 % are needed. Your answers do occur in their texts, so values "
+            "are found, but not by their key: does the question's vector meet the *key* of each pair?"
+        )
+    return f"{share:.0%} are right on new texts; 95 % are needed. Train longer, or look at the hints."
+
+# %% another right solution
+def recall(texts, answers, questions, keys, values):
+    told = questions[:, 1:-1:2]
+    match = questions[:, 0:-1:2] == questions[:, -1:]
+    return (told * match).sum(1)
+
+# %% misconception: answers with keys
+# says: Your answers are keys. What is asked for is the value behind the key: an id of `keys` or more.
+def recall(texts, answers, questions, keys, values):
+    return questions[:, -1]
+
+# %% misconception: the last value, whatever was asked
+# says: You give the last value of each text, whatever is asked. The question has to be compared with
+# every key.
+def recall(texts, answers, questions, keys, values):
+    return questions[:, -2]
+
+# %% misconception: no look at the text
+# says: You are right about as often as by guessing. Which value belongs to which key is different in
+# every text: a table over the whole training set cannot know it.
+def recall(texts, answers, questions, keys, values):
+    commonest = torch.stack(
+        [answers[texts[:, -1] == key].bincount(minlength=keys + values).argmax() for key in range(keys)]
+    )
+    return commonest[questions[:, -1]]
+
+# %% hint
+# One attention step: the query is made from the last token, the keys from tokens 0, 2, 4, …, the values
+# from tokens 1, 3, 5, …
+# %% hint
+# With the *same* embedding table for question and keys, equal ids already point the same way, and the
+# head has little left to learn. A linear layer turns the mixed value into logits.
+# %% hint
+# AdamW with a learning rate of 0.02, batches of 256, 150 steps, cross-entropy.
+# %% explanation
+# The question and the right key are the same row of one table, so their dot product is the largest, and
+# training only has to make it large enough. The values behind are averaged with those weights, and a
+# linear layer reads the answer off. This is what a head with a good key and a good query does in BERT,
+# too. (A comparison of ids, without any training, is right as well: then you have written the head's
+# function down by hand.)
