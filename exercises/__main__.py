@@ -6,8 +6,17 @@ import argparse
 import json
 import sys
 import time
+from pathlib import Path
 
+from tqdm import tqdm
+
+from exercises import isolation
+from exercises.grading import Grader, find_submissions, grade_all, own_work
+from exercises.judging import PUBLIC_SEED
+from exercises.report import Summary, write_overview, write_submission
 from exercises.source import SourceError, all_tasks, load, names
+
+HERE = Path(__file__).resolve().parent
 
 
 def list_tasks(options: argparse.Namespace) -> int:
@@ -35,7 +44,7 @@ def list_tasks(options: argparse.Namespace) -> int:
 
 def run_gates(options: argparse.Namespace) -> int:
     """The gates of sets, with every message, for their author."""
-    from exercises.gates import report
+    from exercises.gates import report  # needs nbformat, which a grader does without
 
     failed = []
     for name in options.names or names():
@@ -44,6 +53,91 @@ def run_gates(options: argparse.Namespace) -> int:
         print(f"{name}: {time.perf_counter() - started:.1f} s\n")
     print("\n".join(failed) if failed else "all gates hold")
     return 1 if failed else 0
+
+
+def known_sets(wanted: list[str] | None) -> list[str]:
+    """The sets that are asked for, or all.
+
+    Raises:
+        ValueError: if one is unknown; the message lists those there are.
+    """
+    unknown = set(wanted or []) - set(names())
+    if unknown:
+        raise ValueError(f"no set {', '.join(sorted(unknown))}: known are {', '.join(names())}")
+    return wanted or names()
+
+
+def grade(options: argparse.Namespace) -> int:
+    """A class, or without a folder one's own work."""
+    if options.submissions is None:
+        return grade_own(options)
+    if options.seed_file is None or options.out is None:
+        raise ValueError("to grade a class give --seed-file FILE and --out FOLDER as well")
+    if not options.seed_file.is_file() or not options.seed_file.read_bytes().strip():
+        raise ValueError(
+            f"{options.seed_file} holds no seed: write some random words into it, and keep it"
+        )
+    if options.jobs < 1:
+        raise ValueError("--jobs is the number of submissions at a time, 1 or more")
+    submissions = find_submissions(options.submissions)
+    grader = Grader(
+        known_sets(options.sets),
+        options.seed_file.read_bytes().strip(),
+        isolation.choose(options.isolation),
+    )
+    if grader.way.kind == "limits":
+        print(
+            "exercises: neither bubblewrap nor a container here: submissions run with limits only "
+            "and can read what you can",
+            file=sys.stderr,
+        )
+    summary = Summary()
+    bar = tqdm(total=len(submissions), unit=" submissions", desc="grading")
+    for result in grade_all(grader, submissions, options.out, options.jobs):
+        write_submission(result, grader.tasks, options.out)
+        summary.add(result)
+        bar.update()
+    bar.close()
+    write_overview(summary, grader.tasks, options.out, grader.way.kind)
+    print(f"{len(submissions)} submissions graded: {options.out / 'index.html'}")
+    return 0
+
+
+def grade_own(options: argparse.Namespace) -> int:
+    """The notebooks in this folder, with the public seed: what `check` would say, from a file."""
+    wanted = known_sets(options.sets)
+    grader = Grader(wanted, PUBLIC_SEED.encode(), isolation.choose(options.isolation))
+    work = own_work(grader.sets, HERE)
+    if not work.paths:
+        raise ValueError("there is no exercise notebook here yet: run make exercises")
+    got = out_of = 0
+    for name, exercises in tqdm(grader.sets.items(), unit=" sets", leave=False):
+        one = Grader([name], grader.seed, grader.way)
+        result = one.grade(own_work({name: exercises}, HERE))
+        got, out_of = got + result.points, out_of + 100
+        marks = "".join("■" if task.points else "□" for task in result.tasks)
+        tqdm.write(f"{name:22} {marks:8} {result.points:3} of 100")
+        for task in result.tasks:
+            if not task.points and "nothing is written" not in task.message:
+                tqdm.write(f"    {task.task}: {task.message}")
+        for note in result.notes:
+            tqdm.write(f"    {note}")
+    print(f"{got} of {out_of} points")
+    return 0
+
+
+def find_copies(options: argparse.Namespace) -> int:
+    """Pairs of submissions whose answers are alike."""
+    from exercises.similarity import similar
+
+    submissions = find_submissions(options.submissions)
+    count = 0
+    for name in tqdm(known_sets(options.sets), unit=" sets", leave=False):
+        for pair in similar(submissions, load(name), options.least):
+            count += 1
+            tqdm.write(f"{pair.share:4.0%}  {pair.task:5} {pair.one} and {pair.other}")
+    print(f"{count} pairs of answers are at least {options.least:.0%} alike")
+    return 0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,6 +150,19 @@ def main(arguments: list[str] | None = None) -> int:
     gates = commands.add_parser("gates", help="for authors: check sets, show every message")
     gates.add_argument("names", nargs="*", metavar="NAME", help="such as ch05-attention; all")
     gates.set_defaults(run=run_gates)
+    grading = commands.add_parser("grade", help="grade a class, or (no folder) your own work")
+    grading.add_argument("submissions", nargs="?", type=Path, help="NAME.ipynb or NAME/*.ipynb")
+    grading.add_argument("--seed-file", type=Path, help="a private file: what is drawn from it")
+    grading.add_argument("--out", type=Path, help="folder for the report")
+    grading.add_argument("--jobs", type=int, default=2, help="submissions at a time; default: 2")
+    grading.add_argument("--isolation", default="auto", help="auto, bwrap, container or limits")
+    grading.set_defaults(run=grade)
+    copies = commands.add_parser("similar", help="which submissions look like copies")
+    copies.add_argument("submissions", type=Path)
+    copies.add_argument("--least", type=float, default=0.8, help="share alike; default: 0.8")
+    copies.set_defaults(run=find_copies)
+    for command in (grading, copies):
+        command.add_argument("--sets", nargs="+", metavar="SET", help="such as ch05-attention")
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
