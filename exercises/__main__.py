@@ -140,6 +140,23 @@ def find_copies(options: argparse.Namespace) -> int:
     return 0
 
 
+def summarise(options: argparse.Namespace) -> int:
+    """A report's grades as a table in Markdown, for a page or a mail."""
+    file = options.report / "grades.json"
+    if not file.is_file():
+        raise ValueError(f"{options.report} holds no report: grade with --out {options.report}")
+    grades = json.loads(file.read_text(encoding="utf-8"))
+    heads = [task["id"] for task in grades["tasks"]]
+    print(f"| name | points | {' | '.join(heads)} |")
+    print("|" + " --- |" * (2 + len(heads)))
+    for row in grades["submissions"]:
+        cells = [str(row["by_task"][head]) for head in heads]
+        print(
+            f"| {row['name'].replace('|', chr(92) + '|')} | {row['points']} | {' | '.join(cells)} |"
+        )
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one of the commands; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m exercises", description=__doc__)
@@ -161,6 +178,9 @@ def main(arguments: list[str] | None = None) -> int:
     copies.add_argument("submissions", type=Path)
     copies.add_argument("--least", type=float, default=0.8, help="share alike; default: 0.8")
     copies.set_defaults(run=find_copies)
+    table = commands.add_parser("summary", help="a report's grades as a Markdown table")
+    table.add_argument("report", type=Path)
+    table.set_defaults(run=summarise)
     for command in (grading, copies):
         command.add_argument("--sets", nargs="+", metavar="SET", help="such as ch05-attention")
     options = parser.parse_args(arguments)

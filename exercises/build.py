@@ -44,11 +44,12 @@ def notebook(exercises: ExerciseSet) -> NotebookNode:
     new = nbformat.v4
     minutes = sum(task.minutes for task in exercises.tasks)
     facts = (
-        f"\n\n{len(exercises.tasks)} tasks, 100 points, about {minutes} minutes. Write in the cells "
-        "that raise `NotImplementedError` or hold a broken function, run them, and run the check "
+        f"\n\n{len(exercises.tasks)} tasks, 100 points, about {minutes} minutes. Write in the "
+        "cells that raise `NotImplementedError` or hold a broken function, run them, and run the check "
         "below each."
     )
     setup = exercises.setup + "\nfrom exercises import check, hint, progress, solution\n"
+    cells: list[tuple[str, NotebookNode, str | None]]
     cells = [("intro", new.new_markdown_cell(exercises.intro + facts), None)]
     cells.append(("setup", new.new_code_cell(setup.strip("\n")), None))
     for task in exercises.tasks:

@@ -353,8 +353,8 @@ def main() -> None:
                 message = {"kind": "TypeError", "message": str(error)[:500], "line": ""}
                 results.append({"error": message})
         packed = pack({"results": results})
-    with os.fdopen(out, "wb", closefd=True) as stream:
-        stream.write(packed[: LONGEST + 1])
+    with os.fdopen(out, "wb") as sink:
+        sink.write(packed[: LONGEST + 1])
     os._exit(0)
 
 

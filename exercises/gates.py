@@ -9,6 +9,7 @@ solution stands in the learner's notebook.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from exercises.build import notebook
@@ -52,11 +53,11 @@ def leaks(exercises: ExerciseSet) -> list[str]:
         for line in cell.source.splitlines()
         if line.strip()
     ]
-    pairs = set(zip(learner, learner[1:], strict=False))
+    pairs = set(itertools.pairwise(learner))
     found = []
     for task in exercises.tasks:
         own = [line.strip() for line in task.stub.splitlines() if line.strip()]
-        own_pairs = set(zip(own, own[1:], strict=False))
+        own_pairs = set(itertools.pairwise(own))
         for block in task.secret_lines:
             found += [
                 f"{task.id}: {line}"
@@ -65,7 +66,7 @@ def leaks(exercises: ExerciseSet) -> list[str]:
             ]
             found += [
                 f"{task.id}: {' / '.join(pair)}"
-                for pair in zip(block, block[1:], strict=False)
+                for pair in itertools.pairwise(block)
                 if pair in pairs and pair not in own_pairs
             ]
     return found

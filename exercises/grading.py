@@ -72,7 +72,9 @@ def find_submissions(folder: Path) -> list[Submission]:
         if path.name.startswith((".", "_")):
             continue
         if path.is_dir() and not path.is_symlink():
-            inside = [p for p in sorted(path.rglob("*.ipynb")) if ".ipynb_checkpoints" not in p.parts]
+            inside = [
+                p for p in sorted(path.rglob("*.ipynb")) if ".ipynb_checkpoints" not in p.parts
+            ]
             if inside:
                 found.setdefault(path.name, []).extend(inside)
         elif path.suffix == ".ipynb":
@@ -117,7 +119,8 @@ class Grader:
         own = Path(__file__).resolve().parent
         for path in (*sorted(own.glob("*.py")), *(source.SOURCES / f"{n}.py" for n in self.sets)):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
-        return digest.update(self.way.kind.encode()) or digest.digest()
+        digest.update(self.way.kind.encode())
+        return digest.digest()
 
     def fingerprint(self, one: Submission) -> str:
         """Equal for equal submissions under an equal seed and equal exercises."""
@@ -223,7 +226,7 @@ def grade_all(
 
 
 def safe_name(name: str) -> str:
-    """A learner's name as a file name: itself where that is harmless, told apart where it is not."""
+    """A learner's name as a file name: itself where that is harmless."""
     if re.fullmatch(r"[\w.@+-]{1,100}", name) and not name.startswith("."):
         return name
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]

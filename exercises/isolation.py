@@ -12,6 +12,7 @@ Three ways, the strongest that the machine has:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import shutil
@@ -65,9 +66,7 @@ def choose(wanted: str = "auto") -> Isolation:
     if wanted == "bwrap":
         raise ValueError("bwrap does not work here: install bubblewrap, or take another isolation")
     if wanted == "container":
-        raise ValueError(
-            f"no image {IMAGE}: podman build -t {IMAGE} -f exercises/Containerfile ."
-        )
+        raise ValueError(f"no image {IMAGE}: podman build -t {IMAGE} -f exercises/Containerfile .")
     raise ValueError(f"no isolation {wanted}: known are auto, {', '.join(KINDS)}")
 
 
@@ -116,7 +115,7 @@ def _python_folders() -> list[str]:
     return kept
 
 
-def _environment(task: Task, isolation: Isolation) -> dict[str, str]:
+def _environment(task: Task) -> dict[str, str]:
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOME": "/tmp",
@@ -125,7 +124,7 @@ def _environment(task: Task, isolation: Isolation) -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
     }
-    if "minilm" in task.needs and isolation.kind != "container":
+    if "minilm" in task.needs:
         from minibert import sources
 
         environment["MINIBERT_HOME"] = str(sources.home())
@@ -140,11 +139,15 @@ def command(isolation: Isolation, task: Task) -> list[str]:
     if isolation.kind == "container":
         limits = ["--network=none", "--read-only", "--cap-drop=ALL", "--pids-limit=64"]
         limits += [f"--memory={MEMORY}", "--security-opt=no-new-privileges"]
-        limits += [f"--tmpfs=/tmp:size={SPACE}", "--workdir=/tmp"]
-        variables = [f"--env={k}={v}" for k, v in _environment(task, isolation).items()]
-        return [isolation.program, "run", "--rm", "--interactive", *limits, *variables, IMAGE]
+        limits += [f"--tmpfs=/tmp:size={SPACE}", "--workdir=/tmp", "--entrypoint=timeout"]
+        limits += [f"--volume={path}:{path}:ro" for path in readable(task)]
+        limits += [f"--env={k}={v}" for k, v in _environment(task).items()]
+        # Killing the client leaves its container running: that has a clock of its own.
+        clock = ["-s", "KILL", str(round(STARTING + task.seconds))]
+        run = [isolation.program, "run", "--rm", "--interactive", *limits, IMAGE, *clock]
+        return [*run, "python", *python, "/child.py"]
     words = [isolation.program, *_namespaces(), "--clearenv"]
-    for name, value in _environment(task, isolation).items():
+    for name, value in _environment(task).items():
         words += ["--setenv", name, value]
     words += ["--proc", "/proc", "--dev", "/dev", "--size", str(SPACE), "--tmpfs", "/tmp"]
     for folder in _python_folders():
@@ -167,8 +170,7 @@ def run(
         {"results": [...]}, as many as there are cases; or {"error": {"kind", "message", "line"}}
         for the task as a whole. Whatever the child does, this returns.
     """
-    needs_package = bool(readable(task))
-    paths = [str(readable(task)[0].parent)] if needs_package else []
+    paths = [str(path.parent) for path in readable(task)[:1]]  # where `minibert` is imported from
     job = {
         "setup": task.setup,
         "run": task.run,
@@ -177,7 +179,7 @@ def run(
         "helpers": helpers,
         "seconds": task.seconds,
         "memory": MEMORY,
-        "paths": ["/opt/minibert"] if isolation.kind == "container" else paths,
+        "paths": paths,
         "deny_writing": isolation.kind == "limits",
         "cases": np.frombuffer(child.pack(cases), dtype=np.uint8),
     }
@@ -188,7 +190,7 @@ def run(
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=folder,
-            env=_environment(task, isolation),
+            env=_environment(task),
             start_new_session=True,
         )
         try:
@@ -276,10 +278,8 @@ def _converse(process: subprocess.Popen[bytes], job: bytes, seconds: float) -> t
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Kill the child and all that it started."""
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        pass
     for stream in (process.stdin, process.stdout):
         if stream is not None:
             stream.close()

@@ -127,7 +127,9 @@ class Bench:
             return Verdict(False, "There is not one result for each input.")
         stub = [r["error"] for r in results if "error" in r]
         if stub and stub[0]["kind"] == "NotImplementedError":
-            return Verdict(False, f"Task {self.task.id} is still as it was: nothing is written yet.")
+            return Verdict(
+                False, f"Task {self.task.id} is still as it was: nothing is written yet."
+            )
         judge = self._check.get("judge")
         wrong = []
         for index, (case, want, result) in enumerate(

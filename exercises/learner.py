@@ -215,5 +215,3 @@ class _Progress(Note):
 
     def __repr__(self) -> str:
         return f"{self.lines}\n{self.text}"
-
-

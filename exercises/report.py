@@ -23,7 +23,8 @@ table { border-collapse: collapse; } .wide { overflow-x: auto; }
 .list td, .list th { border-bottom: 1px solid var(--line); padding: .3rem .7rem; text-align: left; }
 .list td.n, .list th.n { text-align: right; font-variant-numeric: tabular-nums; }
 .bar { display: inline-block; height: .8rem; background: var(--ok); vertical-align: middle; }
-.rest { background: #8884; } .task { border-left: 5px solid var(--no); padding: 0 1rem; margin: 1rem 0; }
+.rest { background: #8884; }
+.task { border-left: 5px solid var(--no); padding: 0 1rem; margin: 1rem 0; }
 .task.passed { border-color: var(--ok); } small, .dim { color: var(--dim); }
 code { background: #8882; padding: 0 .2em; } h1 { line-height: 1.2; }
 """

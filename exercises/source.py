@@ -25,6 +25,7 @@ import re
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 SOURCES = Path(__file__).resolve().parent / "source"
 KINDS = {
@@ -203,7 +204,8 @@ def parse(text: str, name: str) -> ExerciseSet:
             key = {"stub": "cell", "another right solution": "alternative"}.get(kind, kind)
             if getattr(tasks[-1], key):
                 raise SourceError(f"{where}: task {tasks[-1].id} has two cells “{kind}”")
-            tasks[-1] = replace(tasks[-1], **{key: code})
+            part: dict[str, Any] = {key: code}
+            tasks[-1] = replace(tasks[-1], **part)
         elif kind.startswith("misconception: "):
             wrong = _misconception(kind.removeprefix("misconception: "), lines, where)
             tasks[-1] = replace(tasks[-1], misconceptions=(*tasks[-1].misconceptions, wrong))

@@ -197,9 +197,7 @@ def _needed(code: list[ast.stmt], others: list[ast.stmt]) -> list[ast.stmt]:
     return [node for number, node in enumerate(others) if number in kept]
 
 
-def _answer(
-    task: Task, parsed: list[tuple[str, list[ast.stmt]]], broken: dict[str, str]
-) -> Answer:
+def _answer(task: Task, parsed: list[tuple[str, list[ast.stmt]]], broken: dict[str, str]) -> Answer:
     own = [i for i, (task_id, _) in enumerate(parsed) if task_id == task.id]
     own = [i for i in own if _defines(parsed[i][1], task.function)] or own
     if not own and task.id in broken:

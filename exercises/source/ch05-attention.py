@@ -27,6 +27,7 @@ from torch import Tensor
 # *Example.* With `query = key = 0` and no mask every weight is `1 / S`, and every output is the mean
 # of the values: equal scores are equal shares.
 
+
 # %% stub
 def attention(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
@@ -40,13 +41,12 @@ def attention(
     return weights @ value, weights
     # END SOLUTION
 
+
 # %% check
 def cases(rng):
     for heads, asking, width, hidden in ((2, 5, 16, "some"), (1, 4, 64, "future"), (3, 6, 8, None)):
         draw = torch.Generator().manual_seed(int(rng.integers(2**31)))
-        query, key, value = (
-            torch.randn(2, heads, asking, width, generator=draw) for _ in range(3)
-        )
+        query, key, value = (torch.randn(2, heads, asking, width, generator=draw) for _ in range(3))
         case = {"query": 2 * query, "key": key, "value": value}
         if hidden == "future":
             case["mask"] = torch.ones(asking, asking, dtype=torch.bool).tril()
@@ -66,6 +66,7 @@ def numbers(case, got, expected):
         "width": case["query"].shape[-1],
     }
 
+
 # %% another right solution
 def attention(query, key, value, mask=None):
     scores = torch.einsum("bhtd,bhsd->bhts", query, key) * query.shape[-1] ** -0.5
@@ -74,6 +75,7 @@ def attention(query, key, value, mask=None):
     shares = (scores - scores.amax(-1, keepdim=True)).exp()
     weights = shares / shares.sum(-1, keepdim=True)
     return torch.einsum("bhts,bhsd->bhtd", weights, value), weights
+
 
 # %% misconception: softmax over the wrong axis
 # says: Your weights sum to one down each column, while the first row sums to {row:.2f}. A row belongs
@@ -86,6 +88,7 @@ def attention(query, key, value, mask=None):
     weights = scores.softmax(dim=-2)
     return weights @ value, weights
 
+
 # %% misconception: no scaling
 # says: The scores are not divided by the root of the width. Your largest weight in a row is
 # {largest:.2f} on average, where {right:.2f} is expected: sums of {width} products are large, and
@@ -96,6 +99,7 @@ def attention(query, key, value, mask=None):
         scores = scores.masked_fill(~mask, -torch.inf)
     weights = scores.softmax(dim=-1)
     return weights @ value, weights
+
 
 # %% misconception: scaled by the width, not by its root
 # says: The scores are divided by {width}, the width, and not by its square root: your largest weight
@@ -108,6 +112,7 @@ def attention(query, key, value, mask=None):
     weights = scores.softmax(dim=-1)
     return weights @ value, weights
 
+
 # %% misconception: mask after the softmax
 # says: Rows with hidden positions sum to {row:.2f} and not to one. Softmax had already given the
 # hidden positions their share when they were cut out. Cut before it, in the scores.
@@ -116,6 +121,7 @@ def attention(query, key, value, mask=None):
     if mask is not None:
         weights = weights * mask
     return weights @ value, weights
+
 
 # %% misconception: mask the wrong way round
 # says: You look exactly where looking is *not* allowed. The mask is `True` where looking is allowed,
@@ -127,6 +133,7 @@ def attention(query, key, value, mask=None):
     weights = scores.softmax(dim=-1)
     return weights @ value, weights
 
+
 # %% misconception: hidden scores set to zero
 # says: A hidden position has the score 0 with you, and still gets a share: $e^0$ is one, not nothing.
 # Only a score of minus infinity leaves a weight of zero.
@@ -137,11 +144,13 @@ def attention(query, key, value, mask=None):
     weights = scores.softmax(dim=-1)
     return weights @ value, weights
 
+
 # %% misconception: no mask at all
 # says: The mask changes nothing: positions that are to be hidden get weight like the others.
 def attention(query, key, value, mask=None):
     weights = (query @ key.mT / math.sqrt(query.shape[-1])).softmax(dim=-1)
     return weights @ value, weights
+
 
 # %% hint
 # Four steps: scores `(B, H, T, S)` from one matrix product, the division, the mask, the softmax; then
@@ -173,6 +182,7 @@ def attention(query, key, value, mask=None):
 # *Example.* For `[[1, 1, 0]]` the result is
 # `[[[[True, False, False], [True, True, False], [True, True, False]]]]`.
 
+
 # %% stub
 def causal_padding_mask(attention_mask: Tensor) -> Tensor:
     """(B, T) of 1 and 0 to (B, 1, T, T) bool, True where looking is allowed."""
@@ -186,6 +196,7 @@ def causal_padding_mask(attention_mask: Tensor) -> Tensor:
     allowed = before & attention_mask.bool()[:, None, None, :]
     # END SOLUTION
     return allowed
+
 
 # %% check
 def cases(rng):
@@ -201,11 +212,13 @@ def numbers(case, got, expected):
         "hidden": int((got & ~expected).sum()),
     }
 
+
 # %% another right solution
 def causal_padding_mask(attention_mask):
     place = torch.arange(attention_mask.shape[1])
     past = place[None, :] <= place[:, None]
     return (past[None] & (attention_mask[:, None, :] != 0))[:, None]
+
 
 # %% misconception: one step of the future is visible
 # says: Your first position may look at {sees} positions: itself and the next one, which is the very
@@ -216,6 +229,7 @@ def causal_padding_mask(attention_mask):
     past = torch.ones(length, length, dtype=torch.bool).tril(diagonal=1)
     return past[None, None] & attention_mask[:, None, None, :].bool()
 
+
 # %% misconception: padded rows are closed, padded columns are open
 # says: A real position may still look at padding with you, in {hidden} places. A *row* is who asks, a
 # *column* who is looked at: padding must be closed as a column, `attention_mask[:, None, None, :]`.
@@ -223,6 +237,7 @@ def causal_padding_mask(attention_mask):
     length = attention_mask.shape[1]
     past = torch.ones(length, length, dtype=torch.bool).tril()
     return past[None, None] & attention_mask[:, None, :, None].bool()
+
 
 # %% misconception: both mistakes are still there
 # says: This is still what you were given. There are two mistakes in it: try it on `[[1, 1, 0]]` and
@@ -232,6 +247,7 @@ def causal_padding_mask(attention_mask):
     past = torch.ones(length, length, dtype=torch.bool).tril(diagonal=1)
     return past[None, None] & attention_mask[:, None, :, None].bool()
 
+
 # %% misconception: a position may not look at itself
 # says: Your first position may look at nobody, and the softmax of nothing is NaN. A position looks at
 # itself too: `tril()` keeps the diagonal, `tril(diagonal=-1)` does not.
@@ -240,6 +256,7 @@ def causal_padding_mask(attention_mask):
     past = torch.ones(length, length, dtype=torch.bool).tril(diagonal=-1)
     return past[None, None] & attention_mask[:, None, None, :].bool()
 
+
 # %% misconception: the past is hidden and the future open
 # says: Your first position may look at {sees} positions: its future. Rows ask and columns answer, so
 # what came before lies *below* the diagonal: `tril`, not `triu`.
@@ -247,6 +264,7 @@ def causal_padding_mask(attention_mask):
     length = attention_mask.shape[1]
     past = torch.ones(length, length, dtype=torch.bool).triu()
     return past[None, None] & attention_mask[:, None, None, :].bool()
+
 
 # %% hint
 # Call it with `torch.tensor([[1, 1, 0]])` and compare with the example, row by row. Row 0 is the first
@@ -278,6 +296,7 @@ def causal_padding_mask(attention_mask):
 # *Example.* With `batch=1, length=2, hidden=4, heads=1`: queries `(1, 1, 2, 4)`, scores
 # `(1, 1, 2, 2)`, divisor `2.0`, parameters `80`.
 
+
 # %% stub
 def predict(batch: int, length: int, hidden: int, heads: int) -> dict:
     """Shapes, divisor and number of parameters of a self-attention layer."""
@@ -290,6 +309,7 @@ def predict(batch: int, length: int, hidden: int, heads: int) -> dict:
         "parameters": 4 * (hidden * hidden + hidden),
     }
     # END SOLUTION
+
 
 # %% check
 def cases(rng):
@@ -312,14 +332,18 @@ def numbers(case, got, expected):
         "width": case["hidden"] // case["heads"],
     }
 
+
 # %% another right solution
 def predict(batch, length, hidden, heads):
     return {
         "query": [batch, heads, length, hidden // heads],
         "scores": [batch, heads, length, length],
         "divisor": math.sqrt(hidden / heads),
-        "parameters": sum(p.numel() for p in torch.nn.MultiheadAttention(hidden, heads).parameters()),
+        "parameters": sum(
+            p.numel() for p in torch.nn.MultiheadAttention(hidden, heads).parameters()
+        ),
     }
+
 
 # %% misconception: the divisor of the whole width
 # says: You divide by {divisor:.1f}, the root of {hidden}. Each head makes its scores from its own
@@ -332,6 +356,7 @@ def predict(batch, length, hidden, heads):
         "parameters": 4 * (hidden * hidden + hidden),
     }
 
+
 # %% misconception: parameters for each head anew
 # says: You count {yours:,} parameters, {heads} times too many. More heads cut the same matrices into
 # narrower pieces; they bring no new ones.
@@ -342,6 +367,7 @@ def predict(batch, length, hidden, heads):
         "divisor": (hidden // heads) ** 0.5,
         "parameters": 4 * heads * (hidden * hidden + hidden),
     }
+
 
 # %% misconception: biases forgotten
 # says: You count {yours:,} parameters and have left out the biases: each of the four maps adds a
@@ -354,6 +380,7 @@ def predict(batch, length, hidden, heads):
         "parameters": 4 * hidden * hidden,
     }
 
+
 # %% misconception: the output matrix forgotten
 # says: You count {yours:,} parameters, those of query, key and value. A fourth matrix mixes the heads
 # once they are laid side by side again.
@@ -365,6 +392,7 @@ def predict(batch, length, hidden, heads):
         "parameters": 3 * (hidden * hidden + hidden),
     }
 
+
 # %% misconception: scores as wide as a head
 # says: Your scores end in the width of a head. A score belongs to a *pair of positions*: the last two
 # axes are who asks and who is looked at, both {length} long, however wide the vectors are.
@@ -375,6 +403,7 @@ def predict(batch, length, hidden, heads):
         "divisor": (hidden // heads) ** 0.5,
         "parameters": 4 * (hidden * hidden + hidden),
     }
+
 
 # %% hint
 # How wide is a head, when `heads` of them share `hidden` numbers?
@@ -400,6 +429,7 @@ def predict(batch, length, hidden, heads):
 # *Example.* One text of two tokens, `[[[1, 2, 3, 4], [5, 6, 7, 8]]]`, in two heads is
 # `[[[[1, 2], [5, 6]], [[3, 4], [7, 8]]]]`.
 
+
 # %% stub
 def split_heads(x: Tensor, heads: int) -> Tensor:
     """(B, T, hidden) to (B, heads, T, hidden // heads)."""
@@ -412,6 +442,7 @@ def split_heads(x: Tensor, heads: int) -> Tensor:
     return pieces.permute(0, 2, 1, 3)
     # END SOLUTION
 
+
 # %% check
 def cases(rng):
     yield {"x": torch.arange(1.0, 9.0).view(1, 2, 4), "heads": 2}
@@ -423,9 +454,11 @@ def cases(rng):
 def numbers(case, got, expected):
     return {"yours": got[0, 0, 1].tolist(), "right": expected[0, 0, 1].tolist()}
 
+
 # %% another right solution
 def split_heads(x, heads):
     return torch.stack(x.chunk(heads, dim=-1), dim=1)
+
 
 # %% misconception: a view without moving an axis
 # says: The second token of head 0 holds {yours}; it should hold {right}. `view` never moves a number:
@@ -435,6 +468,7 @@ def split_heads(x, heads):
     batch, length, hidden = x.shape
     return x.view(batch, heads, length, hidden // heads)
 
+
 # %% misconception: every so-many-th number
 # says: The second token of head 0 holds {yours}; it should hold {right}. You deal the numbers out like
 # cards, one to each head in turn. A head gets a *consecutive* piece: the weights that are loaded
@@ -443,12 +477,14 @@ def split_heads(x, heads):
     batch, length, hidden = x.shape
     return x.view(batch, length, hidden // heads, heads).permute(0, 3, 1, 2)
 
+
 # %% misconception: heads after tokens
 # says: Your axes are (batch, token, head, piece). The matrix product of queries and keys works on the
 # last two axes, so these have to be token and piece: move the head before the token.
 def split_heads(x, heads):
     batch, length, hidden = x.shape
     return x.view(batch, length, heads, hidden // heads)
+
 
 # %% hint
 # Try it on the example. In which order do the eight numbers lie in memory, and can `view` change it?
@@ -483,6 +519,7 @@ def split_heads(x, heads):
 # Think before you train: the question's vector must find the *pair*. A key and its value stand side by
 # side, so let the table of keys be made from one column of tokens and the values from the next.
 
+
 # %% stub
 def recall(texts: Tensor, answers: Tensor, questions: Tensor, keys: int, values: int) -> Tensor:
     """Train on texts and answers; answer the questions: ids (M,)."""
@@ -508,6 +545,7 @@ def recall(texts: Tensor, answers: Tensor, questions: Tensor, keys: int, values:
         return forward(questions).argmax(-1)
     # END SOLUTION
 
+
 # %% check
 import numpy as np
 
@@ -526,13 +564,16 @@ def cases(rng):
 
     texts, answers = draw(2000)
     questions, right = draw(500)
-    yield {
-        "texts": texts,
-        "answers": answers,
-        "questions": questions,
-        "keys": keys,
-        "values": values,
-    }, right
+    yield (
+        {
+            "texts": texts,
+            "answers": answers,
+            "questions": questions,
+            "keys": keys,
+            "values": values,
+        },
+        right,
+    )
 
 
 def judge(case, got, right):
@@ -553,7 +594,10 @@ def judge(case, got, right):
             f"{share:.0%} are right, 95 % are needed. Your answers do occur in their texts, so values "
             "are found, but not by their key: does the question's vector meet the *key* of each pair?"
         )
-    return f"{share:.0%} are right on new texts; 95 % are needed. Train longer, or look at the hints."
+    return (
+        f"{share:.0%} are right on new texts; 95 % are needed. Train longer, or look at the hints."
+    )
+
 
 # %% another right solution
 def recall(texts, answers, questions, keys, values):
@@ -561,10 +605,12 @@ def recall(texts, answers, questions, keys, values):
     match = questions[:, 0:-1:2] == questions[:, -1:]
     return (told * match).sum(1)
 
+
 # %% misconception: answers with keys
 # says: Your answers are keys. What is asked for is the value behind the key: an id of `keys` or more.
 def recall(texts, answers, questions, keys, values):
     return questions[:, -1]
+
 
 # %% misconception: the last value, whatever was asked
 # says: You give the last value of each text, whatever is asked. The question has to be compared with
@@ -572,14 +618,19 @@ def recall(texts, answers, questions, keys, values):
 def recall(texts, answers, questions, keys, values):
     return questions[:, -2]
 
+
 # %% misconception: no look at the text
 # says: You are right about as often as by guessing. Which value belongs to which key is different in
 # every text: a table over the whole training set cannot know it.
 def recall(texts, answers, questions, keys, values):
     commonest = torch.stack(
-        [answers[texts[:, -1] == key].bincount(minlength=keys + values).argmax() for key in range(keys)]
+        [
+            answers[texts[:, -1] == key].bincount(minlength=keys + values).argmax()
+            for key in range(keys)
+        ]
     )
     return commonest[questions[:, -1]]
+
 
 # %% hint
 # One attention step: the query is made from the last token, the keys from tokens 0, 2, 4, …, the values

@@ -1,0 +1,1257 @@
+# %% [markdown]
+# # Exercises 14 · Pairs of sentences
+#
+# Chapter 14 put two texts into one row, built pairs that match and pairs that do not, and compared
+# two vectors by their cosine. Here you do all three by hand, and then find out how much of a good
+# score can come from a careless split.
+
+# %% setup
+import numpy as np
+import torch
+from torch import Tensor
+
+CLS, SEP, PAD = 101, 102, 0  # the ids of the special tokens in the vocabulary of `minilm`
+
+# %% task 14.1
+# title: Two texts, one row, and not too long
+# kind: write
+# points: 20
+# minutes: 12
+# function: encode_pair
+#
+# Write `encode_pair(a, b, max_length)`. `a` and `b` are lists of token ids without any special
+# tokens. Return two lists of the same length, the `input_ids` and the `token_type_ids`:
+#
+# - The row is `[CLS]`, `a`, `[SEP]`, `b`, `[SEP]`, and has **at most** `max_length` tokens, all three
+#   special tokens included.
+# - The segment is 0 from `[CLS]` to the first `[SEP]`, that one included, and 1 for everything behind.
+# - If it is too long, take tokens away one at a time, always **from the end of the text that is longer
+#   at the moment**; if both are equally long, from the end of `b`. (This is `longest_first`.)
+#
+# `max_length` leaves room for at least one token of each text.
+#
+# *Example.* `encode_pair([7, 8], [1, 2, 3, 4, 5], 8)` has room for 5 tokens beside the special ones.
+# `b` loses two, and the result is `[101, 7, 8, 102, 1, 2, 3, 102]` with the segments
+# `[0, 0, 0, 0, 1, 1, 1, 1]`.
+
+# %% stub
+def encode_pair(a: list[int], b: list[int], max_length: int) -> tuple[list[int], list[int]]:
+    """The input_ids and token_type_ids of a pair in one row."""
+    # BEGIN SOLUTION
+    a, b = list(a), list(b)
+    while len(a) + len(b) > max_length - 3:
+        (a if len(a) > len(b) else b).pop()
+    ids = [CLS, *a, SEP, *b, SEP]
+    return ids, [0] * (len(a) + 2) + [1] * (len(b) + 1)
+    # END SOLUTION
+
+# %% check
+def cases(rng):
+    def draw(count):
+        return rng.integers(1000, 30000, size=count).tolist()
+
+    short = int(rng.integers(3, 6))
+    yield {"a": draw(int(rng.integers(2, 5))), "b": draw(int(rng.integers(5, 8))), "max_length": 20}
+    yield {"a": draw(short), "b": draw(25), "max_length": int(rng.integers(20, 25))}
+    # An odd number of places beside the special tokens, and both texts give some up.
+    odd = 2 * int(rng.integers(5, 9)) + 1
+    yield {"a": draw(odd - 2), "b": draw(odd + 2), "max_length": odd + 3}
+    yield {"a": draw(25), "b": draw(short), "max_length": int(rng.integers(20, 25))}
+    yield {"a": draw(odd + 2), "b": draw(odd - 2), "max_length": odd + 3}
+
+
+def kept(ids):
+    """How many tokens of A and of B stand in a row."""
+    first = ids.index(SEP)
+    return first - 1, sum(token != SEP for token in ids[first + 1 :])
+
+
+def numbers(case, got, expected):
+    ids, segments = got
+    row = {
+        "length": len(ids),
+        "max_length": case["max_length"],
+        "room": case["max_length"] - 3,
+        "has_a": len(case["a"]),
+        "has_b": len(case["b"]),
+        "last": ids[-1],
+        "start": ids[1],
+        "first_a": case["a"][0],
+        "segments": " ".join(map(str, segments)),
+        "right": " ".join(map(str, expected[1])),
+    }
+    row["right_a"], row["right_b"] = kept(expected[0])
+    row["empty"] = case["max_length"] - len(ids)
+    if SEP in ids:
+        row["a"], row["b"] = kept(ids)
+    return row
+
+# %% another right solution
+def encode_pair(a, b, max_length):
+    room = max_length - 3
+    of_b = min(len(b), max(room // 2, room - len(a)))
+    of_a = min(len(a), room - of_b)
+    ids, segments = [CLS], [0]
+    for segment, text in enumerate((a[:of_a], b[:of_b])):
+        for token in [*text, SEP]:
+            ids.append(token)
+            segments.append(segment)
+    return ids, segments
+
+# %% misconception: the special tokens are not counted
+# says: Your row has {length} tokens, and `max_length` is {max_length}. The three special tokens take
+# places, too: for `a` and `b` together there is room for {room}. (A model that was built for
+# `max_length` positions stops with an error on such a row.)
+def encode_pair(a, b, max_length):
+    a, b = list(a), list(b)
+    while len(a) + len(b) > max_length:
+        (a if len(a) > len(b) else b).pop()
+    return [CLS, *a, SEP, *b, SEP], [0] * (len(a) + 2) + [1] * (len(b) + 1)
+
+# %% misconception: the finished row is cut
+# says: The last token of your row is {last} and not `[SEP]`: the row was put together first and cut
+# afterwards, so the end of it is lost, the separator too. In training every row was closed by one.
+# Cut the texts first, and then put the row together.
+def encode_pair(a, b, max_length):
+    ids = [CLS, *a, SEP, *b, SEP]
+    segments = [0] * (len(a) + 2) + [1] * (len(b) + 1)
+    return ids[:max_length], segments[:max_length]
+
+# %% misconception: the second text pays for everything
+# says: You keep {a} tokens of `a` and {b} of `b`, where {right_a} and {right_b} are expected: only `b`
+# gives something up. For a question and its passage that is what one wants (`only_second`). Here the
+# text that is longer at the moment has to give, and that may be `a`.
+def encode_pair(a, b, max_length):
+    room = max_length - 3
+    a = a[:room]
+    b = b[: room - len(a)]
+    return [CLS, *a, SEP, *b, SEP], [0] * (len(a) + 2) + [1] * (len(b) + 1)
+
+# %% misconception: half of the room for each
+# says: Of texts with {has_a} and {has_b} tokens you keep {a} and {b}, where {right_a} and {right_b} are
+# expected. You give each text half of the room and no more. But a short text does not need its half,
+# and what it leaves may go to the other: of your row's {max_length} places {empty} stay empty.
+def encode_pair(a, b, max_length):
+    half = (max_length - 3) // 2
+    if len(a) + len(b) > max_length - 3:
+        a, b = a[: max_length - 3 - half], b[:half]
+    return [CLS, *a, SEP, *b, SEP], [0] * (len(a) + 2) + [1] * (len(b) + 1)
+
+# %% misconception: of two equally long texts the first is cut
+# says: You keep {a} tokens of `a` and {b} of `b`, where {right_a} and {right_b} are expected. You are
+# off by one, and only where the number of places is odd: when both texts are equally long, it is `b`
+# that gives up a token.
+def encode_pair(a, b, max_length):
+    a, b = list(a), list(b)
+    while len(a) + len(b) > max_length - 3:
+        (a if len(a) >= len(b) else b).pop()
+    return [CLS, *a, SEP, *b, SEP], [0] * (len(a) + 2) + [1] * (len(b) + 1)
+
+# %% misconception: cut at the beginning
+# says: The lengths are right, but a text that is cut has lost its beginning with you. Tokens are taken
+# away at the end: `pop()` takes the last one, `pop(0)` the first.
+def encode_pair(a, b, max_length):
+    a, b = list(a), list(b)
+    while len(a) + len(b) > max_length - 3:
+        (a if len(a) > len(b) else b).pop(0)
+    return [CLS, *a, SEP, *b, SEP], [0] * (len(a) + 2) + [1] * (len(b) + 1)
+
+# %% misconception: the separator between counts as the second text
+# says: Your segments are {segments}; expected are {right}. With you the first `[SEP]` already belongs to
+# the second text. It closes the first one, and has its segment: this is how the model was trained.
+def encode_pair(a, b, max_length):
+    a, b = list(a), list(b)
+    while len(a) + len(b) > max_length - 3:
+        (a if len(a) > len(b) else b).pop()
+    return [CLS, *a, SEP, *b, SEP], [0] * (len(a) + 1) + [1] * (len(b) + 2)
+
+# %% misconception: the last separator counts as the first text
+# says: Your segments are {segments}; expected are {right}. The `[SEP]` at the end closes the second text
+# and belongs to it, as the first `[SEP]` belongs to the first.
+def encode_pair(a, b, max_length):
+    a, b = list(a), list(b)
+    while len(a) + len(b) > max_length - 3:
+        (a if len(a) > len(b) else b).pop()
+    return [CLS, *a, SEP, *b, SEP], [0] * (len(a) + 2) + [1] * len(b) + [0]
+
+# %% misconception: segments counted from one
+# says: Your segments are {segments}; expected are {right}. They are the rows of a table that has just
+# two, number 0 and number 1.
+def encode_pair(a, b, max_length):
+    a, b = list(a), list(b)
+    while len(a) + len(b) > max_length - 3:
+        (a if len(a) > len(b) else b).pop()
+    return [CLS, *a, SEP, *b, SEP], [1] * (len(a) + 2) + [2] * (len(b) + 1)
+
+# %% misconception: nothing at the end
+# says: Your row ends with {last}, a token of `b`: nothing closes the second text. A pair has two
+# separators, one behind each text.
+def encode_pair(a, b, max_length):
+    a, b = list(a), list(b)
+    while len(a) + len(b) > max_length - 3:
+        (a if len(a) > len(b) else b).pop()
+    return [CLS, *a, SEP, *b], [0] * (len(a) + 2) + [1] * len(b)
+
+# %% misconception: each text with its own [CLS]
+# says: Your row has {length} tokens. You open the second text with a `[CLS]` of its own. There is one
+# `[CLS]` in a row, and it speaks for both texts.
+def encode_pair(a, b, max_length):
+    a, b = list(a), list(b)
+    while len(a) + len(b) > max_length - 4:
+        (a if len(a) > len(b) else b).pop()
+    return [CLS, *a, SEP, CLS, *b, SEP], [0] * (len(a) + 2) + [1] * (len(b) + 2)
+
+# %% hint
+# Two steps, in this order: shorten `a` and `b` until they fit beside three special tokens; then put
+# the row together. Doing the second first is what loses the last `[SEP]`.
+# %% hint
+# A `while` loop with one `pop()` in it follows the rule word for word. What is its condition? And from
+# which list does it pop when both are equally long?
+# %% hint
+# Segment 0 stands at `len(a) + 2` places, those of `[CLS]`, `a` and `[SEP]`; segment 1 at
+# `len(b) + 1`.
+# %% explanation
+# Taking from the longer text keeps as much of both as one can: a short question stays whole, and two
+# long texts end up equally long. The tokenizer's library computes the two lengths in one step, and
+# differs from this rule in one thing only: an odd last place goes to the text that was longer before,
+# and to `b` if both were equally long. A separator belongs to the text that it closes, and `[CLS]` to
+# the first.
+
+# %% task 14.2
+# title: Segments that are wrong by one
+# kind: repair
+# points: 15
+# minutes: 8
+# function: segment_ids
+#
+# Somebody has a batch of finished rows and wants their segments back. `segment_ids(input_ids,
+# attention_mask)` takes two tensors `(B, T)` and is to return the `token_type_ids` `(B, T)`: 0 for the
+# first text and the `[SEP]` that closes it, 1 for the second text and its `[SEP]`, and 0 at padding,
+# as everywhere in this course. Some rows hold **one** text only, and these are 0 throughout. The
+# `attention_mask` is 1 at tokens and 0 at padding.
+#
+# The idea below is good: a token belongs to the second text if a separator stands before it. But the
+# function gets two kinds of places wrong. Mend it.
+#
+# *Example.* For the rows `[101, 7, 102, 8, 102, 0]` and `[101, 7, 102, 0, 0, 0]`, where 0 is padding,
+# the result is `[[0, 0, 0, 1, 1, 0], [0, 0, 0, 0, 0, 0]]`.
+
+# %% stub
+def segment_ids(input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    """(B, T) and (B, T) to token_type_ids (B, T)."""
+    is_sep = (input_ids == SEP).long()
+    # BEGIN STUB
+    seen = is_sep.cumsum(dim=1)
+    return seen.clamp(max=1)
+    # END STUB
+    # BEGIN SOLUTION
+    before = is_sep.cumsum(1) - is_sep
+    return before * attention_mask
+    # END SOLUTION
+
+# %% check
+def cases(rng):
+    yield {
+        "input_ids": torch.tensor([[CLS, 7, SEP, 8, SEP, PAD], [CLS, 7, SEP, PAD, PAD, PAD]]),
+        "attention_mask": torch.tensor([[1, 1, 1, 1, 1, 0], [1, 1, 1, 0, 0, 0]]),
+    }
+    for _ in range(2):
+        rows = []
+        for is_pair in (True, False, True):
+            row = [CLS, *rng.integers(1000, 30000, size=int(rng.integers(2, 6))).tolist(), SEP]
+            if is_pair:
+                row += [*rng.integers(1000, 30000, size=int(rng.integers(2, 6))).tolist(), SEP]
+            rows.append(row)
+        width = max(map(len, rows)) + 1
+        yield {
+            "input_ids": torch.tensor([row + [PAD] * (width - len(row)) for row in rows]),
+            "attention_mask": torch.tensor([[1] * len(r) + [0] * (width - len(r)) for r in rows]),
+        }
+
+
+def numbers(case, got, expected):
+    padding = case["attention_mask"] == 0
+    wrong = (got != expected).sum(1) if got.max() < 2 else got.amax(1)
+    worst = int(wrong.argmax())
+    names = {CLS: "[CLS]", SEP: "[SEP]", PAD: "[PAD]"}
+    row = [names.get(token, "word") for token in case["input_ids"][worst].tolist()]
+    return {
+        "row": " ".join(row),
+        "yours": got[worst].tolist(),
+        "right": expected[worst].tolist(),
+        "padding": int((got[padding] != 0).sum()),
+        "largest": int(got.max()),
+    }
+
+# %% another right solution
+def segment_ids(input_ids, attention_mask):
+    result = torch.zeros_like(input_ids)
+    for row, ids in enumerate(input_ids.tolist()):
+        length = int(attention_mask[row].sum())
+        if ids.count(SEP) == 2:
+            result[row, ids.index(SEP) + 1 : length] = 1
+    return result
+
+# %% misconception: both mistakes are still there
+# says: For the row {row} you give {yours}; expected is {right}. That is still what you were given.
+# Go through it place by place: one place is wrong because it counts itself, others are no text at all.
+def segment_ids(input_ids, attention_mask):
+    return (input_ids == SEP).long().cumsum(dim=1).clamp(max=1)
+
+# %% misconception: a separator still counts itself
+# says: Padding is right now. But for the row {row} you give {yours}; expected is {right}. `cumsum`
+# includes the place itself, so the `[SEP]` of the first text already counts as one that has been
+# seen. What is wanted are the separators **before** a place.
+def segment_ids(input_ids, attention_mask):
+    return (input_ids == SEP).long().cumsum(dim=1).clamp(max=1) * attention_mask
+
+# %% misconception: padding still counts as the second text
+# says: The separators are right now, but {padding} places of padding have the segment 1: for the row
+# {row} you give {yours}. Separators stand before padding as well. Which of your two inputs tells
+# padding from text?
+def segment_ids(input_ids, attention_mask):
+    is_sep = (input_ids == SEP).long()
+    return (is_sep.cumsum(dim=1) - is_sep).clamp(max=1)
+
+# %% misconception: padding has the segment two
+# says: The largest segment of your result is {largest}: for the row {row} you give {yours}. The table
+# of segment vectors has two rows, 0 and 1, so this would be an error in the model, or on a graphics
+# card a puzzling crash. Two separators stand before the padding of a pair, but padding is no text.
+def segment_ids(input_ids, attention_mask):
+    is_sep = (input_ids == SEP).long()
+    return is_sep.cumsum(dim=1) - is_sep
+
+# %% misconception: every separator counts as the first text
+# says: For the row {row} you give {yours}; expected is {right}. The `[SEP]` in the middle is right now,
+# and with it you have moved the one at the end, which closes the second text and belongs to it.
+def segment_ids(input_ids, attention_mask):
+    is_sep = (input_ids == SEP).long()
+    return is_sep.cumsum(dim=1).clamp(max=1) * (1 - is_sep) * attention_mask
+
+# %% misconception: one separator too many taken away
+# says: For the row {row} you give {yours}; expected is {right}. You take one away everywhere, and so the
+# second text only begins at the last `[SEP]`. What a separator should not count is **itself**; a word
+# behind it must still count it.
+def segment_ids(input_ids, attention_mask):
+    seen = (input_ids == SEP).long().cumsum(dim=1)
+    return (seen - 1).clamp(min=0) * attention_mask
+
+# %% hint
+# Print `is_sep` and its `cumsum` for the two rows of the example, and put the wanted result below.
+# %% hint
+# The separators **up to** a place, minus the place's own `is_sep`, are those before it. That mends the
+# first mistake. What does it say at the padding of a pair, and at that of a single text?
+# %% hint
+# `is_sep.cumsum(dim=1) - is_sep`, and then a product with `attention_mask`.
+# %% explanation
+# A running sum includes the place where it stands; subtracting the place's own number leaves what came
+# before. The first mistake gives the separator the vector of the wrong text in every pair, and in a
+# single text it even makes a second one of one token. The second is harmless as long as padding is
+# masked, but it is not what the model saw in training, and without `clamp` it asks for a third row of
+# a table of two.
+
+# %% task 14.3
+# title: Pairs that do not match
+# kind: write
+# points: 20
+# minutes: 15
+# function: mismatch
+#
+# There are `n` questions, and `passage_of[i]` is the id of the passage that answers question `i`.
+# **Several questions may share one passage.** Write `mismatch(passage_of, seed)`, which builds pairs as
+# chapter 14 does: half of the questions keep their passage, the others get a wrong one. Return two
+# arrays `(n,)`:
+#
+# - `source`: the **row** (0 to `n - 1`) whose passage question `i` is given;
+# - `label`: 1 where it is the question's own (`source[i] == i`), 0 where it is a wrong one.
+#
+# The rules:
+#
+# - Exactly `n / 2` labels are 1, and which ones they are is drawn from the seed (`n` is even).
+# - A pair with the label 0 really does not match: its passage is another one, not the same passage from
+#   another row.
+# - The wrong passages are those of the questions that lost theirs, **handed on among them**: among the
+#   pairs with the label 0 every passage occurs exactly as often as it does among those questions' own.
+#   So the passage alone never gives the label away.
+# - The same seed gives the same pairs, another seed other ones.
+#
+# *Example.* For `passage_of = [50, 50, 51, 52]` one right result is `source = [0, 2, 1, 3]` with
+# `label = [1, 0, 0, 1]`: questions 1 and 2 have exchanged their passages. `source = [1, 0, 2, 3]`
+# would be wrong, since rows 0 and 1 hold the same passage.
+
+# %% stub
+def mismatch(passage_of: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The row (n,) whose passage each question gets, and the label (n,)."""
+    # BEGIN SOLUTION
+    rng = np.random.default_rng(seed)
+    n = len(passage_of)
+    losers = rng.permutation(n)[: n // 2]
+    source, label = np.arange(n), np.ones(n, dtype=int)
+    label[losers] = 0
+    while (passage_of[source[losers]] == passage_of[losers]).any():
+        source[losers] = rng.permutation(losers)
+    return source, label
+    # END SOLUTION
+
+# %% run
+def run(function, case):
+    seeds = [case["seed"], *range(case["seed"], case["seed"] + 20)]
+    return [function(case["passage_of"].copy(), seed) for seed in seeds]
+
+# %% check
+def cases(rng):
+    for _ in range(2):
+        sizes = rng.integers(1, 7, size=50)
+        if sizes.sum() % 2:
+            sizes[0] += 1
+        ids = 1000 + rng.permutation(len(sizes))
+        yield {"passage_of": np.repeat(ids, sizes), "seed": int(rng.integers(1000))}
+
+
+def judge(case, got, expected):
+    passage = np.asarray(case["passage_of"])
+    n = len(passage)
+    draws = [(np.asarray(source), np.asarray(label)) for source, label in got]
+    for source, label in draws:
+        if source.shape != (n,) or label.shape != (n,):
+            return (
+                f"Two arrays of shape ({n},) are expected for {n} questions; yours are "
+                f"{source.shape} and {label.shape}."
+            )
+        if source.dtype.kind not in "iu":
+            return f"`source` has to hold whole numbers, the numbers of rows; yours is {source.dtype}."
+        if source.min() >= 1000:
+            return "ids of passages instead of rows"
+        if source.min() < 0 or source.max() >= n:
+            return f"`source` goes from {source.min()} to {source.max()}; rows are 0 to {n - 1}."
+        if not np.isin(label, (0, 1)).all():
+            return "`label` has to be 0 or 1 in every place."
+    if (draws[0][0] != draws[1][0]).any():
+        return "the seed is not used"
+    if all((source == draws[0][0]).all() for source, _ in draws):
+        return "The seed changes nothing: twenty seeds give the very same pairs."
+    own = [source == np.arange(n) for source, _ in draws]
+    if all(((label == 0) == mine).all() for mine, (_, label) in zip(own, draws, strict=True)):
+        return "labels the wrong way round"
+    for mine, (_, label) in zip(own, draws, strict=True):
+        if (mine & (label == 0)).any():
+            return "a question keeps its own passage by chance"
+    for source, label in draws:
+        if ((passage[source] == passage) & (label == 0)).any():
+            return "another row, and the same passage"
+        if ((passage[source] != passage) & (label == 1)).any():
+            row = int(np.flatnonzero((passage[source] != passage) & (label == 1))[0])
+            return f"Question {row} has the label 1 with you, but the passage of row {source[row]}."
+    if any(label.sum() * 2 != n for _, label in draws):
+        return "about half instead of exactly half"
+    for source, label in draws:
+        lost = label == 0
+        if (np.sort(passage[source[lost]]) != np.sort(passage[lost])).any():
+            return "wrong passages drawn from everywhere"
+    if all((label == draws[0][1]).all() for _, label in draws):
+        return "always the same questions"
+    return None
+
+
+def numbers(case, got, expected):
+    passage = np.asarray(case["passage_of"])
+    n = len(passage)
+    draws = [(np.asarray(source), np.asarray(label)) for source, label in got]
+    wrong = [(passage[source % n] == passage) & (label == 0) for source, label in draws]
+    draw = int(np.argmax([rows.sum() for rows in wrong]))
+    source, label = draws[draw]
+    own = [int(((s == np.arange(n)) & (y == 0)).sum()) for s, y in draws]
+    fields = {
+        "n": n,
+        "half": n // 2,
+        "seed": case["seed"],
+        "ones": next((int(y.sum()) for _, y in draws if y.sum() * 2 != n), n // 2),
+        "own": max(own),
+        "shared": int(wrong[draw].sum()),
+        "least": int(source.min()),
+    }
+    if wrong[draw].any():
+        row = int(np.flatnonzero(wrong[draw])[0])
+        fields |= {"row": row, "from": int(source[row]), "passage": int(passage[row])}
+    if max(source.max() for source, _ in draws) < n:
+        lost = label == 0
+        given = {p: int((passage[source[lost]] == p).sum()) for p in set(passage.tolist())}
+        had = {p: int((passage[lost] == p).sum()) for p in given}
+        most = max(given, key=lambda p: given[p] - had[p])
+        fields |= {"popular": most, "given": given[most], "had": had[most]}
+    return fields
+
+# %% another right solution
+def mismatch(passage_of, seed):
+    draw = torch.Generator().manual_seed(seed)
+    n = len(passage_of)
+    losers = torch.randperm(n, generator=draw)[n // 2 :].tolist()
+    losers.sort(key=lambda row: passage_of[row])  # equal passages stand together ...
+    largest = max(np.unique(passage_of[losers], return_counts=True)[1])
+    source, label = list(range(n)), [1] * n
+    for place, row in enumerate(losers):  # ... and a step as wide as the widest group leaves it
+        source[row] = losers[(place + int(largest)) % len(losers)]
+        label[row] = 0
+    return np.array(source), np.array(label)
+
+# %% misconception: a question keeps its own passage by chance
+# says: In one of twenty draws {own} of the questions labelled 0 have got **their own** passage: a
+# shuffled list leaves one place unchanged on average. The model would be told that a matching pair
+# does not match. Test what you have drawn, and draw again.
+def mismatch(passage_of, seed):
+    rng = np.random.default_rng(seed)
+    n = len(passage_of)
+    losers = rng.permutation(n)[: n // 2]
+    source, label = np.arange(n), np.ones(n, dtype=int)
+    label[losers] = 0
+    source[losers] = rng.permutation(losers)
+    return source, label
+
+# %% misconception: another row, and the same passage
+# says: Question {row} has the label 0 and the passage of row {from}. That is another row, but both hold
+# the passage {passage}: the pair matches. There are {shared} such pairs in this draw. It is not the
+# rows that have to differ, it is what stands in `passage_of`.
+def mismatch(passage_of, seed):
+    rng = np.random.default_rng(seed)
+    n = len(passage_of)
+    losers = np.sort(rng.permutation(n)[: n // 2])
+    source, label = np.arange(n), np.ones(n, dtype=int)
+    label[losers] = 0
+    source[losers] = np.roll(losers, 1)
+    return source, label
+
+# %% misconception: wrong passages drawn from everywhere
+# says: No wrong pair matches, and yet the passage tells something: in one of your draws passage
+# {popular} stands {given} times under the label 0, and {had} of the questions with that label had it
+# before. Drawn from all rows, some passages become frequent as wrong ones and others never occur. A
+# model that reads **only the passage** will learn which. Hand the passages on among those who lost
+# theirs.
+def mismatch(passage_of, seed):
+    rng = np.random.default_rng(seed)
+    n = len(passage_of)
+    losers = rng.permutation(n)[: n // 2]
+    source, label = np.arange(n), np.ones(n, dtype=int)
+    label[losers] = 0
+    for row in losers:
+        source[row] = rng.choice(np.flatnonzero(passage_of != passage_of[row]))
+    return source, label
+
+# %% misconception: about half instead of exactly half
+# says: In one of your draws {ones} of {n} labels are 1; {half} are asked for. A coin for each question
+# gives about half. Then “always 1” or “always 0” scores a little more than one half, and every
+# comparison with chance is blurred. Shuffle the rows and take half of them.
+def mismatch(passage_of, seed):
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, 2, size=len(passage_of))
+    losers = np.flatnonzero(label == 0)
+    source = np.arange(len(passage_of))
+    while (passage_of[source[losers]] == passage_of[losers]).any():
+        source[losers] = rng.permutation(losers)
+    return source, label
+
+# %% misconception: always the same questions
+# says: The wrong passages depend on the seed, but the labels do not: twenty seeds spoil the very same
+# questions. The rows stand in an order (here by passage, elsewhere by date or by author), and a half
+# that is chosen by its place in it may differ from the other in more than the label. Draw it.
+def mismatch(passage_of, seed):
+    rng = np.random.default_rng(seed)
+    n = len(passage_of)
+    losers = np.arange(n // 2, n)
+    source, label = np.arange(n), np.ones(n, dtype=int)
+    label[losers] = 0
+    while (passage_of[source[losers]] == passage_of[losers]).any():
+        source[losers] = rng.permutation(losers)
+    return source, label
+
+# %% misconception: the seed is not used
+# says: Called twice with the seed {seed} your function gives two different sets of pairs. Nobody could
+# repeat your experiment. Make a generator from the seed, `np.random.default_rng(seed)`, and draw
+# everything from it.
+def mismatch(passage_of, seed):
+    rng = np.random.default_rng()
+    n = len(passage_of)
+    losers = rng.permutation(n)[: n // 2]
+    source, label = np.arange(n), np.ones(n, dtype=int)
+    label[losers] = 0
+    while (passage_of[source[losers]] == passage_of[losers]).any():
+        source[losers] = rng.permutation(losers)
+    return source, label
+
+# %% misconception: labels the wrong way round
+# says: The pairs are there, but your label is 0 where a question has its own passage and 1 where it has
+# a wrong one. Here 1 means that they match. (In BERT's next sentence prediction it is the other way
+# round, so the mistake is easily made; the accuracy then comes out as one minus the right one.)
+def mismatch(passage_of, seed):
+    rng = np.random.default_rng(seed)
+    n = len(passage_of)
+    losers = rng.permutation(n)[: n // 2]
+    source, label = np.arange(n), np.zeros(n, dtype=int)
+    label[losers] = 1
+    while (passage_of[source[losers]] == passage_of[losers]).any():
+        source[losers] = rng.permutation(losers)
+    return source, label
+
+# %% misconception: ids of passages instead of rows
+# says: Your `source` holds ids of passages, the smallest is {least}. What is asked for is the row, 0 to
+# `n - 1`, from which the passage is taken: `passage_of[source[i]]` then is its id.
+def mismatch(passage_of, seed):
+    rng = np.random.default_rng(seed)
+    n = len(passage_of)
+    losers = rng.permutation(n)[: n // 2]
+    source, label = np.array(passage_of), np.ones(n, dtype=int)
+    label[losers] = 0
+    while (source[losers] == passage_of[losers]).any():
+        source[losers] = passage_of[rng.permutation(losers)]
+    return source, label
+
+# %% hint
+# First draw which half loses its passage: `rng.permutation(n)[: n // 2]` are as many different rows.
+# Then hand the passages on among just these rows.
+# %% hint
+# Shuffle the chosen rows and look whether any question has got its own passage back, by comparing
+# `passage_of`, not the rows. If so, shuffle again: with a few shared passages this takes some ten or
+# twenty attempts.
+# %% hint
+# `source[losers] = rng.permutation(losers)`, in a `while` loop whose condition is
+# `(passage_of[source[losers]] == passage_of[losers]).any()`; with `source = np.arange(n)` before it,
+# the condition is true at the first visit.
+# %% explanation
+# Half of the questions exchange their passages among themselves, so both labels are equally frequent,
+# and a passage is as frequent under the label 0 as its questions are: neither text alone tells
+# anything. Drawing again until no pair matches is short and right. So is sorting the chosen rows by
+# passage and handing on by as many places as the largest group has rows. A wrong pair that matches
+# after all is the mistake that is met most often in such data, and no training can correct it.
+
+# %% task 14.4
+# title: Room for two texts, and the price of reading them together
+# kind: predict
+# points: 15
+# minutes: 8
+# function: predict
+#
+# A question of `question` tokens and a passage of `passage` tokens (special tokens not counted) go into
+# one row of at most `max_length` tokens, as a pair. Without encoding anything, return a dictionary:
+#
+# - `"only_second"`: how many tokens of question and passage are kept if only the passage may be cut, a
+#   tuple of two numbers (the question fits);
+# - `"longest_first"`: the same if tokens are taken one at a time from the end of the longer text, of two
+#   equally long ones from the passage;
+# - `"ones"`: how many 1s stand in the `token_type_ids` of the row that `only_second` gives;
+# - `"one_row"`: there are `questions` questions and `passages` passages, and each question is compared
+#   with each passage. How many rows go through the model if question and passage stand in one row?
+# - `"two_rows"`: and how many if each text goes through by itself, once, and vectors are compared?
+#
+# *Example.* With `question=4, passage=9, max_length=12, questions=2, passages=5`: 9 places beside the
+# special tokens, so `only_second` keeps `(4, 5)` and `longest_first` `(4, 5)` as well; `ones` is 6,
+# `one_row` 10, `two_rows` 7.
+
+# %% stub
+def predict(question: int, passage: int, max_length: int, questions: int, passages: int) -> dict:
+    """Tokens kept, ones in token_type_ids, rows through the model."""
+    # BEGIN SOLUTION
+    room = max_length - 3
+    behind = min(passage, room - question)
+    fair = max(room // 2, room - question)
+    second = min(passage, fair)
+    return {
+        "only_second": (question, behind),
+        "longest_first": (min(question, room - second), second),
+        "ones": behind + 1,
+        "one_row": questions * passages,
+        "two_rows": questions + passages,
+    }
+    # END SOLUTION
+
+# %% check
+def cases(rng):
+    yield {"question": 4, "passage": 9, "max_length": 12, "questions": 2, "passages": 5}
+    for _ in range(2):  # the question takes more than half, and both give up tokens
+        half = int(rng.integers(20, 60))
+        yield {
+            "question": half + int(rng.integers(3, 9)),
+            "passage": half + int(rng.integers(40, 90)),
+            "max_length": 2 * half + 4,
+            "questions": int(rng.integers(20, 90)),
+            "passages": int(rng.integers(100, 900)),
+        }
+    yield {  # nothing has to be cut
+        "question": int(rng.integers(5, 12)),
+        "passage": int(rng.integers(20, 50)),
+        "max_length": 128,
+        "questions": int(rng.integers(3, 9)),
+        "passages": int(rng.integers(100, 900)),
+    }
+
+
+def numbers(case, got, expected):
+    return {
+        **case,
+        "room": case["max_length"] - 3,
+        "kept": got["only_second"][1],
+        "all": sum(got["only_second"]),
+        "row": sum(got["only_second"]) + 3,
+        "ones": got["ones"],
+        "first": got["longest_first"],
+        "right": expected["longest_first"],
+        "right_ones": expected["ones"],
+        "one_row": got["one_row"],
+        "two_rows": got["two_rows"],
+        "sum": case["questions"] + case["passages"],
+        "product": case["questions"] * case["passages"],
+    }
+
+# %% another right solution
+def predict(question, passage, max_length, questions, passages):
+    a, b = question, passage
+    while a + b + 3 > max_length:
+        if a > b:
+            a -= 1
+        else:
+            b -= 1
+    second = 0
+    while second < passage and 1 + question + 1 + second + 1 < max_length:
+        second += 1
+    return {
+        "only_second": [question, second],
+        "longest_first": [a, b],
+        "ones": len([*range(second), "[SEP]"]),
+        "one_row": len([(i, j) for i in range(questions) for j in range(passages)]),
+        "two_rows": len([*range(questions), *range(passages)]),
+    }
+
+# %% misconception: no room for the special tokens
+# says: You keep {all} tokens of the two texts; with three special tokens the row would have {row}, and
+# `max_length` is {max_length}. A pair leaves {room} places for the texts.
+def predict(question, passage, max_length, questions, passages):
+    room = max_length
+    behind = min(passage, room - question)
+    second = min(passage, max(room // 2, room - question))
+    return {
+        "only_second": (question, behind),
+        "longest_first": (min(question, room - second), second),
+        "ones": behind + 1,
+        "one_row": questions * passages,
+        "two_rows": questions + passages,
+    }
+
+# %% misconception: two special tokens, as for a single text
+# says: You keep {all} tokens of the two texts; with `[CLS]` and two `[SEP]` the row would have {row},
+# and `max_length` is {max_length}. A single text has two special tokens, a pair has three.
+def predict(question, passage, max_length, questions, passages):
+    room = max_length - 2
+    behind = min(passage, room - question)
+    second = min(passage, max(room // 2, room - question))
+    return {
+        "only_second": (question, behind),
+        "longest_first": (min(question, room - second), second),
+        "ones": behind + 1,
+        "one_row": questions * passages,
+        "two_rows": questions + passages,
+    }
+
+# %% misconception: the last separator is not counted
+# says: You count {ones} ones in the `token_type_ids`; there are {right_ones}. The `[SEP]` at the end
+# closes the passage, so it has the passage's segment.
+def predict(question, passage, max_length, questions, passages):
+    room = max_length - 3
+    behind = min(passage, room - question)
+    second = min(passage, max(room // 2, room - question))
+    return {
+        "only_second": (question, behind),
+        "longest_first": (min(question, room - second), second),
+        "ones": behind,
+        "one_row": questions * passages,
+        "two_rows": questions + passages,
+    }
+
+# %% misconception: longest first never cuts the question
+# says: For `longest_first` you say {first}; it is {right}. Both rules give the same with you. That is so
+# as long as the question is the shorter text to the end. Here the passage shrinks until it is as long
+# as the question, and from then on the two give up tokens in turn.
+def predict(question, passage, max_length, questions, passages):
+    room = max_length - 3
+    behind = min(passage, room - question)
+    return {
+        "only_second": (question, behind),
+        "longest_first": (question, behind),
+        "ones": behind + 1,
+        "one_row": questions * passages,
+        "two_rows": questions + passages,
+    }
+
+# %% misconception: longest first as half for each
+# says: For `longest_first` you say {first}; it is {right}. You give each text half of the {room} places.
+# But a text is only cut while it is the longer one: a short question stays whole, and the passage may
+# have what the question leaves.
+def predict(question, passage, max_length, questions, passages):
+    room = max_length - 3
+    behind = min(passage, room - question)
+    return {
+        "only_second": (question, behind),
+        "longest_first": (min(question, room - room // 2), min(passage, room // 2)),
+        "ones": behind + 1,
+        "one_row": questions * passages,
+        "two_rows": questions + passages,
+    }
+
+# %% misconception: the odd place to the passage
+# says: For `longest_first` you say {first}; it is {right}. The two are equally long at the end, but for
+# one token: {room} places are an odd number. The last cut is made when both are equally long, and then
+# it is the passage that gives.
+def predict(question, passage, max_length, questions, passages):
+    room = max_length - 3
+    behind = min(passage, room - question)
+    first = min(question, max(room // 2, room - passage))
+    return {
+        "only_second": (question, behind),
+        "longest_first": (first, min(passage, room - first)),
+        "ones": behind + 1,
+        "one_row": questions * passages,
+        "two_rows": questions + passages,
+    }
+
+# %% misconception: more of the passage than there is
+# says: You keep {kept} tokens of a passage that has {passage}. Where everything fits nothing is cut,
+# and the row is shorter than `max_length`: padding comes later, and only up to the longest row of the
+# batch.
+def predict(question, passage, max_length, questions, passages):
+    room = max_length - 3
+    second = max(room // 2, room - question)
+    return {
+        "only_second": (question, room - question),
+        "longest_first": (min(question, room - second), second),
+        "ones": room - question + 1,
+        "one_row": questions * passages,
+        "two_rows": questions + passages,
+    }
+
+# %% misconception: rows in one row added up
+# says: For pairs in one row you count {one_row} rows. That would do if the vectors of a passage could be
+# stored and used again. In one row they depend on the question beside it, so every **combination** goes
+# through the model: {questions} times {passages}.
+def predict(question, passage, max_length, questions, passages):
+    room = max_length - 3
+    behind = min(passage, room - question)
+    second = min(passage, max(room // 2, room - question))
+    return {
+        "only_second": (question, behind),
+        "longest_first": (min(question, room - second), second),
+        "ones": behind + 1,
+        "one_row": questions + passages,
+        "two_rows": questions + passages,
+    }
+
+# %% misconception: two rows for every combination
+# says: For two rows you count {two_rows} rows. Each text goes through by itself, so its vector does not
+# depend on what it is compared with: once is enough, and that makes {sum} rows. The {product}
+# comparisons that are left are cosines, which cost next to nothing.
+def predict(question, passage, max_length, questions, passages):
+    room = max_length - 3
+    behind = min(passage, room - question)
+    second = min(passage, max(room // 2, room - question))
+    return {
+        "only_second": (question, behind),
+        "longest_first": (min(question, room - second), second),
+        "ones": behind + 1,
+        "one_row": questions * passages,
+        "two_rows": 2 * questions * passages,
+    }
+
+# %% misconception: one passage vector for each question anew
+# says: For two rows you count {two_rows} rows, as many as for pairs in one row. Then nothing would be
+# gained. A text that goes through by itself has the same vector whatever it is compared with, so each
+# text goes through once: {questions} and {passages}.
+def predict(question, passage, max_length, questions, passages):
+    room = max_length - 3
+    behind = min(passage, room - question)
+    second = min(passage, max(room // 2, room - question))
+    return {
+        "only_second": (question, behind),
+        "longest_first": (min(question, room - second), second),
+        "ones": behind + 1,
+        "one_row": questions * passages,
+        "two_rows": questions * passages,
+    }
+
+# %% hint
+# A pair has three special tokens. What is left of `max_length` is shared by the two texts.
+# %% hint
+# For `longest_first` imagine the loop: the longer text shrinks until both are equally long, and from
+# there on they take turns, the passage first. With an odd number of places, who has one more at the
+# end?
+# %% hint
+# The passage keeps `min(passage, max(room // 2, room - question))`, the question what is left of the
+# room, and never more than it has. In one row every combination is a row of its own; by itself each
+# text is one.
+# %% explanation
+# Three places go to the special tokens. `only_second` protects the question, `longest_first` protects
+# whichever text is shorter. And reading together has its price: as many rows as there are
+# combinations, while vectors of single texts are made once and compared as often as one likes. That is
+# why search engines take two rows to find candidates and one row to put these in order.
+
+# %% task 14.5
+# title: Which of these passages?
+# kind: measure
+# points: 15
+# minutes: 10
+# function: in_batch
+#
+# A batch holds the vectors of `B` questions `(B, d)` and of their passages `(B, d)`: row `i` of the one
+# belongs to row `i` of the other. Let every question choose among **all** passages of the batch the one
+# with the largest **cosine**. `passage_of` `(B,)` holds the id of each row's passage: some rows hold
+# the same passage, and a question that picks its own passage from another row is right.
+#
+# Write `in_batch(questions, passages, passage_of)`, which measures and returns two floats:
+#
+# - the share of questions that choose right;
+# - what choosing blindly would get: the share that is right **on average** if each question picks one of
+#   the `B` rows at random.
+#
+# *Example.* With the same vectors for questions and passages, all different, and
+# `passage_of = [5, 6, 7, 7]`: every question finds itself, so the first is `1.0`. Blindly, the first two
+# are right once in four times and the last two twice in four times: `(1 + 1 + 2 + 2) / 16 = 0.375`.
+
+# %% stub
+def in_batch(questions: Tensor, passages: Tensor, passage_of: Tensor) -> tuple[float, float]:
+    """Share of right choices by cosine, and the share by blind choice."""
+    # BEGIN SOLUTION
+    unit = torch.nn.functional.normalize
+    cosines = unit(questions, dim=-1) @ unit(passages, dim=-1).mT  # (B, B): row i asks
+    is_right = passage_of[:, None] == passage_of[None, :]
+    chosen = cosines.argmax(dim=1)
+    hits = is_right[torch.arange(len(chosen)), chosen]
+    return hits.float().mean().item(), is_right.float().mean().item()
+    # END SOLUTION
+
+# %% check
+def cases(rng):
+    for size, width in ((12, 6), (40, 8), (60, 8)):
+        while True:
+            passage_of = np.concatenate([np.arange(size - size // 4), np.arange(size // 4)])
+            table = rng.normal(size=(size, width))
+            table /= np.linalg.norm(table, axis=1, keepdims=True)
+            passages = (table * rng.lognormal(0, 0.8, size=(size, 1)))[passage_of]
+            questions = table[passage_of] + 0.35 * rng.normal(size=(size, width))
+            # No two passages may be nearly equally good for a question, and what is wrong must show.
+            cosines = questions @ table[passage_of].T
+            cosines /= np.linalg.norm(questions, axis=1, keepdims=True)
+            equal = passage_of[:, None] == passage_of
+            places = np.arange(size)
+            best = cosines.max(1, keepdims=True)
+            other = np.where(passage_of == passage_of[cosines.argmax(1)][:, None], -9, cosines)
+            clear = (best[:, 0] - other.max(1) > 1e-3).all()
+            scores = {
+                "right": equal[places, cosines.argmax(1)].mean(),
+                "columns": equal[cosines.argmax(0), places].mean(),
+                "dot": equal[places, (questions @ passages.T).argmax(1)].mean(),
+                "far": equal[
+                    places, ((questions[:, None] - passages) ** 2).sum(-1).argmin(1)
+                ].mean(),
+                "least": equal[places, cosines.argmin(1)].mean(),
+                "row": (cosines.argmax(1) == places).mean(),
+            }
+            if clear and len({round(score, 6) for score in scores.values()}) == len(scores):
+                break
+        order = rng.permutation(size)
+        yield {
+            "questions": torch.from_numpy(questions[order]).float(),
+            "passages": torch.from_numpy(passages[order]).float(),
+            "passage_of": torch.from_numpy(200 + passage_of[order]),
+        }
+
+
+def numbers(case, got, expected):
+    size = len(case["passage_of"])
+    return {
+        "size": size,
+        "yours": got[0],
+        "right": expected[0],
+        "blind": got[1],
+        "chance": expected[1],
+        "different": len(case["passage_of"].unique()),
+        "plain": 1 / size,
+    }
+
+# %% another right solution
+def in_batch(questions, passages, passage_of):
+    right, blind = 0, 0.0
+    ids = passage_of.tolist()
+    for question, own in zip(questions.double(), ids):
+        cosines = torch.cosine_similarity(question[None], passages.double())
+        right += ids[int(cosines.argmax())] == own
+        blind += ids.count(own) / len(ids)
+    return right / len(ids), blind / len(ids)
+
+# %% misconception: lengths left in
+# says: You find {yours:.1%} right; by cosine it is {right:.1%}. You choose by the dot product, and that
+# grows with the length of a passage's vector: a few long vectors attract all questions. A cosine
+# compares directions alone; bring both to length one first.
+def in_batch(questions, passages, passage_of):
+    is_right = passage_of[:, None] == passage_of[None, :]
+    chosen = (questions @ passages.mT).argmax(dim=1)
+    hits = is_right[torch.arange(len(chosen)), chosen]
+    return hits.float().mean().item(), is_right.float().mean().item()
+
+# %% misconception: the smallest distance instead of the largest cosine
+# says: You find {yours:.1%} right; by cosine it is {right:.1%}. You choose the passage at the smallest
+# distance, and a long vector is far from everything, however well its direction fits. On vectors of
+# length one, distance and cosine would choose alike.
+def in_batch(questions, passages, passage_of):
+    is_right = passage_of[:, None] == passage_of[None, :]
+    chosen = torch.cdist(questions, passages).argmin(dim=1)
+    hits = is_right[torch.arange(len(chosen)), chosen]
+    return hits.float().mean().item(), is_right.float().mean().item()
+
+# %% misconception: passages choose their question
+# says: You find {yours:.1%} right; expected is {right:.1%}. With you every passage chooses a question.
+# In the square of cosines a row belongs to one question, a column to one passage, and `argmax` has to
+# run along the row.
+def in_batch(questions, passages, passage_of):
+    unit = torch.nn.functional.normalize
+    cosines = unit(questions, dim=-1) @ unit(passages, dim=-1).mT
+    is_right = passage_of[:, None] == passage_of[None, :]
+    chosen = cosines.argmax(dim=0)
+    hits = is_right[chosen, torch.arange(len(chosen))]
+    return hits.float().mean().item(), is_right.float().mean().item()
+
+# %% misconception: only the own row counts
+# says: You find {yours:.1%} right and {blind:.1%} by blind choice; expected are {right:.1%} and
+# {chance:.1%}. In this batch {size} rows hold {different} different passages. A question that picks
+# its own passage in another row is right, so compare `passage_of` and not the number of the row.
+def in_batch(questions, passages, passage_of):
+    unit = torch.nn.functional.normalize
+    cosines = unit(questions, dim=-1) @ unit(passages, dim=-1).mT
+    places = torch.arange(len(cosines))
+    return (cosines.argmax(dim=1) == places).float().mean().item(), 1 / len(places)
+
+# %% misconception: blind choice as if all passages were different
+# says: The first number is right. For blind choice you say {blind:.1%}, one in {size}; it is
+# {chance:.1%}. Some passages stand in two rows, and whoever belongs to one of these is right twice as
+# often by luck.
+def in_batch(questions, passages, passage_of):
+    unit = torch.nn.functional.normalize
+    cosines = unit(questions, dim=-1) @ unit(passages, dim=-1).mT
+    hits = passage_of[cosines.argmax(dim=1)] == passage_of
+    return hits.float().mean().item(), 1 / len(hits)
+
+# %% misconception: own row for the choice, all rows for chance
+# says: For blind choice you are right, and there you count a passage in another row. In the choice by
+# cosine you do not: {yours:.1%} with you, {right:.1%} expected. A question that picks its own passage
+# from another row has picked its own passage.
+def in_batch(questions, passages, passage_of):
+    unit = torch.nn.functional.normalize
+    cosines = unit(questions, dim=-1) @ unit(passages, dim=-1).mT
+    is_right = passage_of[:, None] == passage_of[None, :]
+    hits = cosines.argmax(dim=1) == torch.arange(len(cosines))
+    return hits.float().mean().item(), is_right.float().mean().item()
+
+# %% misconception: one over the number of different passages
+# says: The first number is right. For blind choice you say {blind:.1%}, one in the {different} different
+# passages; it is {chance:.1%}. A blind choice draws one of the {size} **rows**, so a passage that
+# stands in two of them is drawn twice as often.
+def in_batch(questions, passages, passage_of):
+    unit = torch.nn.functional.normalize
+    cosines = unit(questions, dim=-1) @ unit(passages, dim=-1).mT
+    hits = passage_of[cosines.argmax(dim=1)] == passage_of
+    return hits.float().mean().item(), 1 / len(passage_of.unique())
+
+# %% misconception: the smallest cosine
+# says: You find {yours:.1%} right, hardly anything. You take the smallest cosine, as if it were a
+# distance. A cosine is largest where two vectors point the same way.
+def in_batch(questions, passages, passage_of):
+    unit = torch.nn.functional.normalize
+    cosines = unit(questions, dim=-1) @ unit(passages, dim=-1).mT
+    is_right = passage_of[:, None] == passage_of[None, :]
+    chosen = cosines.argmin(dim=1)
+    hits = is_right[torch.arange(len(chosen)), chosen]
+    return hits.float().mean().item(), is_right.float().mean().item()
+
+# %% hint
+# One matrix product gives all cosines at once, `(B, B)`, if the vectors have length one before:
+# `torch.nn.functional.normalize(x, dim=-1)`.
+# %% hint
+# Make a second square of the same size that says for every question and row whether choosing this row
+# would be right. It answers both parts of the task.
+# %% hint
+# `is_right = passage_of[:, None] == passage_of[None, :]`. The first number is its mean at the chosen
+# places, one in each row; the second is its mean over all places.
+# %% explanation
+# Every other passage of the batch serves as a wrong one, at no cost, since its vector is there anyway.
+# Two things go wrong easily: lengths that have no meaning are left in, and a passage that occurs twice
+# is called wrong. Chance belongs beside the score, since it changes with the size of the batch: the
+# same model gets a lower share in a larger one.
+
+# %% task 14.6
+# title: What a careless split is worth
+# kind: measure
+# points: 15
+# minutes: 10
+# function: leak
+#
+# Several rows of a data set speak about the same title, and tend to have the same label. Whoever divides
+# it **row by row** has rows of one title on both sides, and a model that only recognises titles looks
+# clever. Measure it with the plainest model there is: a row that is held back gets the label of the
+# nearest row (smallest Euclidean distance) that was learned from.
+#
+# Write `leak(vectors, labels, titles)` for tensors `(n, d)`, `(n,)`, `(n,)`. Each row is held back in
+# turn. Return two floats, the share of rows that get their right label
+#
+# - if all **other rows** were learned from;
+# - if all rows of **other titles** were learned from.
+#
+# *Example.* For the vectors `[[0.0], [1.0], [5.0], [7.0]]`, labels `[1, 1, 0, 1]` and titles
+# `[8, 8, 9, 9]`: by rows the nearest rows are 1, 0, 3, 2, and two of four labels agree, `0.5`. By titles
+# they are 2, 2, 1, 1, and only the last one agrees, `0.25`.
+
+# %% stub
+def leak(vectors: Tensor, labels: Tensor, titles: Tensor) -> tuple[float, float]:
+    """Share right if other rows are known, and if only other titles are."""
+    # BEGIN SOLUTION
+    distance = torch.cdist(vectors.double(), vectors.double())
+
+    def share(hidden: Tensor) -> float:
+        nearest = distance.masked_fill(hidden, torch.inf).argmin(dim=1)
+        return (labels[nearest] == labels).double().mean().item()
+
+    return share(torch.eye(len(labels)).bool()), share(titles[:, None] == titles)
+    # END SOLUTION
+
+# %% check
+def cases(rng):
+    for groups, rows in ((15, 4), (30, 5)):
+        while True:
+            titles = np.repeat(rng.permutation(groups), rows)
+            centres = rng.normal(size=(groups, 6))
+            usual = (centres[:, 0] + rng.normal(size=groups) > 0).astype(int)
+            flipped = rng.random(len(titles)) < 0.06
+            labels = np.where(flipped, 1 - usual[titles], usual[titles])
+            vectors = (centres[titles] + 0.5 * rng.normal(size=(len(titles), 6))).round(3)
+            apart = np.sqrt(((vectors[:, None] - vectors[None]) ** 2).sum(-1))
+            same = titles[:, None] == titles
+            itself = np.eye(len(titles), dtype=bool)
+            shares, clear = {}, True
+            for name, hidden in (("rows", itself), ("titles", same), ("inside", ~same | itself)):
+                left = np.sort(np.where(hidden, np.inf, apart), axis=1)
+                clear &= bool((left[:, 1] - left[:, 0] > 1e-4).all())
+                nearest = np.where(hidden, np.inf, apart).argmin(1)
+                shares[name] = (labels[nearest] == labels).mean()
+            shares["self"] = 1.0
+            shares["first"] = (labels[same.argmax(1)] == labels).mean()
+            shares["far"] = (labels[apart.argmax(1)] == labels).mean()
+            differ = len({round(share, 6) for share in shares.values()}) == len(shares)
+            if clear and differ and shares["rows"] > 0.8 > shares["titles"] + 0.1:
+                break
+        yield {
+            "vectors": torch.from_numpy(vectors).float(),
+            "labels": torch.from_numpy(labels),
+            "titles": torch.from_numpy(titles),
+        }
+    yield {
+        "vectors": torch.tensor([[0.0], [1.0], [5.0], [7.0]]),
+        "labels": torch.tensor([1, 1, 0, 1]),
+        "titles": torch.tensor([8, 8, 9, 9]),
+    }
+
+
+def numbers(case, got, expected):
+    return {
+        "rows": got[0],
+        "titles": got[1],
+        "right_rows": expected[0],
+        "right_titles": expected[1],
+        "n": len(case["labels"]),
+    }
+
+# %% another right solution
+def leak(vectors, labels, titles):
+    right = [0, 0]
+    for row in range(len(labels)):
+        away = ((vectors - vectors[row]) ** 2).sum(dim=1)
+        others = torch.arange(len(labels)) != row
+        for which, known in enumerate((others, titles != titles[row])):
+            places = known.nonzero()[:, 0]
+            nearest = places[away[places].argmin()]
+            right[which] += int(labels[nearest] == labels[row])
+    return right[0] / len(labels), right[1] / len(labels)
+
+# %% misconception: a row finds itself
+# says: By rows you get {rows:.0%}. The row nearest to a row is that row, at a distance of zero, so each
+# row copies its own label. The row that is held back must not be among those learned from: expected is
+# {right_rows:.1%}.
+def leak(vectors, labels, titles):
+    distance = torch.cdist(vectors, vectors)
+    by_title = distance.masked_fill(titles[:, None] == titles, torch.inf)
+    return (
+        (labels[distance.argmin(1)] == labels).float().mean().item(),
+        (labels[by_title.argmin(1)] == labels).float().mean().item(),
+    )
+
+# %% misconception: both splits by row
+# says: By titles you get {titles:.1%}, as by rows; expected is {right_titles:.1%}. Other rows of the same
+# title are still among those learned from. Hide **all** of them, not only the row itself.
+def leak(vectors, labels, titles):
+    distance = torch.cdist(vectors, vectors).fill_diagonal_(torch.inf)
+    share = (labels[distance.argmin(1)] == labels).float().mean().item()
+    return share, share
+
+# %% misconception: only its own title is known
+# says: By titles you get {titles:.1%}; expected is {right_titles:.1%}. You have turned the mask round:
+# a row is compared with the rows of its own title, and these are the ones to be hidden.
+def leak(vectors, labels, titles):
+    distance = torch.cdist(vectors, vectors).fill_diagonal_(torch.inf)
+    inside = distance.masked_fill(titles[:, None] != titles, torch.inf)
+    return (
+        (labels[distance.argmin(1)] == labels).float().mean().item(),
+        (labels[inside.argmin(1)] == labels).float().mean().item(),
+    )
+
+# %% misconception: the two numbers exchanged
+# says: Your numbers are {rows:.1%} and {titles:.1%}; expected are {right_rows:.1%} and
+# {right_titles:.1%}. They are the right ones in the wrong order: by rows first, then by titles.
+def leak(vectors, labels, titles):
+    distance = torch.cdist(vectors, vectors).fill_diagonal_(torch.inf)
+    by_title = distance.masked_fill(titles[:, None] == titles, torch.inf)
+    return (
+        (labels[by_title.argmin(1)] == labels).float().mean().item(),
+        (labels[distance.argmin(1)] == labels).float().mean().item(),
+    )
+
+# %% misconception: hidden rows at a distance of zero
+# says: Your numbers are {rows:.1%} and {titles:.1%}; expected are {right_rows:.1%} and
+# {right_titles:.1%}. Hidden rows have the distance zero with you, and nothing is nearer than that: they
+# are chosen every time. Put them infinitely far away.
+def leak(vectors, labels, titles):
+    distance = torch.cdist(vectors, vectors)
+    by_title = distance.masked_fill(titles[:, None] == titles, 0.0)
+    by_row = distance.clone().fill_diagonal_(0.0)
+    return (
+        (labels[by_row.argmin(1)] == labels).float().mean().item(),
+        (labels[by_title.argmin(1)] == labels).float().mean().item(),
+    )
+
+# %% misconception: the farthest row
+# says: Your numbers are {rows:.1%} and {titles:.1%}; expected are {right_rows:.1%} and
+# {right_titles:.1%}. You take the row that is farthest away. A distance is small where two rows are
+# alike: the other way round than with a cosine.
+def leak(vectors, labels, titles):
+    distance = torch.cdist(vectors, vectors)
+    by_title = distance.masked_fill(titles[:, None] == titles, -torch.inf)
+    return (
+        (labels[distance.argmax(1)] == labels).float().mean().item(),
+        (labels[by_title.argmax(1)] == labels).float().mean().item(),
+    )
+
+# %% hint
+# `torch.cdist(vectors, vectors)` gives all distances, `(n, n)`. Both parts differ only in what is hidden
+# before `argmin(dim=1)`.
+# %% hint
+# By rows, hide the diagonal. By titles, hide every place where the titles of row and column are equal.
+# What is the distance of something that must never be chosen?
+# %% hint
+# `distance.masked_fill(titles[:, None] == titles, torch.inf).argmin(dim=1)`, and for the rows the same
+# with `torch.eye(n).bool()` as the mask. Then compare `labels[nearest]` with `labels`.
+# %% explanation
+# Nothing was learned here but which rows stand together, and by rows that looks like a good model. The
+# second number is what is left when the title is new, and it is the one that will be met in practice.
+# The course divides by a hash of the title, and of the questions about one passage none is learned from
+# while another is tested; in medicine one divides by patient, with speech by speaker.

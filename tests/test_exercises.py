@@ -1,0 +1,326 @@
+"""The exercise sets hold what they promise; a learner's calls say what helps."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from book.register import CHAPTERS
+from exercises import build, check, gates, hint, learner, progress, record, solution, source
+from exercises.__main__ import main
+from exercises.source import SourceError, parse
+
+ROOT = Path(__file__).resolve().parent.parent
+NAMES = source.names()
+NEEDS_WEIGHTS = {n for n in NAMES if any("minilm" in t.needs for t in source.load(n).tasks)}
+SMALL = """# %% [markdown]
+# # Small
+# %% setup
+import math
+# %% task 9.1
+# title: Double
+# kind: write
+# points: 100
+# minutes: 1
+# function: double
+#
+# Write `double(x)`. *Example.* `double(2)` is `4`.
+# %% stub
+def double(x: float) -> float:
+    # BEGIN SOLUTION
+    the_result_of_it_all = math.ldexp(x, 1)
+    return the_result_of_it_all
+    # END SOLUTION
+# %% check
+def cases(rng):
+    yield {"x": 3.5}
+    yield {"x": float(rng.uniform(4, 9))}
+def numbers(case, got, expected):
+    return {"got": got, "x": case["x"]}
+# %% another right solution
+def double(x):
+    return x + x
+# %% misconception: squared
+# says: You give {got:.2f} for {x}: that is its square.
+def double(x):
+    return x * x
+# %% misconception: halved
+# says: You halve.
+def double(x):
+    return x / 2
+# %% misconception: unchanged
+# says: You give back what you got.
+def double(x):
+    return x
+# %% hint
+# Twice.
+# %% hint
+# Add it to itself.
+# %% explanation
+# Adding a number to itself doubles it.
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> source.Task:
+    """A course of one small set, and a record of one's own."""
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "ch09-small.py").write_text(SMALL, encoding="utf-8")
+    monkeypatch.setattr(source, "SOURCES", tmp_path / "source")
+    monkeypatch.setenv("MINIBERT_PROGRESS", str(tmp_path / "progress.json"))
+    source.load.cache_clear()
+    learner.bench.cache_clear()
+    yield source.load("ch09-small").tasks[0]
+    source.load.cache_clear()
+
+
+# --- the sets -----------------------------------------------------------------------------------
+
+
+def test_every_chapter_has_a_set_and_there_are_sixty_tasks():
+    assert list(CHAPTERS) == NAMES
+    tasks = list(source.all_tasks().values())
+    assert len(tasks) >= 60
+    assert {task.kind for task in tasks} == set(source.KINDS)
+    assert all(task.id.split(".")[0] == str(int(task.set_name[2:4])) for task in tasks)
+
+
+def test_each_part_has_a_project():
+    projects = {t.set_name[:4] for t in source.all_tasks().values() if t.kind == "project"}
+    parts = (range(1, 6), range(6, 12), range(12, 18), range(18, 19))
+    for part in parts:
+        assert projects & {f"ch{number:02}" for number in part}, part
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.data) if n in NEEDS_WEIGHTS else n for n in NAMES],
+)
+def test_right_solutions_pass_the_stub_does_not_and_each_mistake_draws_its_own_message(name: str):
+    assert gates.report(source.load(name), verbose=False) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_learners_notebook_is_the_one_that_the_source_makes(name: str):
+    stored = (build.HERE / f"{name}.ipynb").read_text(encoding="utf-8")
+    made = nbformat.writes(build.notebook(source.load(name)), indent=1) + "\n"
+    assert stored == made, "run make exercises"
+    page = (build.INSTRUCTOR / f"{name}.md").read_text(encoding="utf-8")
+    assert page == build.solution_page(source.load(name)), "run make exercises"
+    nbformat.validate(nbformat.reads(stored, as_version=4))
+
+
+def test_the_list_as_json_has_every_task(capsys: pytest.CaptureFixture[str]):
+    assert main(["list", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["id"] for row in rows] == list(source.all_tasks())
+    for row in rows:
+        assert set(row) == {
+            *("id", "chapter", "title", "kind", "points", "minutes", "misconceptions")
+        }
+        assert len(row["misconceptions"]) >= 3
+
+
+def test_points_that_do_not_sum_to_a_hundred_and_a_dead_misconception_are_found(small):
+    broken = SMALL.replace("points: 100", "points: 90").replace(
+        "    return x / 2", "    return x + x"
+    )
+    found = gates.report(parse(broken, "ch09-small"), verbose=False)
+    assert any("90" in line for line in found)
+    assert any("halved: wanted halved, got passed" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("    # END SOLUTION\n", "", "has no END"),
+        ("    # BEGIN SOLUTION\n", "", "END SOLUTION without its BEGIN"),
+        ("    # END SOLUTION\n", "    # END STUB\n", "END STUB without its BEGIN"),
+        ("    # BEGIN SOLUTION\n", "    # BEGIN SOLUTION\n    # BEGIN STUB\n", "inside"),
+        ("    # BEGIN SOLUTION\n", "    # BEGIN SOLUTION: here\n", "a marker stands alone"),
+        ("    # BEGIN SOLUTION\n", "    # BEGIN_SOLUTION\n", "a marker stands alone"),
+        ("# kind: write", "# kind: guess", "kinds are write"),
+        ("# minutes: 1\n", "", "missing field minutes"),
+        ("# says: You halve.\n", "", "no line “# says: ...”"),
+        ("# %% explanation", "# %% explanatoin", "no such cell"),
+    ],
+)
+def test_a_source_that_is_not_in_the_format_is_refused_with_its_place(old, new, said):
+    assert old in SMALL
+    with pytest.raises(SourceError, match=said) as caught:
+        parse(SMALL.replace(old, new, 1), "ch09-small")
+    assert "ch09-small" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        "# Try the_result_of_it_all = math.ldexp(x, 1)",
+        "#     the_result_of_it_all = math.ldexp(x, 1)",
+    ],
+)
+def test_a_solution_that_stands_in_the_learners_text_is_found(leak: str):
+    line = "    the_result_of_it_all = math.ldexp(x, 1)"
+    text = SMALL.replace("# Write `double(x)`.", f"# Write `double(x)`.\n{leak}\n#")
+    found = gates.leaks(parse(text, "ch09-small"))
+    assert bool(found) == (leak.lstrip("# ") == line.strip())
+
+
+# --- generating ---------------------------------------------------------------------------------
+
+
+def test_generating_again_changes_nothing(small, tmp_path: Path):
+    folders = tmp_path / "out", tmp_path / "instructor"
+    folders[0].mkdir()
+    assert len(build.write_set("ch09-small", *folders)) == 2
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}
+    assert build.write_set("ch09-small", *folders) == []
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()} == before
+
+
+def test_a_notebook_that_somebody_has_worked_in_is_left_alone(small, tmp_path: Path):
+    folders = tmp_path, tmp_path / "instructor"
+    build.write_set("ch09-small", *folders)
+    path = tmp_path / "ch09-small.ipynb"
+    mine = nbformat.read(path, as_version=4)
+    next(c for c in mine.cells if c.metadata.get("minibert_task")).source = "def double(x): ..."
+    nbformat.write(mine, path)
+    kept = path.read_bytes()
+    said = build.write_set("ch09-small", *folders)
+    assert path.read_bytes() == kept
+    assert "somebody has worked in it" in said[0]
+
+
+def test_a_notebook_that_was_only_run_is_renewed(small, tmp_path: Path):
+    build.write_set("ch09-small", tmp_path, tmp_path / "instructor")
+    path = tmp_path / "ch09-small.ipynb"
+    run = nbformat.read(path, as_version=4)
+    run.cells[1].outputs = [nbformat.v4.new_output("stream", text="…")]
+    nbformat.write(run, path)
+    assert build.write_set("ch09-small", tmp_path, tmp_path / "instructor") == [
+        "ch09-small.ipynb: written"
+    ]
+
+
+# --- the learner's calls ------------------------------------------------------------------------
+
+
+def double(x):
+    """A learner's answer, as wrong as it gets squared."""
+    return x * x
+
+
+def test_check_takes_the_function_of_its_caller_and_names_the_mistake(small):
+    said = str(check("9.1"))
+    assert "You give 12.25 for 3.5: that is its square." in " ".join(said.split())
+
+
+def test_check_passes_a_right_answer_by_another_road(small):
+    assert "9.1 passed: 100 points" in str(check("9.1", lambda x: sum([x, x])))
+
+
+def test_a_mistake_that_is_unknown_gets_expected_and_got(small):
+    said = str(check("9.1", lambda x: x + 1))
+    assert "you have 4.5, expected is 7.0" in said
+    assert 'hint("9.1")' in said
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        (lambda x: None, "you return None (is there a `return`?)"),
+        (lambda x: "7", "you return a value of type str"),
+        (lambda y: 2 * y, "unexpected keyword argument"),
+        (lambda x: object(), "can be compared"),
+        (lambda x: 1 / 0, "ZeroDivisionError"),
+    ],
+)
+def test_whatever_goes_wrong_is_said_in_a_sentence(small, function, said):
+    assert said in " ".join(str(check("9.1", function)).split())
+
+
+def test_an_error_points_at_the_learners_own_line_and_never_into_the_checker(small):
+    def mine(x):
+        nothing = None
+        return nothing.shape
+
+    said = " ".join(str(check("9.1", mine)).split())
+    assert "in the line `return nothing.shape`: AttributeError" in said
+    assert "Traceback" not in said
+    assert "judging" not in said
+
+
+def test_an_unknown_task_lists_the_known(small):
+    for call in (check, hint, solution):
+        assert "there is no task 7.7: known are 9.1" in str(call("7.7"))
+
+
+def test_a_function_that_is_not_there_is_asked_for(small, monkeypatch):
+    monkeypatch.delitem(globals(), "double")
+    assert "There is no function `double` here yet" in str(check("9.1"))
+
+
+def test_the_stub_is_no_attempt(small):
+    def stub(x):
+        raise NotImplementedError("9.1: write me")
+
+    assert "nothing is written yet" in str(check("9.1", stub))
+    assert record.entry("9.1").attempts == 0
+
+
+def test_hints_come_one_after_the_other(small):
+    assert "Twice." in str(hint("9.1"))
+    assert "Add it" not in str(hint("9.1")).split("Hint 2")[0]
+    assert "Add it to itself." in str(hint("9.1"))
+    assert "no further hint" in str(hint("9.1"))
+
+
+def test_the_solution_comes_after_a_try(small):
+    assert "Try first" in str(solution("9.1"))
+    check("9.1", lambda x: x)
+    assert "math.ldexp(x, 1)" in str(solution("9.1"))
+    assert "doubles it" in str(solution("9.1"))
+    assert "BEGIN" not in str(solution("9.1"))
+
+
+def test_progress_survives_a_restart(small, tmp_path: Path):
+    check("9.1", lambda x: 2 * x)
+    code = "import exercises.source as s, pathlib; "
+    code += f"s.SOURCES = pathlib.Path({str(source.SOURCES)!r}); "
+    done = subprocess.run(
+        [sys.executable, "-c", code + "from exercises import progress; print(progress())"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "100 of 100 points" in done.stdout
+    assert "■" in done.stdout
+
+
+def test_a_record_that_cannot_be_read_is_kept_aside(small, tmp_path: Path):
+    record.path().write_text("{broken", encoding="utf-8")
+    assert "0 of 100 points" in str(progress())
+    check("9.1", lambda x: 2 * x)
+    assert record.entry("9.1").passed
+    assert record.path().with_suffix(".unreadable.json").read_text() == "{broken"
+
+
+def test_a_task_to_be_written_by_hand_does_not_take_the_package(small):
+    def mine(x):
+        import minibert
+
+        return 2 * x if minibert else 0
+
+    assert "without `minibert`" in str(check("9.1", mine))
+
+
+def test_notes_are_escaped_in_a_notebook(small):
+    def mine(x):
+        raise ValueError("<script>alert(1)</script>")
+
+    shown = check("9.1", mine)._repr_html_()
+    assert "<script>" not in shown
+    assert "&lt;script&gt;" in shown
