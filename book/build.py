@@ -193,7 +193,8 @@ def fingerprint(paths: Iterable[Path]) -> str:
 def files(folder: Path) -> list[Path]:
     """The files under a folder that matter to a build."""
     skip = {"__pycache__", ".ipynb_checkpoints", "notebooks"}
-    return [p for p in folder.rglob("*") if p.is_file() and not skip & set(p.parts)]
+    found = [p for p in folder.rglob("*") if p.is_file() and not skip & set(p.parts)]
+    return [p for p in found if not p.name.startswith(".")]  # a learner's progress, for one
 
 
 def package_fingerprint() -> str:
@@ -203,7 +204,7 @@ def package_fingerprint() -> str:
 
 def site_fingerprint() -> str:
     """What the built pages depend on."""
-    own = [*files(BOOK), ROOT / "_config.yml", ROOT / "_toc.yml"]
+    own = [*files(BOOK), *files(ROOT / "exercises"), ROOT / "_config.yml", ROOT / "_toc.yml"]
     return package_fingerprint() + fingerprint(own)
 
 

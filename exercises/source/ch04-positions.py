@@ -42,7 +42,7 @@ def sinusoidal(length: int, size: int) -> Tensor:
 
 # %% check
 def cases(rng):
-    for size in (8, 2, 64):
+    for size in (8, 4, 64):
         yield {"length": int(rng.integers(5, 12)), "size": size}
     yield {"length": 60, "size": 2 * int(rng.integers(5, 20))}
 
@@ -104,6 +104,16 @@ def sinusoidal(length, size):
 def sinusoidal(length, size):
     place = torch.arange(length, dtype=torch.float64)[:, None]
     angle = place / 10000 ** (torch.arange(size // 2) / size)
+    return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1)
+
+# %% misconception: exponents that reach one
+# says: From place 0 to place 1 your slowest hand turns by {slow}, and it should turn by {slow_right}.
+# Your exponents run from 0 to exactly 1, divided into `size / 2 - 1` steps. The formula divides by
+# `size`, and so the last exponent stays a little below 1. (Other code does it your way. It is a clock,
+# too, but not this one, and weights are trained with one of them.)
+def sinusoidal(length, size):
+    place = torch.arange(length, dtype=torch.float64)[:, None]
+    angle = place / 10000 ** (torch.arange(size // 2) / (size // 2 - 1))
     return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1)
 
 # %% misconception: sine and cosine the other way round
@@ -211,6 +221,7 @@ _EXPONENTS = {
     "doubled": (lambda i: 2 * i, lambda i: 2 * (i + 1)),
     "doubled in both": (lambda i: 2 * i, lambda i: 2 * i),
     "apart": (lambda i: i, lambda i: i + 1),
+    "doubled in the sine": (lambda i: 2 * i, lambda i: i),
     "halved": (lambda i: i / 2, lambda i: i / 2),
 }
 
@@ -223,7 +234,7 @@ def judge(case, got, expected):
         return None
     if ((got[1:] - got[:-1]).abs().amax(1) < 1e-6).any():
         return "places in half precision"
-    for start in (case["past"], 0, case["past"] + 1):
+    for start in (case["past"], 0, case["past"] + 1, case["past"] - 1):
         for kind, pair in _EXPONENTS.items():
             right = _clock(start, case["new"], case["size"], *pair)
             if not torch.allclose(got, right, rtol=0, atol=5e-3):
@@ -235,6 +246,11 @@ def judge(case, got, expected):
                     "apart": "the cosine has a speed of its own",
                     "halved": "the exponent halved once too often",
                 }.get(kind, "the exponent is still doubled")
+            if start < case["past"] and start:
+                return (
+                    f"Asked for the places from {case['past']} on, you begin with place {start}, the "
+                    "last that has been read already: two tokens would stand at one place."
+                )
             return "every piece starts at place 0" if start == 0 else "one place too far"
     return ""
 
@@ -324,9 +340,9 @@ def rows_for(past, new, size):
     return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1)
 
 # %% misconception: places in half precision
-# says: Your rows of places {one} and {two} are the same, number for number. Sixteen bits have eleven
-# for the digits of a number: beyond 2048 they cannot hold every whole number any more, and places fall
-# together. Look at the `dtype` of the places.
+# says: Your rows of places {one} and {two} are the same, number for number. Of sixteen bits at most
+# eleven hold the digits of a number: beyond 2048 not every whole number can be held any more, and places
+# fall together. Look at the `dtype` of the places.
 def rows_for(past, new, size):
     place = torch.arange(past, past + new).half()[:, None]
     angle = place / 10000 ** (torch.arange(0, size, 2) / size).half()
@@ -356,9 +372,9 @@ def rows_for(past, new, size):
 # function: go_on
 #
 # $PE(p + k) = M_k\,PE(p)$ for every $p$: whoever goes on by `k` places need not know where they stand.
-# Write `go_on(rows, k)`. Each of the `rows` `(n, size)` is the sinusoidal vector of a place that you
-# are **not told**, or an average of such vectors, as attention makes them. Return `(n, size)`: each
-# vector `k` places further. `k` may be negative. The average of places 4 and 9 goes, with `k = 3`, to
+# Write `go_on(rows, k)`. Each of the `rows`, `(n, size)` in double precision (`float64`), is the
+# sinusoidal vector of a place that you are **not told**, or an average of such vectors, as attention
+# makes them. Return `(n, size)`: each vector `k` places further. `k` may be negative. The average of places 4 and 9 goes, with `k = 3`, to
 # the average of places 7 and 12: that is what a linear map does.
 #
 # *Example.* `go_on([[0, 1]], 1)` (as a tensor) is `[[0.8415, 0.5403]]`: with a single hand, from place 0
@@ -466,6 +482,28 @@ def go_on(rows, k):
     even = torch.arange(0, rows.shape[-1], 2, dtype=torch.float64)
     angle = place / 10000 ** (even / rows.shape[-1])
     return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1)
+
+# %% misconception: the new sine used for the cosine
+# says: Your sines are right and your cosines are not: the first row begins with {yours}, expected is
+# {right}. The columns of sines were overwritten before the cosines were made from them. Both new numbers
+# of a pair come from the **old** two, so keep these until both are done.
+def go_on(rows, k):
+    rows = rows.clone()
+    turn = k / 10000 ** (torch.arange(0, rows.shape[-1], 2, dtype=torch.float64) / rows.shape[-1])
+    rows[:, 0::2] = rows[:, 0::2] * turn.cos() + rows[:, 1::2] * turn.sin()
+    rows[:, 1::2] = rows[:, 1::2] * turn.cos() - rows[:, 0::2] * turn.sin()
+    return rows
+
+# %% misconception: the nearest place looked up
+# says: For the vectors of single places you are right, for averages of two you are not: your first row
+# begins with {yours}, expected is {right}. You look up which place is most like the row and give the
+# vector of a place further on, and an average is not the vector of any place. You need not know the
+# place at all. Turn each hand from wherever it stands.
+def go_on(rows, k):
+    even = torch.arange(0, rows.shape[-1], 2, dtype=torch.float64)
+    angle = torch.arange(400)[:, None] / 10000 ** (even / rows.shape[-1])
+    table = torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1)
+    return table[(rows @ table.mT).argmax(1) + k]
 
 # %% misconception: hands that are too fast
 # says: Your first row begins with {yours}, expected is {right}: the first pair is right, and the others
@@ -740,23 +778,19 @@ def run(function, case):
 
 # %% check
 def cases(rng):
-    last = False
-    for model in (
-        "full mask, no positions",
-        "full mask, with positions",
-        "causal mask, no positions",
-        "neighbours averaged",
-        "the number of the place added",
-        "the number of the place added",
+    for model, roll in (
+        ("full mask, no positions", 0),
+        ("full mask, with positions", 0),
+        ("causal mask, no positions", 0),
+        ("neighbours averaged", 0),
+        ("the number of the place added", 1),  # the greatest move goes down,
+        ("the number of the place added", -1),  # and here up
     ):
         length = int(rng.integers(9, 14))
-        order = torch.arange(length)
-        if model == "the number of the place added":  # the greatest move is down once, up once
-            order = order.roll(1 if last else -1)
-        else:  # the first three go round, so that the order is not its own inverse
+        order = torch.arange(length).roll(roll)
+        if not roll:  # the first three go round, so that the order is not its own inverse
             order[3:] = order[3:][torch.from_numpy(rng.permutation(length - 3))]
             order[:3] = torch.tensor([2, 0, 1])
-        last = model == "the number of the place added"
         yield {
             "model": model,
             "seed": int(rng.integers(2**31)),
@@ -827,6 +861,21 @@ def order_test(read, ids, order):
 # blind; what matters is to compare like with like.)
 def order_test(read, ids, order):
     moved = (read(ids[order]) - read(ids)[order]).norm(dim=-1).max().item()
+    return {"moved": moved, "blind": moved < 1e-4}
+
+# %% misconception: blind the wrong way round
+# says: For the model “{model}” your `moved` is right, {yours:.3f}, and `blind` says the opposite of it.
+# Blind to order is whoever moves by nothing but rounding: less than `1e-4`.
+def order_test(read, ids, order):
+    moved = (read(ids[order]) - read(ids)[order]).abs().max().item()
+    return {"moved": moved, "blind": moved > 1e-4}
+
+# %% misconception: only the average of all rows compared
+# says: For the model “{model}” you measure {yours:.3f}, and it is {right:.3f}. You compare the average
+# over all rows. It may stay where it is while every single row moves: what one token gains in it
+# another loses. Compare token by token.
+def order_test(read, ids, order):
+    moved = (read(ids[order]).mean(0) - read(ids).mean(0)).abs().max().item()
     return {"moved": moved, "blind": moved < 1e-4}
 
 # %% misconception: only moves upwards count

@@ -125,6 +125,7 @@ def numbers(case, got, expected):
         "random": len(swapped) / of,
         "unasked": int(((corrupted != ids) & ~selected).sum()),
         "bad": int(torch.isin(swapped, case["special_ids"]).sum()),
+        "which": ", ".join(str(i) for i in case["special_ids"].tolist() if (swapped == i).any()),
         "lost": int((labels != ids)[selected].sum()),
         "columns": int((selected.sum(0) > 0.8 * (~special).sum(0).clamp(min=1)).sum()),
     }
@@ -146,6 +147,13 @@ def judge(case, got, expected):
         return "labels everywhere" if (labels == ids).all() else "zero where nothing is asked"
     if (labels != ids)[selected].any():
         return "labels read after the corruption"
+    if (selected & ~special).sum() > 0.5 * (~special).sum():
+        return "labels the wrong way round"
+    if selected.any() and not (selected & ~special).any():
+        return (
+            "Only special tokens have a label. `special_tokens_mask` is `True` where a token is special: "
+            "select where it is `False`."
+        )
     if (selected & special).any():
         return "special tokens are selected"
     if (changed & ~selected).any():
@@ -192,8 +200,8 @@ def judge(case, got, expected):
         )
     if len(swapped.unique()) < 0.85 * (case["vocab_size"] - len(case["special_ids"])):
         return (
-            f"Your {len(swapped)} random tokens are only {len(swapped.unique())} different ones: each "
-            "is to be drawn anew, from all ids that are not special."
+            f"The number of different ids among your {len(swapped)} random tokens is only "
+            f"{len(swapped.unique())}. Draw each anew, from all ids that are not special."
         )
     if (afterwards != ids).any():
         return "the input itself is changed"
@@ -274,6 +282,20 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
     return torch.where(selected & (fate >= 0.9), drawn, corrupted), input_ids * selected
 
 
+# %% misconception: labels the wrong way round
+# says: {selected} positions of yours have a label, which is most of the text: they are those that were
+# not selected. -100 belongs where nothing is asked, and the original id where a token was selected.
+def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
+    selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
+    labels = input_ids.masked_fill(selected, -100)
+    fate = torch.rand(input_ids.shape, generator=generator)
+    corrupted = input_ids.masked_fill(selected & (fate < 0.8), mask_token_id)
+    ids = torch.arange(vocab_size)
+    ordinary = ids[~torch.isin(ids, special_ids)]
+    drawn = ordinary[torch.randint(len(ordinary), input_ids.shape, generator=generator)]
+    return torch.where(selected & (fate >= 0.9), drawn, corrupted), labels
+
+
 # %% misconception: special tokens are selected
 # says: {special} special tokens have a label in your batch. `[CLS]`, `[SEP]` and padding are no words
 # that a context could tell: where `special_tokens_mask` is `True`, nothing is to be selected.
@@ -348,9 +370,9 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 
 
 # %% misconception: random tokens that are special
-# says: {bad} of your random tokens are special ones, `[PAD]` or `[SEP]` for example (and some are
-# `[MASK]`, where it cannot be seen). No text has these in its middle, so the model would learn nothing
-# from seeing through them. Draw from the ids that are not in `special_ids`.
+# says: {bad} of your random tokens are special ones, with the ids {which} (and some are `[MASK]`, where
+# it cannot be seen). No text has these in its middle, so the model would learn nothing from seeing
+# through them. Draw from the ids that are not in `special_ids`, wherever these stand.
 def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
     selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
     labels = input_ids.masked_fill(~selected, -100)
@@ -542,6 +564,7 @@ def judge(case, got, expected):
         "averaged over all positions": losses.mean(),
         "averaged text by text": (losses.sum(1) / asked.sum(1)).mean(),
         "-100 used as an index": wrapped.mean(),
+        "-100 turned into token 0": every.gather(-1, labels.clamp(min=0)[..., None]).mean(),
         "softmax before the cross-entropy": again[asked, labels[asked]].mean(),
         "token 0 is left out": losses[labels > 0].mean(),
         "a sum, not a mean": losses.sum(),
@@ -589,6 +612,14 @@ def masked_lm_loss(logits, labels):
 def masked_lm_loss(logits, labels):
     shares = logits.log_softmax(-1).flatten(0, 1)
     return -shares[torch.arange(labels.numel()), labels.flatten()].mean()
+
+
+# %% misconception: -100 turned into token 0
+# says: Your loss is {yours:.3f}; {right:.3f} is expected. All {all} positions enter it: where the label is
+# -100 you ask for token 0 instead. That avoids an error, but now the model is taught to answer 0
+# wherever nothing was selected.
+def masked_lm_loss(logits, labels):
+    return F.cross_entropy(logits.flatten(0, 1), labels.clamp(min=0).flatten())
 
 
 # %% misconception: NaN for a batch without labels
@@ -725,10 +756,11 @@ def slot_loss(logits, labels, weights):
     return (loss * weights.reshape(-1, 1)).sum() / weights.sum()
 
 
-# %% misconception: a column times a row
-# says: Your loss is {yours:.3f}; {right:.3f} is expected. There are {all} losses now, one for each slot,
-# but they are a row `({all},)` and the weights a column `({all}, 1)`: their product is a table of
-# {all} x {all}, in which every loss meets every weight. Give both the same shape.
+# %% misconception: the sum of all losses
+# says: Your loss is {yours:.3f}, the sum over all {all} slots; {right:.3f} is expected. If you asked for
+# `reduction="none"`, print the shapes: the losses are a row `({all},)`, the weights a column
+# `({all}, 1)`, and their product is a table in which every loss meets every weight. If you asked for
+# `reduction="sum"`, the losses were added before any weight came to them.
 def slot_loss(logits, labels, weights):
     losses = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
     return (losses * weights.reshape(-1, 1)).sum() / weights.sum()
