@@ -169,7 +169,9 @@ class Bench:
             where = f" in the line `{error['line']}`" if error["line"] else ""
             return Verdict(False, f"Your code stops{where}: {error['kind']}: {error['message']}")
         problem = _shape_of_problem(result["value"], self.expected[index])
-        message = problem or "The values are not those expected; this mistake is none I know."
+        message = problem or "the values are not those expected; this mistake is none that I know."
+        given = _in_words(self.cases[index])
+        message = f"With {given}: {message}" if given else message[0].upper() + message[1:]
         return Verdict(False, message, table=self._table(index, result))
 
     def _mistaken(self, name: str, says: str, index: int, result: dict[str, Any]) -> Verdict:
@@ -277,6 +279,14 @@ def _name(value: Any) -> str:
     )
 
 
+def _in_words(case: dict[str, Any]) -> str:
+    """The inputs as one would write them in a call; nothing where that would be long."""
+    if any(_array(value) is not None for value in case.values()):
+        return ""
+    text = ", ".join(f"{name}={value!r}" for name, value in case.items())
+    return f"`{text}`" if text and len(text) <= 120 and "`" not in text else ""
+
+
 def _shape_of_problem(got: Any, want: Any, place: str = "") -> str:
     """One sentence if already the form is wrong, or there is NaN; else nothing."""
     here = f"{place}: " if place else ""
@@ -359,9 +369,9 @@ def _grid(values: np.ndarray, marked: np.ndarray | None = None) -> str:
         cells = []
         for j, value in enumerate(line):
             wrong = marked is not None and bool(marked[i, j])
-            frame = "border:2px solid #D55E00;" if wrong else "border:2px solid transparent;"
+            frame = "box-shadow:inset 0 0 0 2px #D55E00;" if wrong else ""
             text = f"{value:.3g}" if values.dtype.kind == "f" else str(value)
-            cells.append(f'<td style="{frame}padding:1px 5px;text-align:right">{text}</td>')
+            cells.append(f'<td style="{frame}padding:3px 7px;text-align:right">{text}</td>')
         rows.append(f"<tr>{''.join(cells)}</tr>")
     return f'<table style="border-collapse:collapse">{"".join(rows)}</table>'
 

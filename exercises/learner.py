@@ -25,20 +25,24 @@ class Note:
 
     def __repr__(self) -> str:
         code = f"\n\n{self.code}" if self.code else ""
-        paragraphs = [textwrap.fill(p, 88) for p in self.text.split("\n")]
-        return "\n".join(paragraphs) + code
+        return "\n".join(textwrap.fill(line, 88) for line in _paragraphs(self.text)) + code
 
     def _repr_html_(self) -> str:
-        paragraphs = "".join(f"<p style='margin:2px 0'>{_marked(p)}</p>" for p in _lines(self.text))
-        code = f"<pre>{html.escape(self.code)}</pre>" if self.code else ""
+        paragraphs = "".join(
+            f"<p style='margin:2px 0'>{_marked(p)}</p>" for p in _paragraphs(self.text)
+        )
+        pre = "font-family:monospace;white-space:pre;overflow-x:auto"
+        code = f'<pre style="{pre}">{html.escape(self.code)}</pre>' if self.code else ""
         return (
             f'<div class="follows-theme" style="border-left:5px solid {self.color};'
             f'padding:2px 10px">{paragraphs}{code}{self.more}</div>'
         )
 
 
-def _lines(text: str) -> list[str]:
-    return [line for line in text.split("\n") if line.strip()]
+def _paragraphs(text: str) -> list[str]:
+    """The paragraphs of a text, which an empty line or the mark of a list divides."""
+    parts = re.split(r"\n\s*\n|\n(?=- |\d+\. )", text)
+    return [" ".join(part.split()) for part in parts if part.strip()]
 
 
 def _marked(text: str) -> str:
@@ -125,8 +129,8 @@ def judge_here(task: Task, function: Any, code: str) -> Verdict:
 
 def _advice(known: record.Entry, task: Task) -> str:
     if known.hints < len(task.hints):
-        return f'\n`hint("{task.id}")` gives a hint, `solution("{task.id}")` all of it.'
-    return f'\n`solution("{task.id}")` shows one, explained.'
+        return f'\n\n`hint("{task.id}")` gives a hint, `solution("{task.id}")` all of it.'
+    return f'\n\n`solution("{task.id}")` shows one, explained.'
 
 
 def _next(task: Task) -> str:
@@ -154,7 +158,7 @@ def hint(task_id: str) -> Note:
     ]
     if known.hints == len(task.hints):
         shown.append(f'There is no further hint; `solution("{task.id}")` shows the solution.')
-    return Note("\n".join(shown))
+    return Note("\n\n".join(shown))
 
 
 def solution(task_id: str) -> Note:

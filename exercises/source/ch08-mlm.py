@@ -19,20 +19,21 @@ from torch import Tensor
 # minutes: 20
 # function: mask_tokens
 #
-# Write `mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator)`.
+# Write `mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids,
+# generator)`.
 #
-# - `input_ids` is `(B, T)`; `special_tokens_mask` `(B, T)` is boolean, `True` at `[CLS]`, `[SEP]` and
-#   padding. `special_ids` `(n,)` holds the ids of all special tokens, `[MASK]` among them.
+# - `input_ids` is `(B, T)`; `special_tokens_mask` `(B, T)` is boolean, `True` at `[CLS]`, `[SEP]`
+#   and padding. `special_ids` `(n,)` holds the ids of all special tokens, `[MASK]` among them.
 # - Each token that is not special is **selected** with a chance of 15 %. Of the selected ones 80 %
-#   become `mask_token_id`, 10 % some token drawn from all ids below `vocab_size` that are not special,
-#   each with the same chance, and 10 % stay.
+#   become `mask_token_id`, 10 % some token drawn from all ids below `vocab_size` that are not
+#   special, each with the same chance, and 10 % stay.
 # - Return the corrupted ids `(B, T)` and the labels `(B, T)`: the original id at each selected
 #   position, -100 elsewhere. Leave `input_ids` as it is, for the next epoch reads it again.
 # - Draw all random numbers with `generator=generator`, so that a run can be repeated.
 #
-# *Example.* With `[[2, 5, 7, 3]]`, where 2 and 3 are special, let 7 alone be selected. Whatever becomes
-# of it, the labels are `[[-100, -100, 7, -100]]`. If it becomes `[MASK]`, with the id 4, the corrupted
-# ids are `[[2, 5, 4, 3]]`; if it stays, they are `[[2, 5, 7, 3]]`.
+# *Example.* With `[[2, 5, 7, 3]]`, where 2 and 3 are special, let 7 alone be selected. Whatever
+# becomes of it, the labels are `[[-100, -100, 7, -100]]`. If it becomes `[MASK]`, with the id 4,
+# the corrupted ids are `[[2, 5, 4, 3]]`; if it stays, they are `[[2, 5, 7, 3]]`.
 
 
 # %% stub
@@ -127,7 +128,7 @@ def numbers(case, got, expected):
         "bad": int(torch.isin(swapped, case["special_ids"]).sum()),
         "which": ", ".join(str(i) for i in case["special_ids"].tolist() if (swapped == i).any()),
         "lost": int((labels != ids)[selected].sum()),
-        "columns": int((selected.sum(0) > 0.8 * (~special).sum(0).clamp(min=1)).sum()),
+        "columns": int((selected.sum(0) > 0.8 * (~special).sum(0).clamp(min=60)).sum()),
     }
 
 
@@ -151,8 +152,8 @@ def judge(case, got, expected):
         return "labels the wrong way round"
     if selected.any() and not (selected & ~special).any():
         return (
-            "Only special tokens have a label. `special_tokens_mask` is `True` where a token is special: "
-            "select where it is `False`."
+            "Only special tokens have a label. `special_tokens_mask` is `True` where a token is "
+            "special: select where it is `False`."
         )
     if (selected & special).any():
         return "special tokens are selected"
@@ -162,12 +163,12 @@ def judge(case, got, expected):
         return "tokens change that were not selected"
     if not selected.any():
         return "Nothing is selected: all your labels are -100."
-    if (selected.sum(0) > 0.8 * (~special).sum(0).clamp(min=1)).any():
+    if (selected.sum(0) > 0.8 * (~special).sum(0).clamp(min=60)).any():
         return "the same columns in every text"
     if (selected.sum(1) > 0.8 * (~special).sum(1)).any():
         return (
-            "In some texts every token is selected, in others none: you throw once for a whole text. "
-            "Each token has a throw of its own."
+            "In some texts every token is selected, in others none: you throw once for a whole "
+            "text. Each token has a throw of its own."
         )
 
     def is_off(count, of, share):  # further than chance allows, once in several hundred millions
@@ -230,8 +231,9 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 
 
 # %% misconception: ids and labels are one tensor
-# says: Your corrupted ids contain -100, which is no token. `labels = input_ids` gives the same tensor a
-# second name and makes no copy, so writing -100 into the labels writes it into the text as well.
+# says: Your corrupted ids contain -100, which is no token. `labels = input_ids` gives the same
+# tensor a second name and makes no copy, so writing -100 into the labels writes it into the text as
+# well.
 def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
     labels = input_ids
     selected = (torch.rand(labels.shape, generator=generator) < 0.15) & ~special_tokens_mask
@@ -242,9 +244,9 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 
 
 # %% misconception: labels read after the corruption
-# says: {lost} of your {selected} labels are not what stood there: they were read from the text after
-# it had been corrupted, so that the model would be taught to answer `[MASK]` at a `[MASK]`. The label
-# is the original token.
+# says: {lost} of your {selected} labels are not what stood there: they were read from the text
+# after it had been corrupted, so that the model would be taught to answer `[MASK]` at a `[MASK]`.
+# The label is the original token.
 def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
     selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
     fate = torch.rand(input_ids.shape, generator=generator)
@@ -257,8 +259,8 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 
 
 # %% misconception: labels everywhere
-# says: Every position has a label, also those that were not selected. There the answer stands in plain
-# view, and the model would be paid for copying. Where nothing is asked the label is -100.
+# says: Every position has a label, also those that were not selected. There the answer stands in
+# plain view, and the model would be paid for copying. Where nothing is asked the label is -100.
 def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
     selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
     fate = torch.rand(input_ids.shape, generator=generator)
@@ -271,7 +273,8 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 
 # %% misconception: zero where nothing is asked
 # says: No label of yours is -100. Where nothing is predicted you have another number, and every id
-# from 0 on is a token of the vocabulary: PyTorch would ask for it. -100 is the sign that it leaves out.
+# from 0 on is a token of the vocabulary: PyTorch would ask for it. -100 is the sign that it leaves
+# out.
 def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
     selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
     fate = torch.rand(input_ids.shape, generator=generator)
@@ -283,8 +286,9 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 
 
 # %% misconception: labels the wrong way round
-# says: {selected} positions of yours have a label, which is most of the text: they are those that were
-# not selected. -100 belongs where nothing is asked, and the original id where a token was selected.
+# says: {selected} positions of yours have a label, which is most of the text: they are those that
+# were not selected. -100 belongs where nothing is asked, and the original id where a token was
+# selected.
 def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
     selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
     labels = input_ids.masked_fill(selected, -100)
@@ -297,8 +301,8 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 
 
 # %% misconception: special tokens are selected
-# says: {special} special tokens have a label in your batch. `[CLS]`, `[SEP]` and padding are no words
-# that a context could tell: where `special_tokens_mask` is `True`, nothing is to be selected.
+# says: {special} special tokens have a label in your batch. `[CLS]`, `[SEP]` and padding are no
+# words that a context could tell: where `special_tokens_mask` is `True`, nothing is to be selected.
 def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
     selected = torch.rand(input_ids.shape, generator=generator) < 0.15
     labels = input_ids.masked_fill(~selected, -100)
@@ -311,9 +315,9 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 
 
 # %% misconception: labels at [MASK] alone
-# says: {unasked} tokens of yours are changed and have no label: only those behind `[MASK]` are asked
-# for. All selected tokens count, also the random ones and those that stay; without a label the random
-# tokens would be nothing but noise.
+# says: {unasked} tokens of yours are changed and have no label: only those behind `[MASK]` are
+# asked for. All selected tokens count, also the random ones and those that stay; without a label
+# the random tokens would be nothing but noise.
 def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
     selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
     fate = torch.rand(input_ids.shape, generator=generator)
@@ -326,9 +330,9 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 
 
 # %% misconception: kept tokens have no label
-# says: {share:.1%} of the tokens have a label, where 15 % are expected, and none of them stays as it
-# was. Those that stay have been selected too: they keep their place in the text and get their label,
-# so that the model is asked about a word that it can see.
+# says: {share:.1%} of the tokens have a label, where 15 % are expected, and none of them stays as
+# it was. Those that stay have been selected too: they keep their place in the text and get their
+# label, so that the model is asked about a word that it can see.
 def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
     selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
     fate = torch.rand(input_ids.shape, generator=generator)
@@ -355,8 +359,8 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 
 
 # %% misconception: the same columns in every text
-# says: In {columns} columns every token of the batch is selected, in the others none: you have drawn one
-# number for each place, and all texts share it. Draw numbers of the shape of `input_ids`.
+# says: In {columns} columns every token of the batch is selected, in the others none: you have
+# drawn one number for each place, and all texts share it. Draw numbers of the shape of `input_ids`.
 def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
     places = torch.rand(input_ids.shape[1], generator=generator) < 0.15
     selected = places & ~special_tokens_mask
@@ -370,9 +374,9 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 
 
 # %% misconception: random tokens that are special
-# says: {bad} of your random tokens are special ones, with the ids {which} (and some are `[MASK]`, where
-# it cannot be seen). No text has these in its middle, so the model would learn nothing from seeing
-# through them. Draw from the ids that are not in `special_ids`, wherever these stand.
+# says: {bad} of your random tokens are special ones, with the ids {which} (and some are `[MASK]`,
+# where it cannot be seen). No text has these in its middle, so the model would learn nothing from
+# seeing through them. Draw from the ids that are not in `special_ids`, wherever these stand.
 def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
     selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
     labels = input_ids.masked_fill(~selected, -100)
@@ -383,9 +387,9 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 
 
 # %% misconception: every selected token becomes [MASK]
-# says: All {selected} selected tokens became `[MASK]`. Is one random number compared twice? Whoever is
-# below 0.15 is below 0.8 and 0.9 as well, so the second throw needs numbers of its own, or limits that
-# divide the first 0.15. Or is the second throw made once for the whole batch?
+# says: All {selected} selected tokens became `[MASK]`. Is one random number compared twice? Whoever
+# is below 0.15 is below 0.8 and 0.9 as well, so the second throw needs numbers of its own, or
+# limits that divide the first 0.15. Or is the second throw made once for the whole batch?
 def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
     draw = torch.rand(input_ids.shape, generator=generator)
     selected = (draw < 0.15) & ~special_tokens_mask
@@ -398,8 +402,9 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 
 
 # %% misconception: one fate for a whole text
-# says: In most texts all selected tokens became `[MASK]`, in the others none. The second throw, too, is
-# made anew for each selected token, and not once for a text: draw numbers of the shape of `input_ids`.
+# says: In most texts all selected tokens became `[MASK]`, in the others none. The second throw,
+# too, is made anew for each selected token, and not once for a text: draw numbers of the shape of
+# `input_ids`.
 def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
     selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
     labels = input_ids.masked_fill(~selected, -100)
@@ -412,9 +417,9 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 
 
 # %% misconception: a tenth of the rest
-# says: Of the selected tokens {masked:.1%} become `[MASK]`, {random:.1%} random, and {kept:.1%} stay.
-# After the masks a fifth is left, and you turn a tenth of that into random tokens. The 10 % are of all
-# selected tokens, which is half of what the masks leave.
+# says: Of the selected tokens {masked:.1%} become `[MASK]`, {random:.1%} random, and {kept:.1%}
+# stay. After the masks a fifth is left, and you turn a tenth of that into random tokens. The 10 %
+# are of all selected tokens, which is half of what the masks leave.
 def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
     selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
     labels = input_ids.masked_fill(~selected, -100)
@@ -428,9 +433,9 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 
 
 # %% misconception: the input itself is changed
-# says: The shares are right, but the `input_ids` that came in are corrupted too. In the next epoch the
-# text would be corrupted a second time, and its labels would be masks. Work on a copy: `clone()`,
-# `torch.where` and `masked_fill` (without the underscore) make one.
+# says: The shares are right, but the `input_ids` that came in are corrupted too. In the next epoch
+# the text would be corrupted a second time, and its labels would be masks. Work on a copy:
+# `clone()`, `torch.where` and `masked_fill` (without the underscore) make one.
 def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
     selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
     labels = input_ids.masked_fill(~selected, -100)
@@ -458,20 +463,22 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 
 
 # %% hint
-# Two throws, both of the shape of `input_ids`: `torch.rand(input_ids.shape, generator=generator)`. The
-# first says who is selected, the second what becomes of a selected token. Make the labels before you
-# change anything.
+# Two throws, both of the shape of `input_ids`: `torch.rand(input_ids.shape, generator=generator)`.
+# The first says who is selected, the second what becomes of a selected token. Make the labels
+# before you change anything.
 # %% hint
-# `selected = (first < 0.15) & ~special_tokens_mask`, and the labels are `input_ids` with -100 wherever
-# `~selected`. Then `second < 0.8` is a mask, `second >= 0.9` a random token, each only if selected.
+# `selected = (first < 0.15) & ~special_tokens_mask`, and the labels are `input_ids` with -100
+# wherever `~selected`. Then `second < 0.8` is a mask, `second >= 0.9` a random token, each only if
+# selected.
 # %% hint
-# The ids to draw from: `ids = torch.arange(vocab_size)` without those in `torch.isin(ids, special_ids)`.
-# Draw places in that list with `torch.randint`, look the ids up, and put them in with `torch.where`.
+# The ids to draw from: `ids = torch.arange(vocab_size)` without those in `torch.isin(ids,
+# special_ids)`. Draw places in that list with `torch.randint`, look the ids up, and put them in
+# with `torch.where`.
 # %% explanation
 # Who is selected and what becomes of it are two independent throws; the labels come from the first
-# alone, which is why random and kept tokens have one as well. Random tokens are drawn by their place
-# in a list of ordinary ids, so that none can be special. `torch.where` and `masked_fill` return new
-# tensors: the text stays whole and is corrupted anew in the next epoch.
+# alone, which is why random and kept tokens have one as well. Random tokens are drawn by their
+# place in a list of ordinary ids, so that none can be special. `torch.where` and `masked_fill`
+# return new tensors: the text stays whole and is corrupted anew in the next epoch.
 
 # %% task 8.2
 # title: The loss at labelled positions
@@ -482,7 +489,8 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 #
 # Write `masked_lm_loss(logits, labels)`.
 #
-# - `logits` is `(B, T, V)`, `labels` `(B, T)`: a token id at the selected positions, -100 elsewhere.
+# - `logits` is `(B, T, V)`, `labels` `(B, T)`: a token id at the selected positions, -100
+#   elsewhere.
 # - Return the cross-entropy **averaged over all labelled positions of the batch**, a tensor without
 #   axes whose gradient reaches the logits. A text with more labels counts for more.
 # - A small batch may have no label at all. Its loss is 0, not NaN: one such batch must not end the
@@ -491,8 +499,8 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 # Use `F.cross_entropy` or do it by hand.
 #
 # *Example.* `logits = [[[5.0, 1.0], [1.0986, 0.0]]]` and `labels = [[-100, 0]]`: only the second
-# position counts. Since $e^{1.0986} = 3$, softmax gives token 0 the probability 3 / 4 there, and the
-# loss is $-\ln 0.75 = 0.288$.
+# position counts. Since $e^{1.0986} = 3$, softmax gives token 0 the probability 3 / 4 there, and
+# the loss is $-\ln 0.75 = 0.288$.
 
 
 # %% stub
@@ -545,7 +553,7 @@ def judge(case, got, expected):
     if loss is None:
         return "Your function returns nothing: is there a `return`?"
     if isinstance(loss, Tensor) and loss.ndim:
-        return f"One number is expected, a tensor without axes; yours has the shape {tuple(loss.shape)}."
+        return f"A tensor without axes is expected; yours has the shape {tuple(loss.shape)}."
     loss, labels = float(loss), case["labels"]
     asked = labels != -100
     if math.isnan(loss) and not asked.any():
@@ -587,18 +595,18 @@ def masked_lm_loss(logits, labels):
 
 
 # %% misconception: averaged over all positions
-# says: Your loss is {yours:.3f}; {right:.3f} is expected. You add up the right terms and divide by all
-# {all} positions, although only {labelled} of them are asked. The rest would make every loss look
-# small, and the smaller the fewer tokens are selected.
+# says: Your loss is {yours:.3f}; {right:.3f} is expected. You add up the right terms and divide by
+# all {all} positions, although only {labelled} of them are asked. The rest would make every loss
+# look small, and the smaller the fewer tokens are selected.
 def masked_lm_loss(logits, labels):
     total = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
     return total / labels.numel()
 
 
 # %% misconception: averaged text by text
-# says: Your loss is {yours:.3f}; {right:.3f} is expected. You take a mean in each text and then the mean
-# of these. The texts have {counts} labels, so a token in a text with few labels counts for more than
-# one in another. Average over all labelled tokens of the batch at once.
+# says: Your loss is {yours:.3f}; {right:.3f} is expected. You take a mean in each text and then the
+# mean of these. The texts have {counts} labels, so a token in a text with few labels counts for
+# more than one in another. Average over all labelled tokens of the batch at once.
 def masked_lm_loss(logits, labels):
     losses = F.cross_entropy(logits.mT, labels, reduction="none")
     counts = (labels != -100).sum(1).clamp(min=1)
@@ -606,34 +614,35 @@ def masked_lm_loss(logits, labels):
 
 
 # %% misconception: -100 used as an index
-# says: Your loss is {yours:.3f}; {right:.3f} is expected. All {all} positions enter it: at those without
-# a label you look up index -100, and Python counts that from the end of the vocabulary. It finds a
-# number and no error. First choose the labelled positions, then look up.
+# says: Your loss is {yours:.3f}; {right:.3f} is expected. All {all} positions enter it: at those
+# without a label you look up index -100, and Python counts that from the end of the vocabulary. It
+# finds a number and no error. First choose the labelled positions, then look up.
 def masked_lm_loss(logits, labels):
     shares = logits.log_softmax(-1).flatten(0, 1)
     return -shares[torch.arange(labels.numel()), labels.flatten()].mean()
 
 
 # %% misconception: -100 turned into token 0
-# says: Your loss is {yours:.3f}; {right:.3f} is expected. All {all} positions enter it: where the label is
-# -100 you ask for token 0 instead. That avoids an error, but now the model is taught to answer 0
-# wherever nothing was selected.
+# says: Your loss is {yours:.3f}; {right:.3f} is expected. All {all} positions enter it: where the
+# label is -100 you ask for token 0 instead. That avoids an error, but now the model is taught to
+# answer 0 wherever nothing was selected.
 def masked_lm_loss(logits, labels):
     return F.cross_entropy(logits.flatten(0, 1), labels.clamp(min=0).flatten())
 
 
 # %% misconception: NaN for a batch without labels
-# says: With no label in the batch your loss is {yours}: a sum over nothing is divided by nothing. One
-# such batch, and every weight of the model is NaN after the next step. Where nothing is asked the loss
-# is 0.
+# says: With no label in the batch your loss is {yours}: a sum over nothing is divided by nothing.
+# One such batch, and every weight of the model is NaN after the next step. Where nothing is asked
+# the loss is 0.
 def masked_lm_loss(logits, labels):
     return F.cross_entropy(logits.flatten(0, 1), labels.flatten())
 
 
 # %% misconception: softmax before the cross-entropy
-# says: Your loss is {yours:.3f}; {right:.3f} is expected. The numbers that you give to the cross-entropy
-# have been through a softmax already, and it takes another one of them. Probabilities lie between 0
-# and 1, so all tokens then look almost alike, and even a model that is always right keeps a high loss.
+# says: Your loss is {yours:.3f}; {right:.3f} is expected. The numbers that you give to the
+# cross-entropy have been through a softmax already, and it takes another one of them. Probabilities
+# lie between 0 and 1, so all tokens then look almost alike, and even a model that is always right
+# keeps a high loss.
 def masked_lm_loss(logits, labels):
     shares = logits.softmax(-1).flatten(0, 1)
     total = F.cross_entropy(shares, labels.flatten(), reduction="sum")
@@ -641,8 +650,9 @@ def masked_lm_loss(logits, labels):
 
 
 # %% misconception: token 0 is left out
-# says: Your loss is {yours:.3f}; {right:.3f} is expected. One of the labels is 0, and you leave it out,
-# probably with `labels > 0`. 0 is the id of a token like any other; the sign for “not asked” is -100.
+# says: Your loss is {yours:.3f}; {right:.3f} is expected. One of the labels is 0, and you leave it
+# out, probably with `labels > 0`. 0 is the id of a token like any other; the sign for “not asked”
+# is -100.
 def masked_lm_loss(logits, labels):
     asked = labels > 0
     total = F.cross_entropy(logits[asked], labels[asked], reduction="sum")
@@ -650,39 +660,41 @@ def masked_lm_loss(logits, labels):
 
 
 # %% misconception: a sum, not a mean
-# says: Your loss is {yours:.3f}, the sum over {labelled} labelled positions; their mean, {right:.3f}, is
-# expected. A sum would grow with the batch, and with it the size of every step.
+# says: Your loss is {yours:.3f}, the sum over {labelled} labelled positions; their mean,
+# {right:.3f}, is expected. A sum would grow with the batch, and with it the size of every step.
 def masked_lm_loss(logits, labels):
     return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
 
 
 # %% misconception: the sign is missing
-# says: Your loss is {yours:.3f}; {right:.3f} is expected. Logarithms of probabilities are negative, and
-# the loss is minus their mean. With your sign the training would make the right tokens less likely.
+# says: Your loss is {yours:.3f}; {right:.3f} is expected. Logarithms of probabilities are negative,
+# and the loss is minus their mean. With your sign the training would make the right tokens less
+# likely.
 def masked_lm_loss(logits, labels):
     total = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
     return -total / (labels != -100).sum().clamp(min=1)
 
 
 # %% misconception: no gradient
-# says: The value {yours:.3f} is right, but no gradient goes back to the logits. Was the loss turned into
-# a number on the way, with `.item()`, `float(...)`, `.detach()` or a new `torch.tensor(...)`? Then
-# nothing can be trained with it.
+# says: The value {yours:.3f} is right, but no gradient goes back to the logits. Was the loss turned
+# into a number on the way, with `.item()`, `float(...)`, `.detach()` or a new `torch.tensor(...)`?
+# Then nothing can be trained with it.
 def masked_lm_loss(logits, labels):
     total = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum").item()
     return total / max(1, int((labels != -100).sum()))
 
 
 # %% hint
-# How many positions are asked? `(labels != -100).sum()`. What stands above the fraction, and what below
-# it, if that number is zero?
+# How many positions are asked? `(labels != -100).sum()`. What stands above the fraction, and what
+# below it, if that number is zero?
 # %% hint
-# `F.cross_entropy` wants `(n, V)` and `(n,)`: flatten the first axes. It leaves out -100 by itself, and
-# with `reduction="sum"` it gives the numerator. Then divide by the count, but by one at least.
+# `F.cross_entropy` wants `(n, V)` and `(n,)`: flatten the first axes. It leaves out -100 by itself,
+# and with `reduction="sum"` it gives the numerator. Then divide by the count, but by one at least.
 # %% explanation
-# The labelled positions form one long list, whatever text they come from, and the loss is their mean.
-# `F.cross_entropy` with its default would do all of that except for the empty batch, where 0 / 0 is NaN;
-# a count of at least one makes it 0 / 1. The gradient at all other rows of logits is exactly zero.
+# The labelled positions form one long list, whatever text they come from, and the loss is their
+# mean. `F.cross_entropy` with its default would do all of that except for the empty batch, where 0
+# / 0 is NaN; a count of at least one makes it 0 / 1. The gradient at all other rows of logits is
+# exactly zero.
 
 # %% task 8.3
 # title: Weights that weigh nothing
@@ -691,17 +703,17 @@ def masked_lm_loss(logits, labels):
 # minutes: 10
 # function: slot_loss
 #
-# A well-known teaching program keeps its blanks in slots. Each text has `P` of them: `logits`
-# `(B, P, V)`, `labels` `(B, P)`, and `weights` `(B, P)`, which is 1.0 for a slot that is used and 0.0 for
-# one that only fills up the row. A slot that is not used has the label 0, which is also the id of a
-# real token.
+# A well-known teaching program keeps its blanks in slots. Each text has `P` of them: `logits` `(B,
+# P, V)`, `labels` `(B, P)`, and `weights` `(B, P)`, which is 1.0 for a slot that is used and 0.0
+# for one that only fills up the row. A slot that is not used has the label 0, which is also the id
+# of a real token.
 #
 # The loss should be the mean cross-entropy over the **used** slots of the batch. The line with the
 # weights looks right, the loss falls, and yet the weights change nothing: the model is taught to
 # answer 0 at slots that mean nothing. Mend it. At least one slot is used.
 #
-# *Example.* Let the four slots of a batch have the losses 1, 2, 3 and 6 and the weights 1, 1, 0, 0. The
-# loss is 1.5, and not 3.
+# *Example.* Let the four slots of a batch have the losses 1, 2, 3 and 6 and the weights 1, 1, 0, 0.
+# The loss is 1.5, and not 3.
 
 
 # %% stub
@@ -748,43 +760,46 @@ def slot_loss(logits, labels, weights):
 
 
 # %% misconception: the weights still do nothing
-# says: Your loss is {yours:.3f}, the mean over all {all} slots; over the {used} used ones it would be
-# {right:.3f}. Print the shape of what `F.cross_entropy` returns. It has averaged before any weight comes
-# to it, and the weighted mean of one and the same number is that number, whatever the weights are.
+# says: Your loss is {yours:.3f}, the mean over all {all} slots; over the {used} used ones it would
+# be {right:.3f}. Print the shape of what `F.cross_entropy` returns. It has averaged before any
+# weight comes to it, and the weighted mean of one and the same number is that number, whatever the
+# weights are.
 def slot_loss(logits, labels, weights):
     loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten())
     return (loss * weights.reshape(-1, 1)).sum() / weights.sum()
 
 
 # %% misconception: the sum of all losses
-# says: Your loss is {yours:.3f}, the sum over all {all} slots; {right:.3f} is expected. If you asked for
-# `reduction="none"`, print the shapes: the losses are a row `({all},)`, the weights a column
-# `({all}, 1)`, and their product is a table in which every loss meets every weight. If you asked for
-# `reduction="sum"`, the losses were added before any weight came to them.
+# says: Your loss is {yours:.3f}, the sum over all {all} slots; {right:.3f} is expected. If you
+# asked for `reduction="none"`, print the shapes: the losses are a row `({all},)`, the weights a
+# column `({all}, 1)`, and their product is a table in which every loss meets every weight. If you
+# asked for `reduction="sum"`, the losses were added before any weight came to them.
 def slot_loss(logits, labels, weights):
     losses = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
     return (losses * weights.reshape(-1, 1)).sum() / weights.sum()
 
 
 # %% misconception: divided by all slots
-# says: Your loss is {yours:.3f}; {right:.3f} is expected. The right losses are added, and then divided by
-# all {all} slots instead of the {used} used ones. How many slots fill up the rows should not matter.
+# says: Your loss is {yours:.3f}; {right:.3f} is expected. The right losses are added, and then
+# divided by all {all} slots instead of the {used} used ones. How many slots fill up the rows should
+# not matter.
 def slot_loss(logits, labels, weights):
     losses = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
     return (losses * weights.flatten()).mean()
 
 
 # %% misconception: label 0 left out instead of weight 0
-# says: Your loss is {yours:.3f}; {right:.3f} is expected. You leave out every slot whose label is 0, and
-# one of these is used: a real token has that id. What says whether a slot is used is its weight.
+# says: Your loss is {yours:.3f}; {right:.3f} is expected. You leave out every slot whose label is
+# 0, and one of these is used: a real token has that id. What says whether a slot is used is its
+# weight.
 def slot_loss(logits, labels, weights):
     return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=0)
 
 
 # %% misconception: logits weighted instead of losses
-# says: Your loss is {yours:.3f}; {right:.3f} is expected. You multiply the logits by the weights, so an
-# unused slot has logits of zero: all tokens alike, which costs the logarithm of the vocabulary and not
-# nothing. Weigh the losses.
+# says: Your loss is {yours:.3f}; {right:.3f} is expected. You multiply the logits by the weights,
+# so an unused slot has logits of zero: all tokens alike, which costs the logarithm of the
+# vocabulary and not nothing. Weigh the losses.
 def slot_loss(logits, labels, weights):
     flat = (logits * weights[..., None]).flatten(0, 1)
     losses = F.cross_entropy(flat, labels.flatten(), reduction="none")
@@ -792,23 +807,25 @@ def slot_loss(logits, labels, weights):
 
 
 # %% misconception: a mean for each text, then their mean
-# says: Your loss is {yours:.3f}; {right:.3f} is expected. You average in each text first. The texts have
-# {counts} used slots, so their tokens count differently. Add all losses, then divide once.
+# says: Your loss is {yours:.3f}; {right:.3f} is expected. You average in each text first. The texts
+# have {counts} used slots, so their tokens count differently. Add all losses, then divide once.
 def slot_loss(logits, labels, weights):
     losses = F.cross_entropy(logits.mT, labels, reduction="none") * weights
     return (losses.sum(1) / weights.sum(1)).mean()
 
 
 # %% hint
-# What are the shapes of `loss` and of `weighted`? Change a weight and see whether the result changes.
+# What are the shapes of `loss` and of `weighted`? Change a weight and see whether the result
+# changes.
 # %% hint
-# `F.cross_entropy(..., reduction="none")` gives one loss for each slot, `(B * P,)`. Bring the weights to
-# the same shape, not to a column.
+# `F.cross_entropy(..., reduction="none")` gives one loss for each slot, `(B * P,)`. Bring the
+# weights to the same shape, not to a column.
 # %% explanation
-# By default a loss function averages and returns one number, and a weighted mean of one number is that
-# number. With `reduction="none"` there is a loss for each slot, and a weight of zero removes it from
-# the sum. The column of weights is a second trap: once there are many losses, row times column is a
-# table. (The other way is to write -100 into the labels, as everywhere else in this course.)
+# By default a loss function averages and returns one number, and a weighted mean of one number is
+# that number. With `reduction="none"` there is a loss for each slot, and a weight of zero removes
+# it from the sum. The column of weights is a second trap: once there are many losses, row times
+# column is a table. (The other way is to write -100 into the labels, as everywhere else in this
+# course.)
 
 # %% task 8.4
 # title: Special tokens do not stand at the front
@@ -818,10 +835,11 @@ def slot_loss(logits, labels, weights):
 # function: random_tokens
 #
 # `random_tokens(count, vocab_size, special_ids, generator)` draws the random tokens of the recipe:
-# `count` ids below `vocab_size`, none of them in `special_ids`, every other one **with the same chance**.
+# `count` ids below `vocab_size`, none of them in `special_ids`, every other one **with the same
+# chance**.
 #
-# The version below takes for granted that the special tokens are the first ids of the vocabulary. In
-# many small vocabularies they are. In that of BERT they are 0, 100, 101, 102 and 103.
+# The version below takes for granted that the special tokens are the first ids of the vocabulary.
+# In many small vocabularies they are. In that of BERT they are 0, 100, 101, 102 and 103.
 #
 # *Example.* With `vocab_size=6` and `special_ids=[0, 3, 4]` the ids 1, 2 and 5 come up, each about
 # `count / 3` times, and no others.
@@ -915,23 +933,24 @@ def random_tokens(count, vocab_size, special_ids, generator):
 
 
 # %% misconception: special tokens are still taken for the first ids
-# says: The special ids {which} come up {bad} times, and {missing} ordinary ids, {some}, never do. Leaving
-# out the first few ids leaves out the wrong ones: what is special is said by `special_ids` alone.
+# says: The special ids {which} come up {bad} times, and {missing} ordinary ids, {some}, never do.
+# Leaving out the first few ids leaves out the wrong ones: what is special is said by `special_ids`
+# alone.
 def random_tokens(count, vocab_size, special_ids, generator):
     return torch.randint(len(special_ids), vocab_size, (count,), generator=generator)
 
 
 # %% misconception: drawn from everything
-# says: Every id of the vocabulary comes up now, the special ones too: {which}, {bad} times in all. They
-# have to be left out, wherever they stand.
+# says: Every id of the vocabulary comes up now, the special ones too: {which}, {bad} times in all.
+# They have to be left out, wherever they stand.
 def random_tokens(count, vocab_size, special_ids, generator):
     return torch.randint(vocab_size, (count,), generator=generator)
 
 
 # %% misconception: drawn again only once
-# says: Special ids have become rare, but {bad} are left: where one was drawn you draw again, and the
-# second draw can hit a special id as well. Repeat until there is none, or draw from a list that has none
-# in it.
+# says: Special ids have become rare, but {bad} are left: where one was drawn you draw again, and
+# the second draw can hit a special id as well. Repeat until there is none, or draw from a list that
+# has none in it.
 def random_tokens(count, vocab_size, special_ids, generator):
     drawn = torch.randint(vocab_size, (count,), generator=generator)
     again = torch.randint(vocab_size, (count,), generator=generator)
@@ -939,16 +958,17 @@ def random_tokens(count, vocab_size, special_ids, generator):
 
 
 # %% misconception: ordinary ids are lost
-# says: No special id comes up any more, but {missing} ordinary ones are lost with them, {some} among
-# others. Between the special ids there are many that are not: start from a list of all ids and remove
-# only those in `special_ids`.
+# says: No special id comes up any more, but {missing} ordinary ones are lost with them, {some}
+# among others. Between the special ids there are many that are not: start from a list of all ids
+# and remove only those in `special_ids`.
 def random_tokens(count, vocab_size, special_ids, generator):
     return torch.randint(int(special_ids.max()) + 1, vocab_size, (count,), generator=generator)
 
 
 # %% misconception: some ids come up more often
-# says: No special id comes up, but id {often} does {times} times, where about {fair} are fair. Whoever
-# drew a special id was sent to a neighbour or to one fixed id, which then has more than its share.
+# says: No special id comes up, but id {often} does {times} times, where about {fair} are fair.
+# Whoever drew a special id was sent to a neighbour or to one fixed id, which then has more than its
+# share.
 def random_tokens(count, vocab_size, special_ids, generator):
     drawn = torch.randint(vocab_size, (count,), generator=generator)
     while torch.isin(drawn, special_ids).any():
@@ -962,10 +982,10 @@ def random_tokens(count, vocab_size, special_ids, generator):
 # Start with `torch.ones(vocab_size, dtype=torch.bool)`, write `False` at the special ids, and take
 # `nonzero()`. Then draw places in that list, from 0 to its length, and look the ids up.
 # %% explanation
-# Whatever is drawn from a range without gaps needs the gaps taken out first: draw a place in the list
-# of ordinary ids, then look up which id stands there. The place has the same chance everywhere, so each
-# id has, too. Counting places instead of ids is also what makes the result independent of where a
-# vocabulary keeps its special tokens.
+# Whatever is drawn from a range without gaps needs the gaps taken out first: draw a place in the
+# list of ordinary ids, then look up which id stands there. The place has the same chance
+# everywhere, so each id has, too. Counting places instead of ids is also what makes the result
+# independent of where a vocabulary keeps its special tokens.
 
 # %% task 8.5
 # title: What must come out before anything is learned
@@ -975,19 +995,21 @@ def random_tokens(count, vocab_size, special_ids, generator):
 # function: predict
 # tolerance: 1e-6
 #
-# A batch has `texts` texts of `length` tokens each, `[CLS]` and `[SEP]` included and no padding. The
-# vocabulary has `vocab_size` entries, `special` of which are special tokens. The batch is corrupted by
-# BERT's recipe, with random tokens drawn from all ordinary ids (the old one may come up again).
-# **Without running it**, return a dictionary:
+# A batch has `texts` texts of `length` tokens each, `[CLS]` and `[SEP]` included and no padding.
+# The vocabulary has `vocab_size` entries, `special` of which are special tokens. The batch is
+# corrupted by BERT's recipe, with random tokens drawn from all ordinary ids (the old one may come
+# up again). **Without running it**, return a dictionary:
 #
-# - `"masked"`, `"random"`, `"kept"`: how many tokens of the batch are expected to become `[MASK]`, to be
-#   drawn at random, to stay (three numbers, not rounded);
-# - `"loss"`: the masked-LM loss of a fresh model whose logits are all zero, over the whole vocabulary;
+# - `"masked"`, `"random"`, `"kept"`: how many tokens of the batch are expected to become `[MASK]`,
+#   to be drawn at random, to stay (three numbers, not rounded);
+# - `"loss"`: the masked-LM loss of a fresh model whose logits are all zero, over the whole
+#   vocabulary;
 # - `"copier"`: the share of the selected tokens at which somebody is right who always answers with
 #   what stands there.
 #
-# *Example.* With `texts=100, length=12, vocab_size=105, special=5`: 1,000 tokens can be selected, 150
-# are; masked 120, random 15, kept 15; loss $\ln 105 = 4.654$; the copier is right at 0.101 of them.
+# *Example.* With `texts=100, length=12, vocab_size=105, special=5`: 1,000 tokens can be selected,
+# 150 are; masked 120, random 15, kept 15; loss $\ln 105 = 4.654$; the copier is right at 0.101 of
+# them.
 
 
 # %% stub
@@ -1044,8 +1066,8 @@ def predict(texts, length, vocab_size, special):
 
 
 # %% misconception: special tokens counted
-# says: You expect {my_masked:.1f} masks; {right_masked:.1f} are right. Each text has {length} tokens, but
-# `[CLS]` and `[SEP]` are never selected: {inside} of them take part.
+# says: You expect {my_masked:.1f} masks; {right_masked:.1f} are right. Each text has {length}
+# tokens, but `[CLS]` and `[SEP]` are never selected: {inside} of them take part.
 def predict(texts, length, vocab_size, special):
     selected = 0.15 * texts * length
     return {
@@ -1058,8 +1080,8 @@ def predict(texts, length, vocab_size, special):
 
 
 # %% misconception: shares of all tokens
-# says: Your three counts add up to {sum:.0f}, which is every token of the batch that is not special. The
-# 80, 10 and 10 % are shares of the selected tokens, and these are 15 % of the others.
+# says: Your three counts add up to {sum:.0f}, which is every token of the batch that is not
+# special. The 80, 10 and 10 % are shares of the selected tokens, and these are 15 % of the others.
 def predict(texts, length, vocab_size, special):
     tokens = texts * (length - 2)
     return {
@@ -1072,8 +1094,8 @@ def predict(texts, length, vocab_size, special):
 
 
 # %% misconception: a logarithm to the base two
-# says: Your loss is {my_loss:.3f}; {right_loss:.3f} is expected. You count in bits, with the logarithm to
-# the base two. PyTorch's cross-entropy takes the natural one.
+# says: Your loss is {my_loss:.3f}; {right_loss:.3f} is expected. You count in bits, with the
+# logarithm to the base two. PyTorch's cross-entropy takes the natural one.
 def predict(texts, length, vocab_size, special):
     selected = 0.15 * texts * (length - 2)
     return {
@@ -1086,9 +1108,9 @@ def predict(texts, length, vocab_size, special):
 
 
 # %% misconception: the softmax knows what is special
-# says: Your loss is {my_loss:.4f}, the logarithm of {ordinary}; {right_loss:.4f} is expected. The softmax
-# runs over all {vocab_size} entries. A fresh model does not know that a special token is never the
-# answer: it has to learn that, and pays for it until then.
+# says: Your loss is {my_loss:.4f}, the logarithm of {ordinary}; {right_loss:.4f} is expected. The
+# softmax runs over all {vocab_size} entries. A fresh model does not know that a special token is
+# never the answer: it has to learn that, and pays for it until then.
 def predict(texts, length, vocab_size, special):
     selected = 0.15 * texts * (length - 2)
     return {
@@ -1101,9 +1123,9 @@ def predict(texts, length, vocab_size, special):
 
 
 # %% misconception: the loss spread over all positions
-# says: Your loss is {my_loss:.3f}; {right_loss:.3f} is expected. You multiply by the 15 % that are asked.
-# The mean is taken over these positions alone, and at each of them the loss of guessing is the same,
-# so that is their mean as well.
+# says: Your loss is {my_loss:.3f}; {right_loss:.3f} is expected. You multiply by the 15 % that are
+# asked. The mean is taken over these positions alone, and at each of them the loss of guessing is
+# the same, so that is their mean as well.
 def predict(texts, length, vocab_size, special):
     selected = 0.15 * texts * (length - 2)
     return {
@@ -1117,8 +1139,8 @@ def predict(texts, length, vocab_size, special):
 
 # %% misconception: a random token is never the old one
 # says: You say that the copier is right at {my_copier:.4f} of the selected tokens; it is
-# {right_copier:.4f}. The kept tokens are most of it. But a random token is one of {ordinary} ordinary
-# ids, and now and then the old one is drawn again.
+# {right_copier:.4f}. The kept tokens are most of it. But a random token is one of {ordinary}
+# ordinary ids, and now and then the old one is drawn again.
 def predict(texts, length, vocab_size, special):
     selected = 0.15 * texts * (length - 2)
     return {
@@ -1132,8 +1154,8 @@ def predict(texts, length, vocab_size, special):
 
 # %% misconception: the copier is right wherever no mask stands
 # says: You say that the copier is right at {my_copier:.4f} of the selected tokens; it is
-# {right_copier:.4f}. Where a random token stands, copying it is almost always wrong: the label is what
-# stood there before.
+# {right_copier:.4f}. Where a random token stands, copying it is almost always wrong: the label is
+# what stood there before.
 def predict(texts, length, vocab_size, special):
     selected = 0.15 * texts * (length - 2)
     return {
@@ -1146,16 +1168,17 @@ def predict(texts, length, vocab_size, special):
 
 
 # %% hint
-# How many tokens of a text can be selected at all? 15 % of them are, and 80, 10 and 10 % of those have
-# the three fates.
+# How many tokens of a text can be selected at all? 15 % of them are, and 80, 10 and 10 % of those
+# have the three fates.
 # %% hint
-# If all logits are equal, softmax gives each of the `vocab_size` entries the same probability. What is
-# minus its logarithm?
+# If all logits are equal, softmax gives each of the `vocab_size` entries the same probability. What
+# is minus its logarithm?
 # %% hint
-# The copier is right at the kept tokens, which is a tenth, and at a random token if it happens to be
-# the old one: one chance among the ordinary ids.
+# The copier is right at the kept tokens, which is a tenth, and at a random token if it happens to
+# be the old one: one chance among the ordinary ids.
 # %% explanation
-# Expected counts are products of shares. A model that knows nothing gives each entry the probability
-# one over `vocab_size`, and minus the logarithm of that is the first value of any honest training log;
-# a start far above it means a mistake in the set-up. And copying pays at a tenth of the selected
-# tokens: this is what makes an accuracy over all of them look better than one at the masks.
+# Expected counts are products of shares. A model that knows nothing gives each entry the
+# probability one over `vocab_size`, and minus the logarithm of that is the first value of any
+# honest training log; a start far above it means a mistake in the set-up. And copying pays at a
+# tenth of the selected tokens: this is what makes an accuracy over all of them look better than one
+# at the masks.

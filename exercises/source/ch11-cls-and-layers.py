@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Exercises 11 · The `[CLS]` token, and what each layer knows
 #
-# Chapter 11 read vectors at different places and in different layers, and asked with probes what they
-# hold. Here you make those vectors from a layer's states, look at the row of `[CLS]`, clean up a probe
-# that had seen the exam, and measure which layer knows most.
+# Chapter 11 read vectors at different places and in different layers, and asked with probes what
+# they hold. Here you make those vectors from a layer's states, look at the row of `[CLS]`, clean up
+# a probe that had seen the exam, and measure which layer knows most.
 
 # %% setup
 import math
@@ -33,6 +33,7 @@ from torch import Tensor
 # `weight = [[0, 0], [1, 0]]` and `bias = [0, 0]` the three are `[[1, 0]]`, `[[2, 2]]` and
 # `[[0, 0.7616]]`, since `tanh(1)` is 0.7616.
 
+
 # %% stub
 def text_vectors(
     states: Tensor, attention_mask: Tensor, weight: Tensor, bias: Tensor
@@ -44,6 +45,7 @@ def text_vectors(
     mean = (states * real).sum(1) / real.sum(1)
     return {"cls": cls, "mean": mean, "pooler": torch.tanh(cls @ weight.T + bias)}
     # END SOLUTION
+
 
 # %% check
 def cases(rng):
@@ -93,7 +95,7 @@ def judge(case, got, expected):
         for name, wrong in known.items():
             if torch.allclose(mine, wrong.double(), rtol=1e-4, atol=1e-4):
                 return name
-        return f'Your "{key}" is not as expected, and how it came about I cannot tell. Try the example.'
+        return f'Your "{key}" is not as expected, and I cannot tell why. Try the example.'
     return None if set(got) == set(expected) else ""
 
 
@@ -107,42 +109,49 @@ def numbers(case, got, expected):
         "largest": float(torch.as_tensor(got["pooler"]).abs().max()),
     }
 
+
 # %% another right solution
 def text_vectors(states, attention_mask, weight, bias):
     mean = torch.stack([x[m.bool()].mean(0) for x, m in zip(states, attention_mask, strict=True)])
     pooler = torch.nn.functional.linear(states[:, 0], weight, bias).tanh()
     return {"cls": states[:, 0], "mean": mean, "pooler": pooler}
 
+
 # %% misconception: the last place instead of the first
-# says: Your "cls" is the state at the last place, `states[:, -1]`. In BERT `[CLS]` stands in front; and
-# with padding the last place is, in most texts, not even a token that somebody wrote.
+# says: Your "cls" is the state at the last place, `states[:, -1]`. In BERT `[CLS]` stands in front;
+# and with padding the last place is, in most texts, not even a token that somebody wrote.
 def text_vectors(states, attention_mask, weight, bias):
     cls = states[:, -1]
     real = attention_mask[..., None].float()
     mean = (states * real).sum(1) / real.sum(1)
     return {"cls": cls, "mean": mean, "pooler": torch.tanh(cls @ weight.T + bias)}
 
+
 # %% misconception: padding counts in the mean
-# says: Your "mean" of the first text runs over all {places} places, of which {real} are real tokens:
-# it begins with {mean:.3f}, where {right:.3f} is expected. The states at padding are numbers like any
-# others, and nothing but the mask tells that they mean nothing. The same text in a longer batch would
-# get another vector from you.
+# says: Your "mean" of the first text runs over all {places} places, of which {real} are real
+# tokens: it begins with {mean:.3f}, where {right:.3f} is expected. The states at padding are
+# numbers like any others, and nothing but the mask tells that they mean nothing. The same text in a
+# longer batch would get another vector from you.
 def text_vectors(states, attention_mask, weight, bias):
     cls = states[:, 0]
     return {"cls": cls, "mean": states.mean(1), "pooler": torch.tanh(cls @ weight.T + bias)}
 
+
 # %% misconception: padding is zeroed and still counted
 # says: Your sum leaves the padding out, but it is then divided by all {places} places, although the
-# first text has only {real} real tokens. So its "mean" is too short ({mean:.3f} at the start instead of
-# {right:.3f}), and the more so the shorter the text. A mean divides by the number of what was added.
+# first text has only {real} real tokens. So its "mean" is too short ({mean:.3f} at the start
+# instead of {right:.3f}), and the more so the shorter the text. A mean divides by the number of
+# what was added.
 def text_vectors(states, attention_mask, weight, bias):
     cls = states[:, 0]
     mean = (states * attention_mask[..., None]).mean(1)
     return {"cls": cls, "mean": mean, "pooler": torch.tanh(cls @ weight.T + bias)}
 
+
 # %% misconception: the mean leaves [CLS] and [SEP] out
-# says: Your "mean" leaves `[CLS]` and `[SEP]` out. That can be a sensible choice, but it is not the one
-# of this task and of chapter 11: there the mean runs over all real tokens, the special ones included.
+# says: Your "mean" leaves `[CLS]` and `[SEP]` out. That can be a sensible choice, but it is not the
+# one of this task and of chapter 11: there the mean runs over all real tokens, the special ones
+# included.
 def text_vectors(states, attention_mask, weight, bias):
     cls, inner = states[:, 0], attention_mask.clone()
     inner[torch.arange(len(inner)), inner.sum(1) - 1] = 0
@@ -150,22 +159,26 @@ def text_vectors(states, attention_mask, weight, bias):
     mean = (states * inner[..., None]).sum(1) / inner.sum(1, keepdim=True)
     return {"cls": cls, "mean": mean, "pooler": torch.tanh(cls @ weight.T + bias)}
 
+
 # %% misconception: the pooler has no tanh
-# says: Your "pooler" has numbers as large as {largest:.2f}, and a hyperbolic tangent never leaves the
-# range from minus one to one. After the linear map the squeezing is missing.
+# says: Your "pooler" has numbers as large as {largest:.2f}, and a hyperbolic tangent never leaves
+# the range from minus one to one. After the linear map the squeezing is missing.
 def text_vectors(states, attention_mask, weight, bias):
     cls, real = states[:, 0], attention_mask[..., None].float()
     mean = (states * real).sum(1) / real.sum(1)
     return {"cls": cls, "mean": mean, "pooler": cls @ weight.T + bias}
 
+
 # %% misconception: the pooler's matrix is the wrong way round
-# says: In your "pooler" the columns of `weight` make the results, where the rows should. The matrix is
-# square, so the product runs either way and no shape gives it away. `nn.Linear` keeps one row for each
-# number that comes out: with the vectors on the left it is the transposed matrix that is needed.
+# says: In your "pooler" the columns of `weight` make the results, where the rows should. The matrix
+# is square, so the product runs either way and no shape gives it away. `nn.Linear` keeps one row
+# for each number that comes out: with the vectors on the left it is the transposed matrix that is
+# needed.
 def text_vectors(states, attention_mask, weight, bias):
     cls, real = states[:, 0], attention_mask[..., None].float()
     mean = (states * real).sum(1) / real.sum(1)
     return {"cls": cls, "mean": mean, "pooler": torch.tanh(cls @ weight + bias)}
+
 
 # %% misconception: the pooler reads the mean
 # says: Your "pooler" works on the mean of the tokens. The name suggests it, but BERT's pooler pools
@@ -175,19 +188,20 @@ def text_vectors(states, attention_mask, weight, bias):
     mean = (states * real).sum(1) / real.sum(1)
     return {"cls": cls, "mean": mean, "pooler": torch.tanh(mean @ weight.T + bias)}
 
+
 # %% hint
-# `states[:, 0]` is `[CLS]` of every text. For the mean: how many vectors may be added, and by what must
-# the sum be divided?
+# `states[:, 0]` is `[CLS]` of every text. For the mean: how many vectors may be added, and by what
+# must the sum be divided?
 # %% hint
 # Give the mask a third axis, `attention_mask[..., None]`, and multiply: padding becomes zero. Then
 # divide the sum by the number of real tokens of each text, `(B, 1)`.
 # %% hint
 # The pooler is `torch.nn.functional.linear(cls, weight, bias)` and then `torch.tanh`.
 # %% explanation
-# Three readings of the same layer. The mean is the one in which padding can go wrong, because an average
-# does not ask where its numbers come from: the mask belongs above the line and below it. The pooler is a
-# dense layer and a tanh on `[CLS]` alone, whatever its name says. `minibert` makes the same vectors in
-# `text_vectors`, for every layer at once.
+# Three readings of the same layer. The mean is the one in which padding can go wrong, because an
+# average does not ask where its numbers come from: the mask belongs above the line and below it.
+# The pooler is a dense layer and a tanh on `[CLS]` alone, whatever its name says. `minibert` makes
+# the same vectors in `text_vectors`, for every layer at once.
 
 # %% task 11.2
 # title: Where does `[CLS]` look, and how evenly?
@@ -196,21 +210,23 @@ def text_vectors(states, attention_mask, weight, bias):
 # minutes: 10
 # function: cls_attention
 #
-# In the middle layers of chapter 11's models `[CLS]` looked at almost nothing but itself. Put a number
-# on such a thing. Write `cls_attention(attentions, attention_mask)` for the maps of a whole batch,
-# `attentions` `(L, B, H, T, T)` (layer, text, head, who asks, who is looked at) and `attention_mask`
-# `(B, T)`. Return
+# In the middle layers of chapter 11's models `[CLS]` looked at almost nothing but itself. Put a
+# number on such a thing. Write `cls_attention(attentions, attention_mask)` for the maps of a whole
+# batch, `attentions` `(L, B, H, T, T)` (layer, text, head, who asks, who is looked at) and
+# `attention_mask` `(B, T)`. Return
 #
 # - the **row** of `[CLS]`, mean of the heads: `(L, B, T)`;
 # - its **spread**: `(L, B)`, the entropy $-\sum_j w_j \ln w_j$ of that row, divided by the largest
 #   entropy that the text's real tokens allow, which is $\ln n$ for $n$ real tokens.
 #
-# A spread of 1 means that all real tokens get the same, 0 that one token gets everything. Padding has
-# weights of exactly zero; $0 \ln 0$ counts as 0, as is usual.
+# A spread of 1 means that all real tokens get the same, 0 that one token gets everything. Padding
+# has weights of exactly zero; $0 \ln 0$ counts as 0, as is usual.
 #
-# *Example.* One layer, one text of three places of which the last is padding, two heads. In one head
-# `[CLS]` gives `[1, 0, 0]`, in the other `[0, 1, 0]`. The row is `[0.5, 0.5, 0]` and its spread is 1:
-# the entropy of two equal shares is $\ln 2$, and more than $\ln 2$ is not to be had from two tokens.
+# *Example.* One layer, one text of three places of which the last is padding, two heads. In one
+# head `[CLS]` gives `[1, 0, 0]`, in the other `[0, 1, 0]`. The row is `[0.5, 0.5, 0]` and its
+# spread is 1: the entropy of two equal shares is $\ln 2$, and more than $\ln 2$ is not to be had
+# from two tokens.
+
 
 # %% stub
 def cls_attention(attentions: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -220,6 +236,7 @@ def cls_attention(attentions: Tensor, attention_mask: Tensor) -> tuple[Tensor, T
     entropy = -torch.xlogy(rows, rows).sum(-1)  # (L, B); xlogy(0, 0) is 0
     return rows, entropy / attention_mask.sum(-1).log()
     # END SOLUTION
+
 
 # %% check
 def cases(rng):
@@ -235,10 +252,12 @@ def cases(rng):
 
 def judge(case, got, expected):
     maps, real = case["attentions"], case["attention_mask"].sum(-1)
+
     def near(a, b):
         return a.shape == b.shape and torch.allclose(
             torch.as_tensor(a).double(), b.double(), rtol=1e-4, atol=1e-4, equal_nan=True
         )
+
     if not near(got[0], expected[0]):
         known = {
             "the column instead of the row": maps[..., 0].mean(2),
@@ -272,6 +291,7 @@ def numbers(case, got, expected):
         "all": got[1].numel(),
     }
 
+
 # %% another right solution
 def cls_attention(attentions, attention_mask):
     depth, batch, _, _, length = attentions.shape
@@ -286,74 +306,82 @@ def cls_attention(attentions, attention_mask):
             spread[layer, i] = (w * (1 / w).log()).sum() / math.log(count)
     return rows, spread
 
+
 # %% misconception: the column instead of the row
 # says: Your first row sums to {sum:.2f} and not to one. You took what every token gives to `[CLS]`,
-# which is a column of the map. What `[CLS]` itself gives away is its row: it is the asking side, the last
-# axis but one, that has to be 0.
+# which is a column of the map. What `[CLS]` itself gives away is its row: it is the asking side,
+# the last axis but one, that has to be 0.
 def cls_attention(attentions, attention_mask):
     rows = attentions[..., 0].mean(2)
     return rows, -torch.xlogy(rows, rows).sum(-1) / attention_mask.sum(-1).log()
 
+
 # %% misconception: the heads are added up
-# says: Your first row sums to {sum:.2f}, as many as there are heads ({heads}). Each head shares out one
-# whole; the mean of the heads does so again, their sum does not.
+# says: Your first row sums to {sum:.2f}, as many as there are heads ({heads}). Each head shares out
+# one whole; the mean of the heads does so again, their sum does not.
 def cls_attention(attentions, attention_mask):
     rows = attentions[:, :, :, 0].sum(2)
     return rows, -torch.xlogy(rows, rows).sum(-1) / attention_mask.sum(-1).log()
 
+
 # %% misconception: the logarithm of zero
-# says: {missing} of your {all} spreads are NaN, those of the texts with padding. The weights there are
-# exactly zero, the logarithm of zero is minus infinity, and zero times minus infinity is NaN. Leave those
-# places out, or use a function that knows that the product tends to zero.
+# says: {missing} of your {all} spreads are NaN, those of the texts with padding. The weights there
+# are exactly zero, the logarithm of zero is minus infinity, and zero times minus infinity is NaN.
+# Leave those places out, or use a function that knows that the product tends to zero.
 def cls_attention(attentions, attention_mask):
     rows = attentions[:, :, :, 0].mean(2)
     return rows, -(rows * rows.log()).sum(-1) / attention_mask.sum(-1).log()
 
+
 # %% misconception: the entropy of each head first
-# says: Your first spread is {spread:.3f}, where {right:.3f} is expected: you have averaged the entropies
-# of the heads. The task wants the entropy of the averaged row. They differ: in the example each head
-# looks at a single token, and yet all heads together look at both.
+# says: Your first spread is {spread:.3f}, where {right:.3f} is expected: you have averaged the
+# entropies of the heads. The task wants the entropy of the averaged row. They differ: in the
+# example each head looks at a single token, and yet all heads together look at both.
 def cls_attention(attentions, attention_mask):
     each = attentions[:, :, :, 0]
     entropy = -torch.xlogy(each, each).sum(-1).mean(2)
     return each.mean(2), entropy / attention_mask.sum(-1).log()
 
+
 # %% misconception: padding counts among the places
-# says: You compare with the logarithm of all {places} places, but the first text has only {real} real
-# tokens, and padding can never get any weight. So even a perfectly even row would stay below 1 with you
-# (the first spread is {spread:.3f} instead of {right:.3f}), and the more so the more padding the batch
-# happens to bring.
+# says: You compare with the logarithm of all {places} places, but the first text has only {real}
+# real tokens, and padding can never get any weight. So even a perfectly even row would stay below 1
+# with you (the first spread is {spread:.3f} instead of {right:.3f}), and the more so the more
+# padding the batch happens to bring.
 def cls_attention(attentions, attention_mask):
     rows = attentions[:, :, :, 0].mean(2)
     return rows, -torch.xlogy(rows, rows).sum(-1) / math.log(rows.shape[-1])
 
+
 # %% misconception: the entropy is not compared
-# says: Your largest spread is {largest:.2f}: that is the entropy itself, which grows with the length of
-# the text. Divide it by the logarithm of the number of real tokens, and texts of different lengths
-# can be compared.
+# says: Your largest spread is {largest:.2f}: that is the entropy itself, which grows with the
+# length of the text. Divide it by the logarithm of the number of real tokens, and texts of
+# different lengths can be compared.
 def cls_attention(attentions, attention_mask):
     rows = attentions[:, :, :, 0].mean(2)
     return rows, -torch.xlogy(rows, rows).sum(-1)
 
+
 # %% misconception: the minus sign is missing
-# says: Your spreads are negative ({spread:.3f} at the start). The logarithm of a share is never above
-# zero, so the sum of the products is not either; the entropy is minus that sum.
+# says: Your spreads are negative ({spread:.3f} at the start). The logarithm of a share is never
+# above zero, so the sum of the products is not either; the entropy is minus that sum.
 def cls_attention(attentions, attention_mask):
     rows = attentions[:, :, :, 0].mean(2)
     return rows, torch.xlogy(rows, rows).sum(-1) / attention_mask.sum(-1).log()
 
+
 # %% hint
-# Five axes: layer, text, head, who asks, who is looked at. `[CLS]` is who asks, at place 0; then the
-# heads are averaged, which takes one more axis away.
+# Five axes: layer, text, head, who asks, who is looked at. `[CLS]` is who asks, at place 0; then
+# the heads are averaged, which takes one more axis away.
 # %% hint
-# `torch.xlogy(w, w)` is `w * ln w` and gives 0 where `w` is 0. The number of real tokens of each text is
-# a sum over the mask.
+# `torch.xlogy(w, w)` is `w * ln w` and gives 0 where `w` is 0. The number of real tokens of each
+# text is a sum over the mask.
 # %% explanation
-# A row of the map belongs to who asks, so the asking axis is 0, and a mean over heads still sums to one.
-# The entropy is largest when all real tokens get the same share; measured against that, a row says how
-# evenly it looks, whatever the length of the text. A spread near zero in a middle layer does not mean
-# that `[CLS]` has found the important word: in chapter 11 the one token that got nearly everything was
-# `[CLS]` itself.
+# A row of the map belongs to who asks, so the asking axis is 0, and a mean over heads still sums to
+# one. The entropy is largest when all real tokens get the same share; measured against that, a row
+# says how evenly it looks, whatever the length of the text. A spread near zero in a middle layer
+# does not mean that `[CLS]` has found the important word: in chapter 11 the one token that got
+# nearly everything was `[CLS]` itself.
 
 # %% task 11.3
 # title: A probe that has seen the exam
@@ -363,20 +391,22 @@ def cls_attention(attentions, attention_mask):
 # function: probe
 # tolerance: 0.002
 #
-# A linear probe on tokens: `states` `(n, d)` are the vectors of all tokens of a collection, `labels`
-# `(n,)` are 0 or 1 (does it stand in a name?), and `sentence` `(n,)` says for each token the number of
-# the sentence it comes from. `probe(states, labels, sentence, penalty)` is to
+# A linear probe on tokens: `states` `(n, d)` are the vectors of all tokens of a collection,
+# `labels` `(n,)` are 0 or 1 (does it stand in a name?), and `sentence` `(n,)` says for each token
+# the number of the sentence it comes from. `probe(states, labels, sentence, penalty)` is to
 #
 # - hold back for the exam **all tokens of every sentence whose number is divisible by 4**;
-# - bring every dimension to mean zero and spread one, by the mean and the spread **of the tokens that it
-#   may learn from**;
-# - fit the linear map (that part is right: it solves for the weights directly, targets being -1 and +1);
+# - bring every dimension to mean zero and spread one, by the mean and the spread **of the tokens
+#   that it may learn from**;
+# - fit the linear map (that part is right: it solves for the weights directly, targets being -1 and
+#   +1);
 # - return which tokens are the exam, a boolean `(n,)`, and the scores of those, in their order.
 #
 # Two mistakes let the exam leak into the learning. Both have been published more than once.
 #
-# *Example.* With `sentence = [0, 0, 1, 1, 1]` the exam is `[True, True, False, False, False]`, and the
-# mean that is subtracted is the mean of the last three tokens.
+# *Example.* With `sentence = [0, 0, 1, 1, 1]` the exam is `[True, True, False, False, False]`, and
+# the mean that is subtracted is the mean of the last three tokens.
+
 
 # %% stub
 def probe(
@@ -397,6 +427,7 @@ def probe(
     square = x[~exam].T @ x[~exam] + penalty * torch.eye(x.shape[1])
     weights = torch.linalg.solve(square, x[~exam].T @ (target[~exam] - centre))
     return exam, x[exam] @ weights + centre
+
 
 # %% check
 def cases(rng):
@@ -426,6 +457,7 @@ def numbers(case, got, expected):
         "share": float(exam.float().mean()),
     }
 
+
 # %% another right solution
 def probe(states, labels, sentence, penalty):
     exam = torch.tensor([number % 4 == 0 for number in sentence.tolist()])
@@ -439,10 +471,11 @@ def probe(states, labels, sentence, penalty):
     weights = torch.linalg.lstsq(x, rest[:, None]).solution[:, 0]
     return exam, (held_back - mean) / spread @ weights + target.mean()
 
+
 # %% misconception: both mistakes are still there
-# says: This is still what you were given. With it {both} of the {sentences} sentences have tokens on both
-# sides. Compare the two lines with the two demands in the task: what is held back, and whose mean is
-# subtracted.
+# says: This is still what you were given. With it {both} of the {sentences} sentences have tokens
+# on both sides. Compare the two lines with the two demands in the task: what is held back, and
+# whose mean is subtracted.
 def probe(states, labels, sentence, penalty):
     exam = torch.arange(len(states)) % 4 == 0
     x = (states - states.mean(0)) / states.std(0)
@@ -452,10 +485,12 @@ def probe(states, labels, sentence, penalty):
     weights = torch.linalg.solve(square, x[~exam].T @ (target[~exam] - centre))
     return exam, x[exam] @ weights + centre
 
+
 # %% misconception: tokens of one sentence on both sides
-# says: {both} of the {sentences} sentences have tokens on both sides with you. Tokens of one sentence
-# have been looking at each other all through the model, so their vectors are alike: whoever has learned
-# from one of them knows part of the answer for the next. Hold back whole sentences.
+# says: {both} of the {sentences} sentences have tokens on both sides with you. Tokens of one
+# sentence have been looking at each other all through the model, so their vectors are alike:
+# whoever has learned from one of them knows part of the answer for the next. Hold back whole
+# sentences.
 def probe(states, labels, sentence, penalty):
     exam = torch.arange(len(states)) % 4 == 0
     known = states[~exam]
@@ -466,10 +501,11 @@ def probe(states, labels, sentence, penalty):
     weights = torch.linalg.solve(square, x[~exam].T @ (target[~exam] - centre))
     return exam, x[exam] @ weights + centre
 
+
 # %% misconception: the exam helps to set the scale
 # says: The sentences are divided as they should be, but your first score is {yours:.3f} instead of
-# {right:.3f}: mean and spread were taken over all tokens, those of the exam among them. Scaling is part
-# of learning. What is measured about the exam before the exam makes it a little less unseen.
+# {right:.3f}: mean and spread were taken over all tokens, those of the exam among them. Scaling is
+# part of learning. What is measured about the exam before the exam makes it a little less unseen.
 def probe(states, labels, sentence, penalty):
     exam = sentence % 4 == 0
     x = (states - states.mean(0)) / states.std(0)
@@ -479,11 +515,12 @@ def probe(states, labels, sentence, penalty):
     weights = torch.linalg.solve(square, x[~exam].T @ (target[~exam] - centre))
     return exam, x[exam] @ weights + centre
 
+
 # %% misconception: each side has its own scale
 # says: You scale the exam by its own mean and spread (your first score is {yours:.3f}, expected is
-# {right:.3f}). Then the same vector means one thing in training and another in the exam, and a score
-# depends on which other tokens happen to be asked with it. The exam is measured with the scale that was
-# learned before.
+# {right:.3f}). Then the same vector means one thing in training and another in the exam, and a
+# score depends on which other tokens happen to be asked with it. The exam is measured with the
+# scale that was learned before.
 def probe(states, labels, sentence, penalty):
     exam = sentence % 4 == 0
     known, asked = states[~exam], states[exam]
@@ -493,10 +530,11 @@ def probe(states, labels, sentence, penalty):
     weights = torch.linalg.solve(square, x.T @ (target - target.mean()))
     return exam, new @ weights + target.mean()
 
+
 # %% misconception: the scale comes from the exam
-# says: The sentences are divided as they should be, but mean and spread are those of the exam alone: your
-# first score is {yours:.3f} instead of {right:.3f}. `exam` is `True` where a token is held back; the
-# tokens to learn from are the others, `~exam`.
+# says: The sentences are divided as they should be, but mean and spread are those of the exam
+# alone: your first score is {yours:.3f} instead of {right:.3f}. `exam` is `True` where a token is
+# held back; the tokens to learn from are the others, `~exam`.
 def probe(states, labels, sentence, penalty):
     exam = sentence % 4 == 0
     x = (states - states[exam].mean(0)) / states[exam].std(0)
@@ -506,10 +544,12 @@ def probe(states, labels, sentence, penalty):
     weights = torch.linalg.solve(square, x[~exam].T @ (target[~exam] - centre))
     return exam, x[exam] @ weights + centre
 
+
 # %% misconception: no scale at all
 # says: The exam can no longer help to set the scale, because there is none: your first score is
-# {yours:.3f}, expected is {right:.3f}. The penalty treats all dimensions alike and needs them on one
-# scale, and the last line relies on a mean of zero. Keep the scaling, and measure it on fewer tokens.
+# {yours:.3f}, expected is {right:.3f}. The penalty treats all dimensions alike and needs them on
+# one scale, and the last line relies on a mean of zero. Keep the scaling, and measure it on fewer
+# tokens.
 def probe(states, labels, sentence, penalty):
     exam = sentence % 4 == 0
     x = states
@@ -518,6 +558,7 @@ def probe(states, labels, sentence, penalty):
     square = x[~exam].T @ x[~exam] + penalty * torch.eye(x.shape[1])
     weights = torch.linalg.solve(square, x[~exam].T @ (target[~exam] - centre))
     return exam, x[exam] @ weights + centre
+
 
 # %% misconception: learning and exam exchanged
 # says: You hold back {share:.0%} of the tokens: those whose sentence is **not** divisible by 4, and
@@ -532,19 +573,20 @@ def probe(states, labels, sentence, penalty):
     weights = torch.linalg.solve(square, x[~exam].T @ (target[~exam] - centre))
     return exam, x[exam] @ weights + centre
 
+
 # %% hint
 # The first line counts tokens. What should it count?
 # %% hint
 # For the second line ask of every number in it: could I have known it before I saw the exam?
 # %% hint
-# Divide first (`sentence % 4 == 0`), then take mean and spread from `states[~exam]` alone, and use both
-# for all tokens.
+# Divide first (`sentence % 4 == 0`), then take mean and spread from `states[~exam]` alone, and use
+# both for all tokens.
 # %% explanation
-# A fair split keeps apart what belongs together: tokens of one sentence share their context, and copies
-# of a context on both sides make every vector look better than it is. And everything that is estimated,
-# the scale included, comes from the training side. Leaking a mean often changes little; but whether it
-# did can only be said after doing it properly. A pipeline such as chapter 11's, with the scaler inside,
-# cannot get the order wrong.
+# A fair split keeps apart what belongs together: tokens of one sentence share their context, and
+# copies of a context on both sides make every vector look better than it is. And everything that is
+# estimated, the scale included, comes from the training side. Leaking a mean often changes little;
+# but whether it did can only be said after doing it properly. A pipeline such as chapter 11's, with
+# the scaler inside, cannot get the order wrong.
 
 # %% task 11.4
 # title: States and maps before you run anything
@@ -553,19 +595,20 @@ def probe(states, labels, sentence, penalty):
 # minutes: 8
 # function: predict
 #
-# A BERT with `layers` layers, `heads` heads and width `hidden` reads a batch of texts in one go; `words`
-# tells how many words each text has, and every word is one token. The tokenizer adds `[CLS]` and `[SEP]`
-# and fills up to the longest. **Without running a model**, return a dictionary:
+# A BERT with `layers` layers, `heads` heads and width `hidden` reads a batch of texts in one go;
+# `words` tells how many words each text has, and every word is one token. The tokenizer adds
+# `[CLS]` and `[SEP]` and fills up to the longest. **Without running a model**, return a dictionary:
 #
 # - `"hidden_states"`: the shape of all states laid on top of each other, `(layers …, B, T, …)`;
 # - `"attentions"`: the shape of all maps laid on top of each other, `(layers …, B, heads, …)`;
 # - `"zeros"`: how many weights in all those maps are exactly zero because of padding;
-# - `"even"`: for each text, a list of the weights that each of its real tokens would get if a row were
-#   spread evenly.
+# - `"even"`: for each text, a list of the weights that each of its real tokens would get if a row
+#   were spread evenly.
 #
 # *Example.* With `words=[2, 4], layers=2, hidden=4, heads=2`: states `(3, 2, 6, 4)`, maps
-# `(2, 2, 2, 6, 6)`, `zeros` 48 (the first text has two padded places, and in each of its four maps six
-# rows give them nothing), `even` `[1/4, 1/6]`.
+# `(2, 2, 2, 6, 6)`, `zeros` 48 (the first text has two padded places, and in each of its four maps
+# six rows give them nothing), `even` `[1/4, 1/6]`.
+
 
 # %% stub
 def predict(words: list[int], layers: int, hidden: int, heads: int) -> dict:
@@ -581,6 +624,7 @@ def predict(words: list[int], layers: int, hidden: int, heads: int) -> dict:
         "even": [1 / tokens for tokens in real],
     }
     # END SOLUTION
+
 
 # %% check
 def cases(rng):
@@ -613,7 +657,9 @@ def judge(case, got, expected):
             "maps as wide as a head": (layers, batch, heads, length, hidden // heads),
         },
         "zeros": {
-            "padded rows are counted as zeros": layers * heads * sum(length**2 - t * t for t in real),
+            "padded rows are counted as zeros": layers
+            * heads
+            * sum(length**2 - t * t for t in real),
             "the zeros of one head only": layers * length * empty,
             "the zeros of the row of [CLS] only": layers * heads * empty,
         },
@@ -646,6 +692,7 @@ def numbers(case, got, expected):
         "short": min(case["words"]),
     }
 
+
 # %% another right solution
 def predict(words, layers, hidden, heads):
     tokens = torch.tensor(words) + 2
@@ -659,9 +706,11 @@ def predict(words, layers, hidden, heads):
         "even": (1 / tokens).tolist(),
     }
 
+
 # %% misconception: what goes in is not counted
-# says: You expect {first} layers of states. Each of the {layers} layers leaves one, and there is one
-# more: what went into the first layer. Index 0 is that input, so that the state after layer 3 is number 3.
+# says: You expect {first} layers of states. Each of the {layers} layers leaves one, and there is
+# one more: what went into the first layer. Index 0 is that input, so that the state after layer 3
+# is number 3.
 def predict(words, layers, hidden, heads):
     real = [count + 2 for count in words]
     batch, length = len(real), max(real)
@@ -672,9 +721,10 @@ def predict(words, layers, hidden, heads):
         "even": [1 / t for t in real],
     }
 
+
 # %% misconception: the special tokens are forgotten
-# says: You expect {length} tokens, the words of the longest text. The tokenizer sets `[CLS]` in front of
-# every text and `[SEP]` behind it, so there are two more: {needed}.
+# says: You expect {length} tokens, the words of the longest text. The tokenizer sets `[CLS]` in
+# front of every text and `[SEP]` behind it, so there are two more: {needed}.
 def predict(words, layers, hidden, heads):
     batch, length = len(words), max(words)
     return {
@@ -684,9 +734,11 @@ def predict(words, layers, hidden, heads):
         "even": [1 / t for t in words],
     }
 
+
 # %% misconception: only [CLS] is counted
-# says: You expect {length} tokens, one more than the longest text has words. That is the matrix that
-# the notes have drawn; BERT adds `[CLS]` in front and `[SEP]` at the end, which makes {needed}.
+# says: You expect {length} tokens, one more than the longest text has words. That is the matrix
+# that the notes have drawn; BERT adds `[CLS]` in front and `[SEP]` at the end, which makes
+# {needed}.
 def predict(words, layers, hidden, heads):
     real = [count + 1 for count in words]
     batch, length = len(real), max(real)
@@ -697,9 +749,10 @@ def predict(words, layers, hidden, heads):
         "even": [1 / t for t in real],
     }
 
+
 # %% misconception: a map for what goes in
-# says: You expect {next} layers of maps. There are {next} states, but what goes in has not looked at
-# anything yet: a map belongs to a layer, and there are {layers} of those.
+# says: You expect {next} layers of maps. There are {next} states, but what goes in has not looked
+# at anything yet: a map belongs to a layer, and there are {layers} of those.
 def predict(words, layers, hidden, heads):
     real = [count + 2 for count in words]
     batch, length = len(real), max(real)
@@ -710,9 +763,10 @@ def predict(words, layers, hidden, heads):
         "even": [1 / t for t in real],
     }
 
+
 # %% misconception: maps as wide as a head
-# says: Your maps end in the width of a head. A weight belongs to a pair of tokens, one who asks and one
-# who is looked at; both axes are {needed} long, however wide the vectors are.
+# says: Your maps end in the width of a head. A weight belongs to a pair of tokens, one who asks and
+# one who is looked at; both axes are {needed} long, however wide the vectors are.
 def predict(words, layers, hidden, heads):
     real = [count + 2 for count in words]
     batch, length = len(real), max(real)
@@ -723,10 +777,11 @@ def predict(words, layers, hidden, heads):
         "even": [1 / t for t in real],
     }
 
+
 # %% misconception: padded rows are counted as zeros
 # says: You count {zeros:,} zeros, and there are {right:,}. Padding is hidden as something to look
-# at: its columns are zero. Its rows are not; a padded place asks like any other, its row sums to one, and only
-# nobody reads the result.
+# at: its columns are zero. Its rows are not; a padded place asks like any other, its row sums to
+# one, and only nobody reads the result.
 def predict(words, layers, hidden, heads):
     real = [count + 2 for count in words]
     batch, length = len(real), max(real)
@@ -737,9 +792,10 @@ def predict(words, layers, hidden, heads):
         "even": [1 / t for t in real],
     }
 
+
 # %% misconception: the zeros of one head only
-# says: You count {zeros:,} zeros. That is right for one head in every layer; there are {heads} heads,
-# each with a map of its own, and the mask is the same for all of them.
+# says: You count {zeros:,} zeros. That is right for one head in every layer; there are {heads}
+# heads, each with a map of its own, and the mask is the same for all of them.
 def predict(words, layers, hidden, heads):
     real = [count + 2 for count in words]
     batch, length = len(real), max(real)
@@ -750,9 +806,10 @@ def predict(words, layers, hidden, heads):
         "even": [1 / t for t in real],
     }
 
+
 # %% misconception: the zeros of the row of [CLS] only
-# says: You count {zeros:,} zeros, those of a single row of each map. Padding is hidden from every row,
-# not from `[CLS]` alone, and there are {needed} rows.
+# says: You count {zeros:,} zeros, those of a single row of each map. Padding is hidden from every
+# row, not from `[CLS]` alone, and there are {needed} rows.
 def predict(words, layers, hidden, heads):
     real = [count + 2 for count in words]
     batch, length = len(real), max(real)
@@ -763,9 +820,10 @@ def predict(words, layers, hidden, heads):
         "even": [1 / t for t in real],
     }
 
+
 # %% misconception: padding shares in the even spread
-# says: You spread every row over all {needed} places. Padding gets nothing, so in the shortest text, with
-# {short} words, each of the {real} real tokens would get 1/{real}.
+# says: You spread every row over all {needed} places. Padding gets nothing, so in the shortest
+# text, with {short} words, each of the {real} real tokens would get 1/{real}.
 def predict(words, layers, hidden, heads):
     real = [count + 2 for count in words]
     batch, length = len(real), max(real)
@@ -776,16 +834,17 @@ def predict(words, layers, hidden, heads):
         "even": [1 / length] * batch,
     }
 
+
 # %% hint
-# How many tokens has the longest text, once `[CLS]` and `[SEP]` are there? And which of the two stacks
-# has something for what went in, before the first layer?
+# How many tokens has the longest text, once `[CLS]` and `[SEP]` are there? And which of the two
+# stacks has something for what went in, before the first layer?
 # %% hint
-# For the zeros take one map of one head: which columns belong to padding, and how many rows cross them?
-# Then add up over texts, heads and layers.
+# For the zeros take one map of one head: which columns belong to padding, and how many rows cross
+# them? Then add up over texts, heads and layers.
 # %% explanation
-# States: one for what goes in and one a layer, with a vector for each token, padding included. Maps: one
-# a layer and head, square. The mask closes the columns of padding in every row, those of the padded
-# places too, so a text with p padded places has T times p zeros in each of its maps.
+# States: one for what goes in and one a layer, with a vector for each token, padding included.
+# Maps: one a layer and head, square. The mask closes the columns of padding in every row, those of
+# the padded places too, so a text with p padded places has T times p zeros in each of its maps.
 
 # %% task 11.5
 # title: Which layer knows most?
@@ -795,22 +854,23 @@ def predict(words, layers, hidden, heads):
 # function: by_layer
 # needs: sklearn
 #
-# Someone has frozen a model and handed you its vectors: `states` `(L + 1, N, d)` of texts to learn from,
-# with `labels` `(N,)` of 0 and 1, and `unseen` `(L + 1, M, d)` with `truth` `(M,)`. Layer 0 is what went
-# in. Dimensions have very different means and sizes, as in real models. Fit **a linear probe on each
-# layer**, and return a dictionary:
+# Someone has frozen a model and handed you its vectors: `states` `(L + 1, N, d)` of texts to learn
+# from, with `labels` `(N,)` of 0 and 1, and `unseen` `(L + 1, M, d)` with `truth` `(M,)`. Layer 0
+# is what went in. Dimensions have very different means and sizes, as in real models. Fit **a linear
+# probe on each layer**, and return a dictionary:
 #
 # - `"accuracy"`: a list of `L + 1` numbers, the accuracy of each layer's probe on the unseen texts;
-# - `"constant"`: the rival that knows nothing: the accuracy, on the unseen texts, of always giving the
-#   label that is commonest there;
+# - `"constant"`: the rival that knows nothing: the accuracy, on the unseen texts, of always giving
+#   the label that is commonest there;
 # - `"best"`: the number of the layer with the highest accuracy.
 #
-# Any linear map will do: least squares with a small penalty, solved directly; or `LogisticRegression` of
-# scikit-learn after a `StandardScaler`, as in chapter 11 (import them inside the function). You pass if
-# your accuracies are within 0.15 of those of a good linear probe.
+# Any linear map will do: least squares with a small penalty, solved directly; or
+# `LogisticRegression` of scikit-learn after a `StandardScaler`, as in chapter 11 (import them
+# inside the function). You pass if your accuracies are within 0.15 of those of a good linear probe.
 #
-# *Example.* If `truth` is `[1, 0, 1, 1]` and the probe of some layer says `[1, 0, 0, 1]`, the accuracy of
-# that layer is 0.75, and so is `"constant"`: this probe has shown nothing yet.
+# *Example.* If `truth` is `[1, 0, 1, 1]` and the probe of some layer says `[1, 0, 0, 1]`, the
+# accuracy of that layer is 0.75, and so is `"constant"`: this probe has shown nothing yet.
+
 
 # %% stub
 def by_layer(states: Tensor, labels: Tensor, unseen: Tensor, truth: Tensor) -> dict:
@@ -830,6 +890,7 @@ def by_layer(states: Tensor, labels: Tensor, unseen: Tensor, truth: Tensor) -> d
     return {"accuracy": accuracy, "constant": max(share, 1 - share), "best": best}
     # END SOLUTION
 
+
 # %% run
 def run(function, case):
     """Once as it is, and once on half of the unseen texts, with their labels turned round."""
@@ -838,6 +899,7 @@ def run(function, case):
     )
     half = len(truth) // 2
     return [function(**case), function(states, labels, unseen[:, :half], 1 - truth[:half])]
+
 
 # %% check
 import numpy as np
@@ -876,7 +938,7 @@ def judge(case, got, expected):
     if len(mine) == depth:
         return "layer 0 is left out"
     if len(mine) != depth + 1:
-        return f"You return {len(mine)} accuracies; one for each of the {depth + 1} layers is expected."
+        return f"You return {len(mine)} accuracies; one for each of {depth + 1} layers is expected."
     if (mine > 1).any():
         return f"An accuracy is a share between 0 and 1; yours goes up to {mine.max():.1f}."
     gap, peak = mine - right, int(right.argmax())
@@ -907,7 +969,7 @@ def judge(case, got, expected):
         return "the last layer is taken for the best"
     if got["best"] == expected["best"] + 1:
         return "layers are counted from one"
-    return f"Your accuracies are right, but layer {got['best']} is not where the highest of them stands."
+    return f"Your accuracies are right, but the highest of them is not in layer {got['best']}."
 
 
 def numbers(case, got, expected):
@@ -929,6 +991,7 @@ def numbers(case, got, expected):
         "high": float(max(mine)),
     }
 
+
 # %% another right solution
 def by_layer(states, labels, unseen, truth):
     from sklearn.linear_model import LogisticRegression
@@ -947,11 +1010,12 @@ def by_layer(states, labels, unseen, truth):
         "best": int(torch.tensor(accuracy).argmax()),
     }
 
+
 # %% misconception: scored on texts that it learned from
-# says: In layer {layer} you report {yours:.2f}, where a linear probe reaches {right:.2f} on unseen texts.
-# That is what one gets on texts that the probe was fitted to: with so many dimensions and so few texts it
-# can learn part of the labels by heart, even where the vectors hold nothing. Fit on `states`, score on
-# `unseen`.
+# says: In layer {layer} you report {yours:.2f}, where a linear probe reaches {right:.2f} on unseen
+# texts. That is what one gets on texts that the probe was fitted to: with so many dimensions and so
+# few texts it can learn part of the labels by heart, even where the vectors hold nothing. Fit on
+# `states`, score on `unseen`.
 def by_layer(states, labels, unseen, truth):
     accuracy, target = [], 2.0 * labels - 1
     for x in states:
@@ -962,10 +1026,12 @@ def by_layer(states, labels, unseen, truth):
     best = max(range(len(accuracy)), key=accuracy.__getitem__)
     return {"accuracy": accuracy, "constant": max(share, 1 - share), "best": best}
 
+
 # %% misconception: fitted to the unseen texts
-# says: Your probe has learned from `truth`. When the check turns all labels of the unseen texts round, a
-# probe that was fitted to `states` and `labels` alone becomes wrong where it was right; yours learns the
-# new labels and stays as good as before. What it is scored on must not take part in the fitting.
+# says: Your probe has learned from `truth`. When the check turns all labels of the unseen texts
+# round, a probe that was fitted to `states` and `labels` alone becomes wrong where it was right;
+# yours learns the new labels and stays as good as before. What it is scored on must not take part
+# in the fitting.
 def by_layer(states, labels, unseen, truth):
     target = 2.0 * torch.cat((labels, truth)) - 1
     accuracy = []
@@ -980,9 +1046,10 @@ def by_layer(states, labels, unseen, truth):
     best = max(range(len(accuracy)), key=accuracy.__getitem__)
     return {"accuracy": accuracy, "constant": max(share, 1 - share), "best": best}
 
+
 # %% misconception: layer 0 is left out
-# says: You return {count} accuracies, and `states` has {needed} layers. Layer 0, what went in, belongs to
-# them: it is the rival that shows whether the layers have added anything.
+# says: You return {count} accuracies, and `states` has {needed} layers. Layer 0, what went in,
+# belongs to them: it is the rival that shows whether the layers have added anything.
 def by_layer(states, labels, unseen, truth):
     accuracy, target = [], 2.0 * labels - 1
     for x, new in zip(states[1:], unseen[1:], strict=True):
@@ -995,11 +1062,12 @@ def by_layer(states, labels, unseen, truth):
     best = max(range(len(accuracy)), key=accuracy.__getitem__)
     return {"accuracy": accuracy, "constant": max(share, 1 - share), "best": best}
 
+
 # %% misconception: one probe for all layers
 # says: In the last layer you report {last:.2f} as expected, in the others little more than guessing
-# (layer {layer}: {yours:.2f} instead of {right:.2f}). It looks as if one probe, fitted to the last layer,
-# read all of them. Layers do not share their axes: a direction that means something in one is a random
-# direction in another. Every layer needs its own probe, and its own scale.
+# (layer {layer}: {yours:.2f} instead of {right:.2f}). It looks as if one probe, fitted to the last
+# layer, read all of them. Layers do not share their axes: a direction that means something in one
+# is a random direction in another. Every layer needs its own probe, and its own scale.
 def by_layer(states, labels, unseen, truth):
     accuracy, target, x = [], 2.0 * labels - 1, states[-1]
     mean, spread = x.mean(0), x.std(0)
@@ -1013,11 +1081,12 @@ def by_layer(states, labels, unseen, truth):
     best = max(range(len(accuracy)), key=accuracy.__getitem__)
     return {"accuracy": accuracy, "constant": max(share, 1 - share), "best": best}
 
+
 # %% misconception: the probe is not fitted to the end
-# says: In layer {layer} your probe is right on {yours:.2f} of the unseen texts, and a linear map can be on
-# {right:.2f}. So yours is not fitted to the end, and its score would say more about the fitting than about
-# the vectors. The dimensions have very different means and sizes: bring each to mean zero and spread one
-# first (measured on `states`), or solve for the weights directly.
+# says: In layer {layer} your probe is right on {yours:.2f} of the unseen texts, and a linear map
+# can be on {right:.2f}. So yours is not fitted to the end, and its score would say more about the
+# fitting than about the vectors. The dimensions have very different means and sizes: bring each to
+# mean zero and spread one first (measured on `states`), or solve for the weights directly.
 def by_layer(states, labels, unseen, truth):
     accuracy, target = [], 2.0 * labels - 1
     for x, new in zip(states, unseen, strict=True):
@@ -1030,10 +1099,11 @@ def by_layer(states, labels, unseen, truth):
     best = max(range(len(accuracy)), key=accuracy.__getitem__)
     return {"accuracy": accuracy, "constant": max(share, 1 - share), "best": best}
 
+
 # %% misconception: wrong answers are counted
-# says: Your accuracies are the shares of wrong answers: in layer {layer} you have {yours:.2f}, and one
-# minus that is about what is expected. Or every label is the other way round: score above zero means 1
-# if you gave 1 the target +1.
+# says: Your accuracies are the shares of wrong answers: in layer {layer} you have {yours:.2f}, and
+# one minus that is about what is expected. Or every label is the other way round: score above zero
+# means 1 if you gave 1 the target +1.
 def by_layer(states, labels, unseen, truth):
     accuracy, target = [], 2.0 * labels - 1
     for x, new in zip(states, unseen, strict=True):
@@ -1045,6 +1115,7 @@ def by_layer(states, labels, unseen, truth):
     share = truth.float().mean().item()
     best = max(range(len(accuracy)), key=accuracy.__getitem__)
     return {"accuracy": accuracy, "constant": max(share, 1 - share), "best": best}
+
 
 # %% misconception: the constant answer is scored on the training texts
 # says: Your accuracies are right. For the constant answer you have {constant:.2f}, the share of the
@@ -1062,10 +1133,11 @@ def by_layer(states, labels, unseen, truth):
     best = max(range(len(accuracy)), key=accuracy.__getitem__)
     return {"accuracy": accuracy, "constant": max(share, 1 - share), "best": best}
 
+
 # %% misconception: the constant answer is taken to be one half
 # says: Your accuracies are right, but the constant answer gets one half only where both labels are
-# equally common. Here one of them is commoner among the unseen texts, and always giving that one is right on
-# {should:.2f} of them.
+# equally common. Here one of them is commoner among the unseen texts, and always giving that one is
+# right on {should:.2f} of them.
 def by_layer(states, labels, unseen, truth):
     accuracy, target = [], 2.0 * labels - 1
     for x, new in zip(states, unseen, strict=True):
@@ -1077,10 +1149,11 @@ def by_layer(states, labels, unseen, truth):
     best = max(range(len(accuracy)), key=accuracy.__getitem__)
     return {"accuracy": accuracy, "constant": 0.5, "best": best}
 
+
 # %% misconception: the last layer is taken for the best
-# says: You name the last layer, where your own accuracy is {last:.2f}. The highest one is {high:.2f}, and
-# it stands elsewhere. That the last layer has the richest features is what one of the documents says;
-# here you have measured it.
+# says: You name the last layer, where your own accuracy is {last:.2f}. The highest one is
+# {high:.2f}, and it stands elsewhere. That the last layer has the richest features is what one of
+# the documents says; here you have measured it.
 def by_layer(states, labels, unseen, truth):
     accuracy, target = [], 2.0 * labels - 1
     for x, new in zip(states, unseen, strict=True):
@@ -1092,19 +1165,20 @@ def by_layer(states, labels, unseen, truth):
     share = truth.float().mean().item()
     return {"accuracy": accuracy, "constant": max(share, 1 - share), "best": len(states) - 1}
 
+
 # %% hint
-# A loop over the layers: scale by what `states[layer]` tells, fit, predict on `unseen[layer]`, compare
-# with `truth`.
+# A loop over the layers: scale by what `states[layer]` tells, fit, predict on `unseen[layer]`,
+# compare with `truth`.
 # %% hint
-# Least squares: targets -1 and +1; with `x` scaled, solve `(x.T @ x + 10 * eye) w = x.T @ target` by
-# `torch.linalg.solve`, and say 1 where the score is above zero. Subtract the mean of the targets before
-# and add it again to the scores: that is the bias.
+# Least squares: targets -1 and +1; with `x` scaled, solve `(x.T @ x + 10 * eye) w = x.T @ target`
+# by `torch.linalg.solve`, and say 1 where the score is above zero. Subtract the mean of the targets
+# before and add it again to the scores: that is the bias.
 # %% hint
-# With scikit-learn: `make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000))`, then
-# `fit` on the one and `score` on the other, as arrays (`.numpy()`).
+# With scikit-learn: `make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000))`,
+# then `fit` on the one and `score` on the other, as arrays (`.numpy()`).
 # %% explanation
-# One probe a layer, each with its own scale, fitted on one side and scored on the other. The best layer
-# was somewhere in the middle here because the vectors were made that way; in chapter 11 it depended on
-# the question. What carries over is the procedure: unseen texts, a rival that knows nothing, and layer 0
-# beside the others. (With real data you would not choose the best layer on the same texts on which you
-# then report its accuracy: choose it on a development set.)
+# One probe a layer, each with its own scale, fitted on one side and scored on the other. The best
+# layer was somewhere in the middle here because the vectors were made that way; in chapter 11 it
+# depended on the question. What carries over is the procedure: unseen texts, a rival that knows
+# nothing, and layer 0 beside the others. (With real data you would not choose the best layer on the
+# same texts on which you then report its accuracy: choose it on a development set.)

@@ -1,0 +1,1288 @@
+# %% [markdown]
+# # Exercises 17 · Acceptability, and honest numbers
+#
+# Chapter 17 had one task and many numbers. Here you compute the numbers yourself: a correlation from
+# four counts, an interval that compares two models, a calibration error. You mend a report that looked
+# at the test side, and measure how far an interval may be trusted. The last task is the **project of
+# Part III**: a judge of sentences, in a language that nobody has seen before.
+
+# %% setup
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def matthews(labels, answers):
+    """MCC of columns of zeros and ones, along the last axis; 0 where it is undefined."""
+    t = labels - np.mean(labels, -1, keepdims=True)
+    g = answers - np.mean(answers, -1, keepdims=True)
+    spread = np.sqrt((t * t).sum(-1) * (g * g).sum(-1))
+    return (t * g).sum(-1) / np.where(spread > 0, spread, np.inf)
+
+# %% task 17.1
+# title: Matthews' coefficient from the four counts
+# kind: write
+# points: 14
+# minutes: 8
+# function: mcc
+#
+# Write `mcc(counts)`. `counts` is a `(2, 2)` array of int64, a row for each true label (0, 1) and a
+# column for each answer (0, 1): in the letters of the chapter `[[d, b], [c, a]]`. Return the
+# correlation of Matthews as a float, and `0.0` where it is undefined, that is where a factor below
+# the line is zero.
+#
+# The tables come from test sets of a hundred sentences, and of some hundred thousand. (`matthews` in
+# the first cell starts from two columns of labels and is meant for the tasks that follow; here you
+# have the counts alone.)
+#
+# *Example.* `[[20, 10], [10, 60]]`: above the line stands 60 · 20 − 10 · 10 = 1100, below it the root
+# of 70 · 70 · 30 · 30, which is 2100. The coefficient is `0.5238`.
+
+# %% stub
+def mcc(counts: np.ndarray) -> float:
+    """The correlation of Matthews from counts (2, 2): truth by answer; 0.0 where undefined."""
+    # BEGIN SOLUTION
+    (d, b), (c, a) = counts.tolist()
+    below = (a + b) * (a + c) * (d + b) * (d + c)
+    return (a * d - b * c) / math.sqrt(below) if below else 0.0
+    # END SOLUTION
+
+# %% check
+def exact(counts):
+    (d, b), (c, a) = counts.tolist()
+    product = (a + b) * (a + c) * (d + b) * (d + c)
+    return a * d - b * c, product
+
+
+def cases(rng):
+    yield {"counts": np.array([[20, 10], [10, 60]])}
+    yield {"counts": rng.integers((15, 5, 5, 60), (30, 12, 12, 90)).reshape(2, 2)}
+    yield {"counts": np.array([[int(rng.integers(10, 25)), 0], rng.integers((8, 60), (20, 80))])}
+    yield {"counts": np.array([[0, int(rng.integers(25, 35))], [0, int(rng.integers(60, 80))]])}
+    while True:
+        counts = rng.integers((60_000, 20_000, 20_000, 200_000), (90_000, 40_000, 40_000, 300_000))
+        above, product = exact(counts.reshape(2, 2))
+        wrapped = (product + 2**63) % 2**64 - 2**63
+        # What int64 makes of the product is positive here, and the result still far from right.
+        if wrapped > 0 and above / math.sqrt(wrapped) > 1.1 * above / math.sqrt(product):
+            break
+    yield {"counts": counts.reshape(2, 2)}
+
+
+def numbers(case, got, expected):
+    (d, b), (c, a) = case["counts"].tolist()
+    return {
+        "table": case["counts"].tolist(),
+        "n": a + b + c + d,
+        "yours": got,
+        "right": expected,
+        "above": a * d - b * c,
+        "plus": a * d + b * c,
+        "agree": a + d,
+        "differ": b + c,
+    }
+
+# %% another right solution
+def mcc(counts):
+    table = counts / counts.sum()
+    truth, said = table.sum(1), table.sum(0)
+    covariance = table[1, 1] - truth[1] * said[1]
+    spread = truth.prod() * said.prod()
+    return float(covariance / spread**0.5) if spread > 0 else 0.0
+
+# %% misconception: the product does not fit into int64
+# says: Your small tables are right, but for the one of {n:,} sentences you have {yours:.3f}, and
+# {right:.3f} is expected. The product below the line has more than twenty digits there, and an int64
+# holds nineteen at most: NumPy's whole numbers then start again from below, without a word. Python's
+# own whole numbers have no such end, and floats are exact enough.
+def mcc(counts):
+    (d, b), (c, a) = counts
+    below = (a + b) * (a + c) * (d + b) * (d + c)
+    return float((a * d - b * c) / np.sqrt(below)) if below else 0.0
+
+# %% misconception: NaN for a judge that always says the same
+# says: For {table} you have {yours}: this judge said the same of every sentence, a factor below the
+# line is zero, and zero by zero is not a number. The coefficient is *set* to zero there, since such
+# answers have nothing to do with the truth.
+def mcc(counts):
+    (d, b), (c, a) = counts.astype(float)
+    return float((a * d - b * c) / np.sqrt((a + b) * (a + c) * (d + b) * (d + c)))
+
+# %% misconception: a division by zero for a judge that always says the same
+# says: Your function stops with a division by zero. That is the judge that said the same of every
+# sentence: a factor below the line is zero, and the coefficient has to be *set* to zero before
+# anything is divided.
+def mcc(counts):
+    (d, b), (c, a) = counts.tolist()
+    return (a * d - b * c) / math.sqrt((a + b) * (a + c) * (d + b) * (d + c))
+
+# %% misconception: zero as soon as one count is zero
+# says: For {table} you have 0, and {right:.3f} is expected. One of the four counts may well be zero: a
+# judge without a single mistake of one kind is a good judge, not an undefined one. What must not be
+# zero are the four *sums* below the line.
+def mcc(counts):
+    if (counts == 0).any():
+        return 0.0
+    (d, b), (c, a) = counts.tolist()
+    return (a * d - b * c) / math.sqrt((a + b) * (a + c) * (d + b) * (d + c))
+
+# %% misconception: the mistakes are added
+# says: For {table} you have {yours:.3f}; expected is {right:.3f}. Above the line you have {plus:,},
+# where {above:,} should stand: the product of the two kinds of mistakes is taken *off*. With a plus
+# a judge that is wrong about everything would look as good as one that is always right.
+def mcc(counts):
+    (d, b), (c, a) = counts.tolist()
+    below = (a + b) * (a + c) * (d + b) * (d + c)
+    return (a * d + b * c) / math.sqrt(below) if below else 0.0
+
+# %% misconception: no root below the line
+# says: For {table} you have {yours:.6f}: four sums are multiplied below the line and only two counts
+# above it, so without the root the result shrinks as the table grows. A correlation must not depend
+# on how many sentences there are.
+def mcc(counts):
+    (d, b), (c, a) = counts.tolist()
+    below = (a + b) * (a + c) * (d + b) * (d + c)
+    return (a * d - b * c) / below if below else 0.0
+
+# %% misconception: the wrong sums below the line
+# says: For {table} you have {yours:.3f}; expected is {right:.3f}. The four sums below the line are
+# those of the two rows and of the two columns of the table. Yours seem to contain the right answers
+# together ({agree:,}) and the mistakes together ({differ:,}), which run across it.
+def mcc(counts):
+    (d, b), (c, a) = counts.tolist()
+    below = (a + b) * (b + d) * (a + d) * (b + c)
+    return (a * d - b * c) / math.sqrt(below) if below else 0.0
+
+# %% hint
+# Take the four counts out by name first, and write the formula of the chapter down with them. Then ask:
+# for which tables is there a zero below the line?
+# %% hint
+# Two things are left once the example is right: a judge that always says the same, and a table with
+# hundreds of thousands of sentences. How large is the product below the line there, and how large may
+# an int64 be?
+# %% hint
+# `(d, b), (c, a) = counts.tolist()` gives Python's own whole numbers, which never overflow. If the
+# product is zero return `0.0`, else divide by `math.sqrt` of it.
+# %% explanation
+# The four sums are how often each label is true and how often each answer is given; if one of them is
+# zero there is nothing to correlate, and the coefficient is set to zero. The overflow is no toy: a
+# well-known library had the same mistake for years, because test sets rarely are that large and NumPy
+# does not complain in arrays. Multiplying in Python's whole numbers, or dividing by the number of
+# sentences first, avoids it.
+
+# %% task 17.2
+# title: Is the first model better than the second?
+# kind: write
+# points: 18
+# minutes: 15
+# function: compare
+#
+# Two models answered the same `N` sentences. Write `compare(labels, first, second, draws, seed)`, all
+# three arrays `(N,)` of zeros and ones, and return three floats:
+#
+# - the difference of the two MCCs on the sentences as they are, first minus second;
+# - the low and the high end of its 95 % **bootstrap** interval: draw `draws` test sets of `N`
+#   sentences out of these `N`, with repetition, take the same difference on each, and keep the
+#   middle 95 % of what came out.
+#
+# A drawn sentence brings along its label *and both answers*: the models are compared on the same
+# draw. `matthews` of the first cell works along the last axis, so it takes arrays `(draws, N)` too.
+# Your random numbers may be any (`np.random.default_rng(seed)` will do); your ends are compared with
+# those of very many draws, and have room for luck.
+#
+# *Example.* If both models gave the same answers, then the difference is zero in every draw, and the
+# result is `(0.0, 0.0, 0.0)`, however small the test set.
+
+# %% stub
+def compare(
+    labels: np.ndarray, first: np.ndarray, second: np.ndarray, draws: int, seed: int
+) -> tuple[float, float, float]:
+    """The difference of the MCCs, first minus second, and its paired bootstrap interval."""
+    # BEGIN SOLUTION
+    rows = np.random.default_rng(seed).integers(0, len(labels), (draws, len(labels)))
+    drawn = matthews(labels[rows], first[rows]) - matthews(labels[rows], second[rows])
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    measured = matthews(labels, first) - matthews(labels, second)
+    return float(measured), float(low), float(high)
+    # END SOLUTION
+
+# %% check
+def reference(labels, first, second, rng, draws=10_000):
+    """Paired interval, and widths of what goes wrong, from many draws."""
+    size = len(labels)
+    rows, others = rng.integers(0, size, (2, draws, size))
+    one, two = matthews(labels[rows], first[rows]), matthews(labels[rows], second[rows])
+    apart = matthews(labels[others], second[others])
+    low, high = np.quantile(one - two, [0.025, 0.975])
+    alone = np.quantile(one - apart, [0.025, 0.975])
+    ends = np.quantile(one, [0.025, 0.975]) - np.quantile(two, [0.975, 0.025])
+    return {
+        "difference": float(matthews(labels, first) - matthews(labels, second)),
+        "accuracy": float((first == labels).mean() - (second == labels).mean()),
+        "low": float(low),
+        "high": float(high),
+        "alone": float(np.ptp(alone)),
+        "ends": float(np.ptp(ends)),
+    }
+
+
+def cases(rng):
+    for size in (200, 240):
+        while True:
+            labels = (rng.random(size) < 0.7).astype(int)
+            first = np.where(rng.random(size) < 0.86, labels, 1 - labels)
+            second = np.where(rng.random(size) < 0.93, first, 1 - labels)
+            found = reference(labels, first, second, rng)
+            width = found["high"] - found["low"]
+            differ = abs(found["difference"] - found["accuracy"]) > 0.02 < found["difference"]
+            if differ and found["alone"] > 1.4 * width and found["ends"] > 1.3 * found["alone"]:
+                break
+        case = {"labels": labels, "first": first, "second": second, "draws": 4000}
+        yield {**case, "seed": int(rng.integers(2**31))}, found
+
+
+def parts(got):
+    return [float(x) for x in got] if len(got) == 3 else None
+
+
+def judge(case, got, expected):
+    values = parts(got) if isinstance(got, list | tuple | np.ndarray | Tensor) else None
+    if values is None:
+        return "Three numbers are expected: the difference, the low end and the high end."
+    difference, low, high = values
+    right, width = expected["difference"], expected["high"] - expected["low"]
+    if any(math.isnan(x) for x in values):
+        return f"There is NaN in your result: ({difference:.3f}, {low:.3f}, {high:.3f})."
+    if abs(difference + right) < 1e-4:
+        return "second minus first"
+    if abs(difference - expected["accuracy"]) < 1e-4:
+        return "a difference of accuracies"
+    if abs(difference - right) > 1e-4:
+        if abs(difference - right) < 0.02:
+            return (
+                f"Your difference is {difference:.4f}, and on the sentences as they are it is "
+                f"{right:.4f}. Is yours the mean over the draws? The draws are for the interval; the "
+                "result itself is what was measured."
+            )
+        return f"Your difference is {difference:.3f}; MCC of first minus MCC of second is {right:.3f}."
+    if low > high:
+        return f"Your low end, {low:.3f}, is above your high end, {high:.3f}."
+    ratio = (high - low) / width
+    if ratio < 0.002:
+        return "no interval: drawn without repetition"
+    if ratio < 0.1:
+        return "the error of the mean over draws"
+    if abs(low - expected["low"]) < 0.1 * width and abs(high - expected["high"]) < 0.1 * width:
+        if abs(ratio - 1) < 0.09:
+            return None
+    if 0.78 < ratio <= 0.91:
+        return "ninety per cent instead of ninety-five"
+    if 0.9 < ratio * width / expected["alone"] < 1.1:
+        return "each model on a draw of its own"
+    if 0.9 < ratio * width / expected["ends"] < 1.1:
+        return "the ends of two separate intervals"
+    return (
+        f"Your interval runs from {low:.3f} to {high:.3f}; with very many draws it runs from "
+        f"{expected['low']:.3f} to {expected['high']:.3f}."
+    )
+
+
+def numbers(case, got, expected):
+    difference, low, high = parts(got)
+    return {
+        "difference": difference,
+        "low": low,
+        "high": high,
+        "width": high - low,
+        "right": expected["difference"],
+        "right_width": expected["high"] - expected["low"],
+        "root": math.sqrt(case["draws"]),
+    }
+
+# %% another right solution
+def compare(labels, first, second, draws, seed):
+    torch.manual_seed(seed)
+    kind = torch.from_numpy(4 * labels + 2 * first + second)
+    shares = torch.bincount(kind, minlength=8) / len(labels)
+    # A draw is nothing but how often each of the eight kinds of sentence came up.
+    counts = torch.distributions.Multinomial(len(labels), shares).sample((draws,)).double()
+    counts = torch.cat([shares[None].double() * len(labels), counts])
+
+    def coefficient(bit):
+        four = torch.zeros(len(counts), 2, 2, dtype=torch.float64)
+        for number in range(8):
+            four[:, number // 4, number // bit % 2] += counts[:, number]
+        product = four.sum(1).prod(1) * four.sum(2).prod(1)
+        above = four[:, 1, 1] * four[:, 0, 0] - four[:, 0, 1] * four[:, 1, 0]
+        return above / product.clamp(min=1e-9).sqrt()
+
+    difference = coefficient(2) - coefficient(1)
+    ends = torch.quantile(difference[1:], torch.tensor([0.025, 0.975], dtype=torch.float64))
+    return difference[0].item(), ends[0].item(), ends[1].item()
+
+# %% misconception: no interval: drawn without repetition
+# says: Your interval has no width, from {low:.3f} to {high:.3f}. If every sentence is drawn once, each
+# draw is the same test set in another order, and gives the same MCC. Drawn *with* repetition some
+# sentences come twice and others not at all, as in a fresh test set.
+def compare(labels, first, second, draws, seed):
+    random = np.random.default_rng(seed)
+    rows = np.stack([random.permutation(len(labels)) for _ in range(draws)])
+    drawn = matthews(labels[rows], first[rows]) - matthews(labels[rows], second[rows])
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return matthews(labels, first) - matthews(labels, second), low, high
+
+# %% misconception: each model on a draw of its own
+# says: Your interval is {width:.3f} wide, and {right_width:.3f} is enough. Each of your models is scored
+# on sentences of its own, so one may get the easy ones and the other the hard ones. They answered
+# the *same* sentences: one draw for both, and the luck of the draw falls out of the difference.
+def compare(labels, first, second, draws, seed):
+    random, size = np.random.default_rng(seed), len(labels)
+    rows, others = random.integers(0, size, (2, draws, size))
+    drawn = matthews(labels[rows], first[rows]) - matthews(labels[others], second[others])
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return matthews(labels, first) - matthews(labels, second), low, high
+
+# %% misconception: the ends of two separate intervals
+# says: Your interval is {width:.3f} wide, and {right_width:.3f} is enough. It looks as if each model had
+# an interval of its own and you had subtracted the ends. That supposes the worst draw for one model
+# together with the best for the other. Take the difference *within* each draw, and its quantiles.
+def compare(labels, first, second, draws, seed):
+    rows = np.random.default_rng(seed).integers(0, len(labels), (draws, len(labels)))
+    one = np.quantile(matthews(labels[rows], first[rows]), [0.025, 0.975])
+    two = np.quantile(matthews(labels[rows], second[rows]), [0.025, 0.975])
+    return matthews(labels, first) - matthews(labels, second), one[0] - two[1], one[1] - two[0]
+
+# %% misconception: the error of the mean over draws
+# says: Your interval, {low:.3f} to {high:.3f}, is narrower than it should be by a factor of about
+# {root:.0f}, the root of the number of draws. The spread *of the draws* already is what a fresh test
+# set would bring. Divided by that root it says how well the mean of the draws is known, which any
+# computer can make as narrow as you like without a single new sentence.
+def compare(labels, first, second, draws, seed):
+    rows = np.random.default_rng(seed).integers(0, len(labels), (draws, len(labels)))
+    drawn = matthews(labels[rows], first[rows]) - matthews(labels[rows], second[rows])
+    measured = matthews(labels, first) - matthews(labels, second)
+    half = 1.96 * drawn.std() / math.sqrt(draws)
+    return measured, measured - half, measured + half
+
+# %% misconception: ninety per cent instead of ninety-five
+# says: Your interval is {width:.3f} wide; the one that is asked for is {right_width:.3f}. Yours would
+# fit 90 %: the middle 95 % leave two and a half per cent on *either* side, not five.
+def compare(labels, first, second, draws, seed):
+    rows = np.random.default_rng(seed).integers(0, len(labels), (draws, len(labels)))
+    drawn = matthews(labels[rows], first[rows]) - matthews(labels[rows], second[rows])
+    low, high = np.quantile(drawn, [0.05, 0.95])
+    return matthews(labels, first) - matthews(labels, second), low, high
+
+# %% misconception: second minus first
+# says: Your difference is {difference:.3f}: it is the second's MCC minus the first's. The first comes
+# first, so that a positive number speaks for it.
+def compare(labels, first, second, draws, seed):
+    rows = np.random.default_rng(seed).integers(0, len(labels), (draws, len(labels)))
+    drawn = matthews(labels[rows], second[rows]) - matthews(labels[rows], first[rows])
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return matthews(labels, second) - matthews(labels, first), low, high
+
+# %% misconception: a difference of accuracies
+# says: Your difference, {difference:.3f}, is that of the accuracies. Seven in ten of these sentences
+# are acceptable, so compare by MCC: there the first is ahead by {right:.3f}.
+def compare(labels, first, second, draws, seed):
+    rows = np.random.default_rng(seed).integers(0, len(labels), (draws, len(labels)))
+    drawn = (first == labels)[rows].mean(1) - (second == labels)[rows].mean(1)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return (first == labels).mean() - (second == labels).mean(), low, high
+
+# %% hint
+# One array of row numbers, `(draws, N)`, chosen from `0` to `N - 1` with repetition. What do you get
+# from `labels[rows]`?
+# %% hint
+# Use the *same* `rows` for the labels, the first and the second. Then there is one difference for each
+# draw, `(draws,)`.
+# %% hint
+# `rows = generator.integers(0, N, (draws, N))`; the ends are `np.quantile(differences, [0.025, 0.975])`;
+# the first number is the difference without any draw.
+# %% explanation
+# Each draw plays “another test set”, and the spread of the differences over draws is the luck of the
+# sentences. Because both models sit the same examination, hard sentences pull both down and fall out of
+# the difference: the paired interval is narrower than any that treats the models apart. It says
+# nothing about the other kind of luck, the seeds of the training.
+
+# %% task 17.3
+# title: A score that was chosen by looking
+# kind: repair
+# points: 16
+# minutes: 10
+# function: choose_and_report
+#
+# A judge was trained with `S` seeds. `dev_scores` `(S, N)` and `test_scores` `(S, M)` hold the scores
+# for “acceptable” that each of them gives, `dev_labels` `(N,)` and `test_labels` `(M,)` the truth; a
+# sentence is called acceptable if its score is *above* the threshold. One seed and one of the
+# `thresholds` are to be chosen **together**, so that MCC is best where one may look, and the number
+# reported is the **MCC on the test side**. Return seed, threshold and that number.
+#
+# The function below stands at the end of more than one project, and its number was printed in bold.
+# Mend it. (`matthews` is in the first cell.)
+#
+# *Example.* One seed, two thresholds: `dev_scores = [[0.2, 0.4, 0.6, 0.8]]` with labels `[0, 0, 1, 1]`,
+# `test_scores = [[0.1, 0.6, 0.4, 0.9]]` with the same labels, `thresholds = [0.3, 0.5]`. On the
+# development side 0.5 separates everything. On the test side it is right about two of four sentences,
+# one of each label, so the result is `(0, 0.5, 0.0)`. (A look at the test side would have chosen 0.3.)
+
+# %% stub
+def choose_and_report(
+    dev_scores: np.ndarray,
+    dev_labels: np.ndarray,
+    test_scores: np.ndarray,
+    test_labels: np.ndarray,
+    thresholds: list[float],
+) -> tuple[int, float, float]:
+    """The chosen seed, the chosen threshold, and the test side's MCC with both."""
+    best, chosen = -2.0, (0, thresholds[0])
+    for seed in range(len(dev_scores)):
+        for threshold in thresholds:
+            # BEGIN STUB
+            found = ((test_scores[seed] > threshold) == test_labels).mean()
+            # END STUB
+            # BEGIN SOLUTION
+            found = matthews(dev_labels, dev_scores[seed] > threshold)
+            # END SOLUTION
+            if found > best:
+                best, chosen = float(found), (seed, threshold)
+    # BEGIN STUB
+    return *chosen, best
+    # END STUB
+    # BEGIN SOLUTION
+    said = test_scores[chosen[0]] > chosen[1]
+    return *chosen, float(matthews(test_labels, said))
+    # END SOLUTION
+
+# %% check
+def accuracy(labels, said):
+    return (labels == said).mean()
+
+
+def chosen_by(score, dev, test, thresholds, where):
+    """Seed and threshold that are best by a score on one side or on both; None if not by far."""
+    found = {}
+    for seed in range(len(dev[0])):
+        for threshold in thresholds:
+            sides = {"dev": (dev[1], dev[0][seed]), "test": (test[1], test[0][seed])}
+            sides["both"] = tuple(map(np.concatenate, zip(*sides.values(), strict=True)))
+            labels, scores = sides[where]
+            found[seed, threshold] = float(score(labels, scores > threshold))
+    first, second = sorted(found.values())[-1:-3:-1]
+    return max(found, key=found.get) if first - second > 1e-6 else None
+
+
+def cases(rng):
+    thresholds = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
+    made = 0
+    while made < 2:
+        quality = rng.uniform(0.3, 1.5, size=5)
+
+        def side(size, quality=quality):
+            labels = (np.arange(size) < 0.7 * size).astype(int)
+            rng.shuffle(labels)
+            z = quality[:, None] * (2 * labels - 1) + 0.7 + rng.normal(size=(5, size)) * 1.4
+            return np.round(1 / (1 + np.exp(-z)), 6), labels
+
+        dev, test = side(80), side(80)
+        picks = {
+            (score.__name__, where): chosen_by(score, dev, test, thresholds, where)
+            for score in (matthews, accuracy)
+            for where in ("dev", "test", "both")
+        }
+        if None in picks.values() or len(set(picks.values())) < 6:
+            continue
+        seed = picks["matthews", "dev"][0]
+        again = chosen_by(
+            matthews, (dev[0][[seed]], dev[1]), (test[0][[seed]], test[1]), thresholds, "test"
+        )
+        if again is None or (seed, again[1]) in picks.values():
+            continue
+        made += 1
+        yield {
+            "dev_scores": dev[0],
+            "dev_labels": dev[1],
+            "test_scores": test[0],
+            "test_labels": test[1],
+            "thresholds": thresholds,
+        }
+
+
+def numbers(case, got, expected):
+    seed, threshold, value = got
+    dev = matthews(case["dev_labels"], case["dev_scores"][seed] > threshold)
+    said = case["test_scores"][seed] > threshold
+    return {
+        "value": value,
+        "seed": seed,
+        "threshold": threshold,
+        "right": expected[2],
+        "dev": dev,
+        "test": matthews(case["test_labels"], said),
+        "accuracy": (said == case["test_labels"]).mean(),
+        "looks": len(case["dev_scores"]) * len(case["thresholds"]),
+    }
+
+# %% another right solution
+def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
+    above = np.stack([dev_scores > threshold for threshold in thresholds], axis=1)  # (S, C, N)
+    found = matthews(np.broadcast_to(dev_labels, above.shape), above)
+    seed, place = np.unravel_index(found.argmax(), found.shape)
+    said = test_scores[seed] > thresholds[place]
+    return int(seed), thresholds[place], np.nan_to_num(np.corrcoef(test_labels, said)[0, 1])
+
+# %% misconception: everything is as it was
+# says: This is still what you were given: it reports {value:.2f}, and an honest report of these five
+# seeds is {right:.2f}. Two questions: on which side is the choice made? And what would a judge that
+# calls everything acceptable get by this number?
+def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
+    pairs = [(s, t) for s in range(len(dev_scores)) for t in thresholds]
+    chosen = max(pairs, key=lambda p: ((test_scores[p[0]] > p[1]) == test_labels).mean())
+    return *chosen, ((test_scores[chosen[0]] > chosen[1]) == test_labels).mean()
+
+# %% misconception: MCC, but still chosen on the test side
+# says: Now it is MCC that is reported, {value:.2f}, but it is the best of {looks} looks at the test side
+# and high by selection. The same seeds, chosen where one may look, reach {right:.2f}. Seed and
+# threshold are chosen on the development side.
+def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
+    pairs = [(s, t) for s in range(len(dev_scores)) for t in thresholds]
+    chosen = max(pairs, key=lambda p: matthews(test_labels, test_scores[p[0]] > p[1]))
+    return *chosen, matthews(test_labels, test_scores[chosen[0]] > chosen[1])
+
+# %% misconception: the development side's score is reported
+# says: You choose rightly, seed {seed} and threshold {threshold}, and then report {value:.2f}, the very
+# score by which they were chosen. That is flattered: it won among {looks} because it was the highest.
+# What was chosen has to be measured on sentences that had no part in the choice, and gets {right:.2f}.
+def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
+    pairs = [(s, t) for s in range(len(dev_scores)) for t in thresholds]
+    chosen = max(pairs, key=lambda p: matthews(dev_labels, dev_scores[p[0]] > p[1]))
+    return *chosen, matthews(dev_labels, dev_scores[chosen[0]] > chosen[1])
+
+# %% misconception: chosen by accuracy
+# says: You look at the right side, but what you choose, seed {seed} with threshold {threshold}, is best
+# by *accuracy*. Where seven in ten are acceptable that favours a low threshold, which lets nearly
+# everything through. Choose by the number that you are going to report, by MCC.
+def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
+    pairs = [(s, t) for s in range(len(dev_scores)) for t in thresholds]
+    chosen = max(pairs, key=lambda p: ((dev_scores[p[0]] > p[1]) == dev_labels).mean())
+    return *chosen, matthews(test_labels, test_scores[chosen[0]] > chosen[1])
+
+# %% misconception: the right side, but accuracy throughout
+# says: The choice is now made on the development side, but by accuracy, and {value:.2f} is an accuracy,
+# too. Seven in ten sentences are acceptable, so 0.70 is what a judge gets who has learned nothing. The
+# MCC of your choice is {test:.2f}.
+def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
+    pairs = [(s, t) for s in range(len(dev_scores)) for t in thresholds]
+    chosen = max(pairs, key=lambda p: ((dev_scores[p[0]] > p[1]) == dev_labels).mean())
+    return *chosen, ((test_scores[chosen[0]] > chosen[1]) == test_labels).mean()
+
+# %% misconception: chosen rightly, accuracy reported
+# says: Seed {seed} and threshold {threshold} are the right choice. The number beside them, {value:.2f},
+# is their accuracy on the test side, and a judge that says “acceptable” to all would have 0.70 there.
+# Their MCC is what is asked for.
+def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
+    pairs = [(s, t) for s in range(len(dev_scores)) for t in thresholds]
+    chosen = max(pairs, key=lambda p: matthews(dev_labels, dev_scores[p[0]] > p[1]))
+    return *chosen, ((test_scores[chosen[0]] > chosen[1]) == test_labels).mean()
+
+# %% misconception: the threshold is chosen again on the test side
+# says: The seed is chosen on the development side, and then the threshold, {threshold}, once more on the
+# test side. A threshold is a choice like any other: yours reports {value:.2f} where {right:.2f} is
+# honest.
+def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
+    pairs = [(s, t) for s in range(len(dev_scores)) for t in thresholds]
+    seed = max(pairs, key=lambda p: matthews(dev_labels, dev_scores[p[0]] > p[1]))[0]
+    threshold = max(thresholds, key=lambda t: matthews(test_labels, test_scores[seed] > t))
+    return seed, threshold, matthews(test_labels, test_scores[seed] > threshold)
+
+# %% misconception: chosen on both sides together
+# says: You choose by both sides together. More sentences make a steadier choice, but half of them are
+# those of the test side, so your {value:.2f} has been looked at as well. The test side has no part in
+# the choice at all.
+def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
+    scores = np.concatenate([dev_scores, test_scores], axis=1)
+    labels = np.concatenate([dev_labels, test_labels])
+    pairs = [(s, t) for s in range(len(scores)) for t in thresholds]
+    chosen = max(pairs, key=lambda p: matthews(labels, scores[p[0]] > p[1]))
+    return *chosen, matthews(test_labels, test_scores[chosen[0]] > chosen[1])
+
+# %% hint
+# Follow the names: which of the four arrays of the signature are never used?
+# %% hint
+# Two things change in the loop, the side and the score. After the loop `best` is the score of the
+# *choice*: is that the number that is to be reported?
+# %% hint
+# In the loop `matthews(dev_labels, dev_scores[seed] > threshold)`. After it, apply the chosen seed and
+# threshold to `test_scores` once, and report the MCC of that.
+# %% explanation
+# The best of thirty-five numbers is high by selection, whatever was trained; chapter 17 got a “result”
+# out of coins that way. So seed and threshold are chosen on the development side, whose best score is
+# flattered in turn, and the test side is asked once, about that one choice. Accuracy would have hidden
+# a choice that lets everything through.
+
+# %% task 17.4
+# title: Does it mean what it says?
+# kind: write
+# points: 16
+# minutes: 12
+# function: calibration_error
+#
+# Write `calibration_error(probabilities, labels, bins=10)`: the expected calibration error of answers
+# with `probabilities` `(N, C)`, rows that sum to one, and `labels` `(N,)` from 0.
+#
+# - The *confidence* of an answer is the largest probability of its row; the answer is *right* if that is
+#   the label's.
+# - Sort the answers by confidence into `bins` equal bins between 0 and 1, each open below and closed
+#   above, as in the chapter: with ten bins (0, 0.1], (0.1, 0.2], … (0.9, 1].
+# - In each bin take the distance between mean confidence and share of right answers. Return the mean
+#   of these distances, in which each bin counts as often as there are answers in it.
+#
+# *Example.* Rows `[0.05, 0.95]`, `[0.05, 0.95]`, `[0.95, 0.05]`, `[0.65, 0.35]`, all with label 1. Three
+# answers are 0.95 sure, two of them right: a distance of 0.2833. One is 0.65 sure and wrong: 0.65.
+# The error is (3 · 0.2833 + 1 · 0.65) / 4 = `0.375`.
+
+# %% stub
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 10) -> float:
+    """Mean distance between confidence and accuracy over bins, weighted by their counts."""
+    # BEGIN SOLUTION
+    confidence = probabilities.max(1)
+    right = probabilities.argmax(1) == labels
+    error = 0.0
+    for number in range(bins):
+        inside = (confidence > number / bins) & (confidence <= (number + 1) / bins)
+        if inside.any():
+            error += inside.mean() * abs(confidence[inside].mean() - right[inside].mean())
+    return float(error)
+    # END SOLUTION
+
+# %% check
+def cases(rng):
+    rows = np.array([[0.05, 0.95], [0.05, 0.95], [0.95, 0.05], [0.65, 0.35]])
+    yield {"probabilities": rows, "labels": np.ones(4, dtype=int), "bins": 10}
+    for classes, bins, slope in ((2, 10, 1.5), (3, 5, 1.2), (3, 15, 1.5)):
+        z = rng.normal(size=(300, classes)) * slope
+        # More sure than right where it is very sure, less where it is not.
+        labels = (0.5 * z + rng.gumbel(size=z.shape)).argmax(1)
+        rows = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+        rows[:20] = np.eye(classes)[rng.integers(classes, size=20)]  # quite sure, and by chance
+        yield {"probabilities": rows, "labels": labels, "bins": bins}
+
+
+def numbers(case, got, expected):
+    p, labels = case["probabilities"], case["labels"]
+    confidence, right = p.max(1), p.argmax(1) == labels
+    return {
+        "yours": got,
+        "right": expected,
+        "n": len(labels),
+        "bins": case["bins"],
+        "used": len(set(np.ceil(confidence * case["bins"]).astype(int))),
+        "confidence": confidence.mean(),
+        "accuracy": right.mean(),
+        "ones": int((confidence == 1).sum()),
+    }
+
+# %% another right solution
+def calibration_error(probabilities, labels, bins=10):
+    p = torch.as_tensor(probabilities)
+    confidence, answer = p.max(dim=1)
+    gap = confidence - (answer == torch.as_tensor(labels)).double()
+    edges = torch.linspace(0, 1, bins + 1, dtype=torch.float64)
+    which = torch.bucketize(confidence, edges[1:-1])
+    sums = torch.zeros(bins, dtype=torch.float64).index_add(0, which, gap)
+    return (sums.abs().sum() / len(p)).item()
+
+# %% misconception: every bin counts the same
+# says: You have {yours:.4f}, where {right:.4f} is expected. Each of your bins counts the same, whether
+# one answer is in it or most of the {n}. Weigh each distance by the share of the answers in its bin;
+# otherwise a single unlucky answer may decide.
+def calibration_error(probabilities, labels, bins=10):
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    which = np.ceil(confidence * bins).astype(int)
+    gaps = [
+        abs(confidence[which == k].mean() - right[which == k].mean())
+        for k in range(1, bins + 1)
+        if (which == k).any()
+    ]
+    return float(np.mean(gaps))
+
+# %% misconception: empty bins count as perfect
+# says: You have {yours:.4f}, where {right:.4f} is expected. You add up the distances and divide by all
+# {bins} bins, of which only {used} hold any answer: an empty bin passes for perfectly calibrated.
+# Weigh each bin by the share of the answers that are in it, and empty ones drop out by themselves.
+def calibration_error(probabilities, labels, bins=10):
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    which = np.ceil(confidence * bins).astype(int)
+    gaps = [
+        abs(confidence[which == k].mean() - right[which == k].mean())
+        for k in range(1, bins + 1)
+        if (which == k).any()
+    ]
+    return float(np.sum(gaps) / bins)
+
+# %% misconception: too sure here and too unsure there cancel out
+# says: You have {yours:.4f}, where {right:.4f} is expected. Yours is the distance between the mean
+# confidence of all answers, {confidence:.4f}, and their accuracy, {accuracy:.4f}: bins that are too
+# sure and bins that are not sure enough cancel each other. Take the distance, without its sign, in
+# each bin *before* you add up.
+def calibration_error(probabilities, labels, bins=10):
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    return float(abs(confidence.mean() - right.mean()))
+
+# %% misconception: each answer is compared for itself
+# says: You have {yours:.4f}, where {right:.4f} is expected. You compare every single answer's confidence
+# with 0 or 1. An answer that is 0.9 sure and right is not “off by 0.1”: of ten such answers one *should*
+# be wrong. Only a group of answers has an accuracy, which is what the bins are for.
+def calibration_error(probabilities, labels, bins=10):
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    return float(np.abs(confidence - right).mean())
+
+# %% misconception: the middle of the bin for the confidence
+# says: You have {yours:.4f}, where {right:.4f} is expected. It looks as if you had taken the middle of
+# each bin for its confidence. The answers in a bin need not lie around its middle: take their mean.
+def calibration_error(probabilities, labels, bins=10):
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    which = np.ceil(confidence * bins).astype(int)
+    error = 0.0
+    for k in range(1, bins + 1):
+        if (which == k).any():
+            error += (which == k).mean() * abs((k - 0.5) / bins - right[which == k].mean())
+    return float(error)
+
+# %% misconception: the probability of label 1 for the confidence
+# says: You have {yours:.4f}, where {right:.4f} is expected. You sort by the probability of label 1. An
+# answer with [0.95, 0.05] is sure as well, of label 0: the confidence is the *largest* probability of
+# the row, and right is whether that one is the label's.
+def calibration_error(probabilities, labels, bins=10):
+    confidence, right = probabilities[:, 1], labels == 1
+    which = np.clip(np.ceil(confidence * bins).astype(int), 1, bins)
+    error = 0.0
+    for k in range(1, bins + 1):
+        if (which == k).any():
+            error += (which == k).mean() * abs(confidence[which == k].mean() - right[which == k].mean())
+    return float(error)
+
+# %% misconception: a confidence of one falls out
+# says: You have {yours:.4f}, where {right:.4f} is expected. {ones} answers have a confidence of exactly
+# one, and with bins that are open *above* they are in none of them: the surest answers of all go
+# unexamined. The bins are closed above, and the last one includes 1.
+def calibration_error(probabilities, labels, bins=10):
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    edges = np.linspace(0, 1, bins + 1)
+    error = 0.0
+    for low, high in zip(edges, edges[1:], strict=False):
+        inside = (confidence >= low) & (confidence < high)
+        if inside.any():
+            error += inside.mean() * abs(confidence[inside].mean() - right[inside].mean())
+    return float(error)
+
+# %% hint
+# Two arrays first, both `(N,)`: `confidence`, and whether the answer was right. Check them by hand on the
+# example.
+# %% hint
+# Then a loop over the bins. `inside` is boolean, `(N,)`; `inside.mean()` is the share of the answers in
+# the bin; skip a bin that is empty.
+# %% hint
+# For each bin add `inside.mean() * abs(confidence[inside].mean() - right[inside].mean())`, where `inside`
+# is `confidence > lower edge` and `confidence <= upper edge`.
+# %% explanation
+# Calibration is a property of groups: among all answers that are about 0.9 sure, about nine in ten should
+# be right. Each bin is such a group, and it counts by its size. A model may be perfectly calibrated and
+# useless, as the collapsed one of the chapter, so this number stands beside MCC and does not replace it.
+
+# %% task 17.5
+# title: Does a 95 % interval hold 95 times in 100?
+# kind: measure
+# points: 16
+# minutes: 15
+# function: coverage
+#
+# A model is truly right about a share $p$ of all sentences. You test it on $n$ of them, find the share
+# $\hat p$, and give an interval. How often does the interval contain the truth? Two formulas, both with
+# $z = 1.96$:
+#
+# - the simple one, $\hat p \pm z \sqrt{\hat p (1 - \hat p) / n}$;
+# - Wilson's, $\dfrac{\hat p + z^2 / 2n}{1 + z^2 / n} \pm \dfrac{z}{1 + z^2 / n}
+#   \sqrt{\dfrac{\hat p (1 - \hat p)}{n} + \dfrac{z^2}{4 n^2}}$.
+#
+# Write `coverage(share, trials, experiments, seed)`: draw `experiments` test sets of `trials` sentences,
+# each sentence being right with probability `share`; compute both intervals for each; return the share
+# of experiments whose interval contains `share`, for the simple interval and for Wilson's. Your result
+# is compared with the exact one, with room for the luck of the draws.
+#
+# *Example.* For one test set of 20 sentences with 20 right, the simple interval is [1, 1], and Wilson's
+# [0.839, 1]. If the truth is 0.95, the first misses it and the second does not.
+#
+# Before you run it, write down what you expect for `share=0.95`, `trials=30`.
+
+# %% stub
+def coverage(share: float, trials: int, experiments: int, seed: int) -> tuple[float, float]:
+    """How often the simple and Wilson's 95 % interval contain the true share."""
+    # BEGIN SOLUTION
+    z, n = 1.96, trials
+    found = np.random.default_rng(seed).binomial(n, share, experiments) / n
+    half = z * np.sqrt(found * (1 - found) / n)
+    simple = abs(found - share) <= half
+    centre = (found + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(found * (1 - found) / n + z * z / (4 * n * n))
+    wilson = abs(centre - share) <= half
+    return float(simple.mean()), float(wilson.mean())
+    # END SOLUTION
+
+# %% check
+def exact(share, n):
+    """Exact coverage of intervals right and wrong, from all numbers of right sentences there are."""
+    k = np.arange(n + 1)
+    ways = np.array([math.comb(n, int(i)) for i in k], dtype=float)
+    weight = ways * share**k * (1 - share) ** (n - k)
+    p, z = k / n, 1.96
+    spread, true = p * (1 - p) / n, share * (1 - share) / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(spread + z * z / (4 * n * n))
+    holds = {
+        "simple": abs(p - share) <= z * np.sqrt(spread),
+        "wilson": abs(centre - share) <= half,
+        "true spread": abs(p - share) <= z * np.sqrt(true),
+        "no root": abs(p - share) <= z * spread,
+        "no n": abs(p - share) <= z * np.sqrt(spread * n),
+        "centre": abs(p - share) <= half,
+    }
+    return {name: float(weight[held].sum()) for name, held in holds.items()}
+
+
+def cases(rng):
+    made = 0
+    while made < 2:
+        share, trials = float(np.round(rng.uniform(0.9, 0.97), 4)), int(rng.integers(20, 45))
+        found = exact(share, trials)
+        apart = [abs(found["simple"] - found[name]) for name in found if name != "simple"]
+        if min(apart) > 0.05 and abs(found["wilson"] - found["centre"]) > 0.03:
+            made += 1
+            case = {"share": share, "trials": trials, "experiments": 40_000}
+            yield {**case, "seed": int(rng.integers(2**31))}, found
+
+
+def judge(case, got, expected):
+    if not isinstance(got, list | tuple | np.ndarray | Tensor) or len(got) != 2:
+        return "Two shares are expected: that of the simple interval, and that of Wilson's."
+    simple, wilson = (float(x) for x in got)
+    near = lambda value, name: abs(value - expected[name]) < 0.012
+    if near(simple, "simple") and near(wilson, "wilson"):
+        return None
+    if near(1 - simple, "simple") and near(1 - wilson, "wilson"):
+        return "misses are counted"
+    if near(wilson, "simple") and near(simple, "wilson"):
+        return "Both numbers are right, the other way round: the simple interval comes first."
+    if {simple, wilson} <= {0.0, 1.0} and (simple, wilson) != (1.0, 1.0):
+        return "one test set, over and over"
+    if simple == 1:
+        return "does the interval contain its own centre?"
+    if near(simple, "true spread"):
+        return "the true share under the root"
+    if near(simple, "no root"):
+        return "no root"
+    if near(simple, "no n"):
+        return "not divided by n"
+    if near(simple, "simple") and near(wilson, "centre"):
+        return "Wilson's width around the wrong centre"
+    return (
+        f"You measure {simple:.3f} and {wilson:.3f}; exact are {expected['simple']:.3f} for the simple "
+        f"interval and {expected['wilson']:.3f} for Wilson's. Compare your ends with the example, "
+        "and draw as many experiments as are asked for."
+    )
+
+
+def numbers(case, got, expected):
+    simple, wilson = (float(x) for x in got)
+    return {"simple": simple, "wilson": wilson, **case, "right": expected["simple"]}
+
+# %% another right solution
+def coverage(share, trials, experiments, seed):
+    torch.manual_seed(seed)
+    draws = torch.rand(experiments, trials, dtype=torch.float64) < share
+    hits = {"simple": 0, "wilson": 0}
+    z = 1.96
+    counts = draws.sum(1).bincount(minlength=trials + 1)
+    for right, times in enumerate(counts.tolist()):
+        p = right / trials
+        half = z * (p * (1 - p) / trials) ** 0.5
+        hits["simple"] += times * (p - half <= share <= p + half)
+        # Wilson's ends are where the share lies z of *its own* spreads away from p.
+        hits["wilson"] += times * ((p - share) ** 2 <= z * z * share * (1 - share) / trials)
+    return hits["simple"] / experiments, hits["wilson"] / experiments
+
+# %% misconception: misses are counted
+# says: You have {simple:.3f} and {wilson:.3f}: these are the shares of intervals that *miss* the truth.
+# Asked for are those that contain it.
+def coverage(share, trials, experiments, seed):
+    z, n = 1.96, trials
+    p = np.random.default_rng(seed).binomial(n, share, experiments) / n
+    half = z * np.sqrt(p * (1 - p) / n)
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    wide = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return (abs(p - share) > half).mean(), (abs(centre - share) > wide).mean()
+
+# %% misconception: does the interval contain its own centre?
+# says: With you the simple interval always holds, in every single experiment. It seems that you ask
+# whether it contains the share that was *found*, around which it was built. The question is whether it
+# contains the true one, {share}.
+def coverage(share, trials, experiments, seed):
+    z, n = 1.96, trials
+    p = np.random.default_rng(seed).binomial(n, share, experiments) / n
+    half = z * np.sqrt(p * (1 - p) / n)
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    wide = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    simple = (p - half <= p) & (p <= p + half)
+    return simple.mean(), ((centre - wide <= p) & (p <= centre + wide)).mean()
+
+# %% misconception: the true share under the root
+# says: You measure {simple:.3f} for the simple interval; exact is {right:.3f}. Your width is made from
+# the true share {share}. Whoever tests a model does not know it: under the root stands the share that
+# was found, and when that happens to be 1 the interval shrinks to a point. This is what makes the
+# simple one fail. (With the true share it would be just as good as Wilson's.)
+def coverage(share, trials, experiments, seed):
+    z, n = 1.96, trials
+    p = np.random.default_rng(seed).binomial(n, share, experiments) / n
+    half = z * np.sqrt(share * (1 - share) / n)
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    wide = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return (abs(p - share) <= half).mean(), (abs(centre - share) <= wide).mean()
+
+# %% misconception: no root
+# says: Your simple interval holds in {simple:.3f} of the experiments only, {right:.3f} is exact. Is there
+# a root over p (1 − p) / n? That is a variance, and so small that without the root the interval is
+# far too narrow.
+def coverage(share, trials, experiments, seed):
+    z, n = 1.96, trials
+    p = np.random.default_rng(seed).binomial(n, share, experiments) / n
+    half = z * p * (1 - p) / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    wide = z / (1 + z * z / n) * (p * (1 - p) / n + z * z / (4 * n * n))
+    return (abs(p - share) <= half).mean(), (abs(centre - share) <= wide).mean()
+
+# %% misconception: not divided by n
+# says: Your simple interval holds in {simple:.3f} of the experiments, {right:.3f} is exact: it is too
+# wide. Its width is the spread of a single sentence, 0 or 1. A share of {trials} sentences spreads
+# less: there is a division by n under the root.
+def coverage(share, trials, experiments, seed):
+    z, n = 1.96, trials
+    p = np.random.default_rng(seed).binomial(n, share, experiments) / n
+    half = z * np.sqrt(p * (1 - p))
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    wide = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return (abs(p - share) <= half).mean(), (abs(centre - share) <= wide).mean()
+
+# %% misconception: Wilson's width around the wrong centre
+# says: Your simple interval is right. Wilson's holds in {wilson:.3f} of the experiments with you: its
+# width is there, but it still sits around the share that was found. Its centre is drawn towards one
+# half, (p + z² / 2n) / (1 + z² / n), and near 1 that matters as much as the width.
+def coverage(share, trials, experiments, seed):
+    z, n = 1.96, trials
+    p = np.random.default_rng(seed).binomial(n, share, experiments) / n
+    half = z * np.sqrt(p * (1 - p) / n)
+    wide = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return (abs(p - share) <= half).mean(), (abs(p - share) <= wide).mean()
+
+# %% misconception: one test set, over and over
+# says: You have {simple:.0f} and {wilson:.0f}: all your experiments came out alike. Is the generator
+# seeded inside the loop? Then every experiment draws the very same test set. Seed it once, before.
+def coverage(share, trials, experiments, seed):
+    z, n, hits = 1.96, trials, np.zeros(2)
+    for k in range(1):
+        p = np.random.default_rng(seed).binomial(n, share) / n
+        half = z * math.sqrt(p * (1 - p) / n)
+        hits += experiments * np.array([abs(p - share) <= half, abs(p - share) <= half])
+    return hits[0] / experiments, 0.0
+
+# %% hint
+# First one experiment: draw the number of right sentences, compute both intervals by the formulas, and
+# hold them against the example. Then many.
+# %% hint
+# `np.random.default_rng(seed).binomial(trials, share, experiments)` gives the number of right sentences
+# of all experiments at once; NumPy's formulas then work on the whole array.
+# %% hint
+# An interval “centre ± half” contains the truth where `abs(centre - share) <= half`; the mean of that
+# boolean array is the coverage.
+# %% explanation
+# The simple interval promises 95 % and keeps far less near the ends, because it measures its own width
+# with the share that was found: a run of luck without a mistake makes it sure and narrow at once.
+# Wilson's asks instead which true shares would make the finding unsurprising, and stays near 95 %. That
+# is why the chapter's bars carry it. Measuring the coverage is how any recipe for intervals is tested.
+
+# %% task 17.6
+# title: Project of Part III: a judge of a language nobody knows
+# kind: project
+# points: 20
+# minutes: 40
+# function: judge_sentences
+# seconds: 40
+#
+# Somewhere people speak a language of which you have 3,000 sentences (`texts`, strings of words between
+# spaces) with `labels`: 1 for acceptable, 0 for not. Seven in ten are acceptable. The others were spoilt
+# by the two rules of the chapter: a verb no longer *agrees* with its subject, or an article or a
+# preposition has changed places with the word behind it. Every seed has another language: its words,
+# its forms and the place of its verb are drawn afresh, so nothing can be known in advance.
+#
+# Write `judge_sentences(texts, labels, questions)`: return a 0 or 1 for each of the `questions`, 1,000
+# new sentences with the same mixture. You pass with an **MCC of 0.80** or more. Any method is allowed. A
+# good one needs about a second on one processor core.
+#
+# *Example of a language.* `su bovuka el su nigumi satero su bovumi` is acceptable: *the dog near the
+# cats sees the dogs*. The first noun is the subject, and *sees* agrees with it, not with *cats*.
+# `su nigumi el su bovuka satero su bovumi` (*the cats near the dog sees the dogs*) holds the very same
+# words, and is not.
+#
+# Print some sentences of both kinds before you train anything. In the learner's notebook the inputs of
+# the public seed are used by `check`; to look at them, write your function so that it prints, and check.
+
+# %% stub
+def judge_sentences(texts: list[str], labels: list[int], questions: list[str]) -> list[int]:
+    """Train on texts and labels; judge the questions: 1 for acceptable, 0 for not."""
+    # BEGIN SOLUTION
+    torch.manual_seed(0)
+    pieces: dict[str, int] = {}
+
+    def ids(sentences: list[str]) -> Tensor:
+        """The last two letters of each word, as a number: what is left of a word is its form."""
+        rows = torch.zeros(len(sentences), 12, dtype=torch.long)
+        for row, sentence in enumerate(sentences):
+            for place, word in enumerate(sentence.split()):
+                rows[row, place] = pieces.setdefault(word[-2:], len(pieces) + 1)
+        return rows
+
+    x, asked = ids(texts), ids(questions)
+    y = torch.tensor(labels).float()
+    model = torch.nn.Sequential(
+        torch.nn.Embedding(len(pieces) + 1, 16),
+        torch.nn.Flatten(),  # every place has weights of its own, so order counts
+        torch.nn.Linear(12 * 16, 64),
+        torch.nn.ReLU(),
+        torch.nn.Linear(64, 1),
+    )
+    learner = torch.optim.AdamW(model.parameters(), lr=0.01)
+    for _ in range(300):
+        batch = torch.randint(len(x), (128,))
+        logits = model(x[batch])[:, 0]
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, y[batch])
+        learner.zero_grad()
+        loss.backward()
+        learner.step()
+    with torch.no_grad():
+        return (model(asked)[:, 0] > 0).long().tolist()
+    # END SOLUTION
+
+# %% check
+def language(rng):
+    """A made-up language: a function that draws a sentence together with a spoilt one."""
+    used = set()
+
+    def word(pattern):
+        while True:
+            letters = ("bdfgklmnprtvz" if kind == "c" else "aeiou" for kind in pattern)
+            made = "".join(some[int(rng.integers(len(some)))] for some in letters)
+            if made not in used:
+                used.add(made)
+                return made
+
+    one, many, does, do, quality, article = (word("cv") for _ in range(6))
+    stems = [word("cvcv") for _ in range(26)]
+    nouns = [(stem + one, stem + many) for stem in stems[:12]]
+    verbs = [(stem + does, stem + do) for stem in stems[12:20]]
+    adjectives = [stem + quality for stem in stems[20:]]
+    small = [word("vc") for _ in range(3)]
+    verb_is_last = bool(rng.integers(2))
+
+    def pair(rule):
+        """A good sentence, a spoilt one, and whether both hold the same words."""
+        numbers, named = rng.integers(2, size=3), []
+        for number in numbers:
+            noun, more = int(rng.integers(12)), int(rng.integers(18))
+            named.append([article, *adjectives[more : more + 1], nouns[noun][number]])
+        before, verb = small[int(rng.integers(3))], verbs[int(rng.integers(8))]
+
+        def write(first, second, form):
+            rest = [*named[2], form] if verb_is_last else [form, *named[2]]
+            return [*first, before, *second, *rest]
+
+        good = write(named[0], named[1], verb[numbers[0]])
+        if rule == "agreement" and numbers[0] != numbers[1]:
+            return good, write(named[1], named[0], verb[numbers[0]]), True
+        if rule == "agreement":
+            return good, write(named[0], named[1], verb[1 - numbers[0]]), False
+        places = [i for i, one_word in enumerate(good) if one_word in (article, before)]
+        place, bad = places[int(rng.integers(len(places)))], list(good)
+        bad[place : place + 2] = good[place + 1], good[place]
+        return good, bad, True
+
+    return pair
+
+
+def cases(rng):
+    pair = language(rng)
+
+    def draw(count):
+        """Of ten sentences seven good ones, two with a wrong verb, one in a wrong order."""
+        rows = []  # sentence, what is wrong with it, which row holds the same words rightly
+        for _ in range(count // 10):
+            for rule in ("agreement", "agreement", "order"):
+                good, bad, same = pair(rule)
+                rows += [(good, "", -1), (bad, rule, len(rows) if same else -1)]
+            rows += [(pair("order")[0], "", -1) for _ in range(4)]
+        order = rng.permutation(len(rows))
+        now = np.argsort(order)
+        texts = [" ".join(rows[i][0]) for i in order]
+        kinds = [rows[i][1] for i in order]
+        return texts, kinds, [int(now[rows[i][2]]) if rows[i][2] >= 0 else -1 for i in order]
+
+    texts, kinds, _ = draw(3000)
+    questions, asked, twins = draw(1000)
+    labels = [int(kind == "") for kind in kinds]
+    secret = {"kinds": asked, "twins": np.array(twins)}
+    yield {"texts": texts, "labels": labels, "questions": questions}, secret
+
+
+def found(got, secret):
+    """What the answers say about each kind of sentence."""
+    said, kinds = np.asarray(got, dtype=float).reshape(-1), np.array(secret["kinds"])
+    bad = np.flatnonzero(secret["twins"] >= 0)
+    return {
+        "mcc": float(matthews((kinds == "").astype(float), said)),
+        "accuracy": float((said == (kinds == "")).mean()),
+        "order": float((said[kinds == "order"] == 0).mean()),
+        "agreement": float((said[kinds == "agreement"] == 0).mean()),
+        "alarms": float((said[kinds == ""] == 0).mean()),
+        "apart": float((said[bad] != said[secret["twins"][bad]]).mean()),
+        "pairs": len(bad),
+    }
+
+
+def judge(case, got, secret):
+    said = np.asarray(got, dtype=float)
+    if said.size != len(case["questions"]):
+        return f"One answer for each question is expected, {len(case['questions'])}, not {said.size}."
+    if not np.isin(said, (0, 1)).all():
+        return "scores instead of answers"
+    if said.min() == said.max():
+        return "the colleague's model"
+    f = found(got, secret)
+    if f["mcc"] >= 0.8:
+        return None
+    if f["mcc"] < -0.4:
+        return "the labels the wrong way round"
+    if f["apart"] < 0.01:
+        return "a bag of words"
+    if f["order"] > 0.6 and f["agreement"] - f["alarms"] < 0.3:
+        return "neighbours only"
+    return (
+        f"An MCC of {f['mcc']:.2f} on new sentences; 0.80 is needed. You find {f['agreement']:.0%} of "
+        f"the wrong verbs and {f['order']:.0%} of the wrong orders, and call {f['alarms']:.0%} of the "
+        "good sentences unacceptable. If the loss on the training sentences is still high, train longer; "
+        "if it is almost zero, your model knows those by heart: give it less to hold on to, such as "
+        "pieces of words."
+    )
+
+
+def numbers(case, got, secret):
+    return found(got, secret)
+
+# %% another right solution
+def judge_sentences(texts, labels, questions):
+    def pattern(sentence):
+        return tuple(word[-2:] for word in sentence.split())
+
+    votes: dict = {}
+    for text, label in zip(texts, labels, strict=True):
+        votes.setdefault(pattern(text), []).append(label)
+    return [int(np.mean(votes.get(pattern(question), [0])) > 0.5) for question in questions]
+
+# %% misconception: the colleague's model
+# says: You say the same of every sentence. Your accuracy is {accuracy:.2f}, and your MCC is 0: this is the
+# colleague's model of the chapter. If a training ended there, either it was short, for “most sentences
+# are fine” is the first thing that is learned, or your model is not shown what decides: a list of words
+# without their order looks the same for a sentence and for the same sentence spoilt.
+def judge_sentences(texts, labels, questions):
+    return [1 for _ in questions]
+
+# %% misconception: a bag of words
+# says: Your MCC is {mcc:.2f}. Among the questions are {pairs} pairs of sentences that hold the same words,
+# one good and one spoilt, and you said the same of both in {apart:.0%} fewer than all of them: your
+# model sees *which* words there are and not *where*. Counts, sums and means of word vectors all
+# forget the order. Give each place a meaning: vectors laid side by side, positions, a recurrent net.
+def judge_sentences(texts, labels, questions):
+    torch.manual_seed(0)
+    known = sorted({word for text in texts for word in text.split()})
+    number = {word: i for i, word in enumerate(known)}
+
+    def counts(sentences):
+        rows = torch.zeros(len(sentences), len(known))
+        for row, sentence in zip(rows, sentences, strict=True):
+            for word in sentence.split():
+                row[number[word]] += 1
+        return rows
+
+    x, y = counts(texts), torch.tensor(labels).float()
+    layers = [torch.nn.Linear(len(known), 32), torch.nn.ReLU(), torch.nn.Linear(32, 1)]
+    model = torch.nn.Sequential(*layers)
+    learner = torch.optim.AdamW(model.parameters(), lr=0.03)
+    for _ in range(60):
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(model(x)[:, 0], y)
+        learner.zero_grad()
+        loss.backward()
+        learner.step()
+    with torch.no_grad():
+        return (model(counts(questions))[:, 0] > 0).long()
+
+# %% misconception: neighbours only
+# says: Your MCC is {mcc:.2f}. You find {order:.0%} of the sentences in a wrong order, and of those with a
+# wrong verb {agreement:.0%}, hardly more than the {alarms:.0%} of good ones that you reject. So your
+# judge knows which words may stand *beside* each other. Between subject and verb there is another
+# noun: agreement has to be seen over a distance.
+def judge_sentences(texts, labels, questions):
+    def neighbours(text):
+        words = text.split()
+        return list(zip(words, words[1:], strict=False))
+
+    good = {pair for t, label in zip(texts, labels, strict=True) if label for pair in neighbours(t)}
+    return [int(good.issuperset(neighbours(question))) for question in questions]
+
+# %% misconception: the labels the wrong way round
+# says: Your MCC is {mcc:.2f}, so your judge knows the language well and says the opposite of what is asked:
+# 1 stands for acceptable, 0 for spoilt.
+def judge_sentences(texts, labels, questions):
+    votes: dict = {}
+    for text, label in zip(texts, labels, strict=True):
+        votes.setdefault(tuple(word[-2:] for word in text.split()), []).append(label)
+    keys = [tuple(word[-2:] for word in question.split()) for question in questions]
+    return [1 - int(np.mean(votes.get(key, [0])) > 0.5) for key in keys]
+
+# %% misconception: scores instead of answers
+# says: There are numbers other than 0 and 1 in your result: scores or probabilities, or labels of another
+# kind. Decide for each sentence, for example by a threshold (of zero for a logit, of one half for a
+# probability).
+def judge_sentences(texts, labels, questions):
+    votes: dict = {}
+    for text, label in zip(texts, labels, strict=True):
+        votes.setdefault(tuple(word[-2:] for word in text.split()), []).append(label)
+    keys = [tuple(word[-2:] for word in question.split()) for question in questions]
+    return [0.05 + 0.9 * float(np.mean(votes.get(key, [0]))) for key in keys]
+
+# %% hint
+# Print ten acceptable sentences below each other. Which words occur all the time? What do the others
+# have in common at their ends?
+# %% hint
+# As in English, a word is a stem and an ending, and the ending says noun or verb, one or many. The stem
+# decides nothing. Chapter 2 cut words into pieces for that reason: here the last two letters are
+# enough, and instead of some sixty words there are about ten pieces.
+# %% hint
+# Turn every sentence into the numbers of its endings, padded to 12 places. An embedding of width 16, all
+# places laid side by side (`torch.nn.Flatten`), a hidden layer of 64 with ReLU, one logit; AdamW with
+# 0.01, batches of 128, 300 steps.
+# %% explanation
+# What decides is which ending stands where. The hidden layer sees all places at once, so that it can
+# compare the first noun with the verb and pass over the noun in between; a bag of words cannot, since
+# half of the spoilt sentences hold the very words of a good one. (A table of all patterns of endings,
+# without any training, does as well: the language is small. On whole words a recurrent network needs
+# a few seconds.) And MCC was the right judge of it: seven in ten would have been right without a thought.
