@@ -422,7 +422,7 @@ def compare(x):
 # %% misconception: the mean distance instead of the largest
 # says: Both forms are right. You report {off:.6f}, the **average** distance at these places; the largest is
 # {off_right:.6f}. An average depends on how many places far from zero you look at, where all these curves
-# are the same.
+# are all but the same.
 def compare(x):
     exact, tanh = F.gelu(x), F.gelu(x, approximate="tanh")
     off = (tanh - exact).abs()
