@@ -55,8 +55,12 @@ class Box:
 
     def __init__(self, table, mix, out, ends, eos):
         self.table, self.mix, self.out, self.ends, self.eos = table, mix, out, ends, eos
+        self.asked = 0
 
     def __call__(self, ids):
+        self.asked += 1
+        if self.asked > 200:
+            raise RuntimeError("the model was asked 200 times for one text: does your loop end?")
         if not isinstance(ids, Tensor) or ids.dim() != 2:
             shape = tuple(ids.shape) if isinstance(ids, Tensor) else type(ids).__name__
             raise ValueError(f"the model reads a tensor of ids (1, T), and was given {shape}")
@@ -159,6 +163,19 @@ def recite(model, prompt, eos, at_most):
     return ids
 
 
+# %% misconception: the prompt is read again and again
+# says: You come to {yours}, where {right} is expected. Your model reads the prompt {prompt} at
+# every turn, and never what it has written itself; so it says the same each time. The row that it
+# reads has to grow.
+def recite(model, prompt, eos, at_most):
+    ids = list(prompt)
+    for _ in range(at_most):
+        ids.append(model(torch.tensor([prompt]))[0, -1].argmax().item())
+        if ids[-1] == eos:
+            break
+    return ids
+
+
 # %% misconception: the end token is not kept
 # says: Your row is {yours}, and {right} is expected: you stop at the end token {eos}, but before it
 # is appended. It was predicted like every other token, and it is how a reader sees that the text is
@@ -201,6 +218,16 @@ def recite(model, prompt, eos, at_most):
 def recite(model, prompt, eos, at_most):
     ids = list(prompt)
     while ids[-1] != eos and len(ids) < at_most:
+        ids.append(model(torch.tensor([ids]))[0, -1].argmax().item())
+    return ids
+
+
+# %% misconception: at_most is not asked
+# says: You write {new} new tokens although `at_most` is {at_most}: only the end token stops your
+# loop. A model that does not find its end would write for ever.
+def recite(model, prompt, eos, at_most):
+    ids = list(prompt)
+    while ids[-1] != eos and len(ids) < 60:
         ids.append(model(torch.tensor([ids]))[0, -1].argmax().item())
     return ids
 
@@ -302,6 +329,7 @@ def cases(rng):
 
 
 def numbers(case, got, expected):
+    got = torch.as_tensor(got)
     return {
         "temperature": case["temperature"],
         "top_p": case.get("top_p"),
@@ -448,6 +476,32 @@ def chances(logits, temperature, top_p=None):
     if top_p is not None:
         probabilities = probabilities * (probabilities.cumsum(-1) - probabilities < top_p)
     return probabilities / probabilities.sum(-1, keepdim=True)
+
+
+# %% misconception: a softmax to sum to one
+# says: You keep {kept} tokens of the first row, and {wanted} are expected: your row is {row}. A
+# second softmax does sum to one, but it takes the exponential of a probability of zero, which is
+# one: what was cut off is back. Divide by the sum.
+def chances(logits, temperature, top_p=None):
+    probabilities = (logits / temperature).softmax(-1)
+    if top_p is not None:
+        ordered, ids = probabilities.sort(dim=-1, descending=True)
+        ordered = ordered * (ordered.cumsum(-1) - ordered < top_p)
+        probabilities = torch.zeros_like(logits).scatter(-1, ids, ordered).softmax(-1)
+    return probabilities
+
+
+# %% misconception: softmax over the texts
+# says: Your first row is {row}, and {right_row} is expected. Your softmax runs over `dim=0`, from
+# text to text; each text has its own probabilities, along the vocabulary.
+def chances(logits, temperature, top_p=None):
+    probabilities = (logits / temperature).softmax(0)
+    if top_p is not None:
+        ordered, ids = probabilities.sort(dim=-1, descending=True)
+        ordered = ordered * (ordered.cumsum(-1) - ordered < top_p)
+        probabilities = torch.zeros_like(logits).scatter(-1, ids, ordered)
+        probabilities = probabilities / probabilities.sum(-1, keepdim=True)
+    return probabilities
 
 
 # %% misconception: each token by its own probability
@@ -608,6 +662,36 @@ def next_token_loss(logits, input_ids, pad_id):
 def next_token_loss(logits, input_ids, pad_id):
     answers = input_ids.masked_fill(input_ids == pad_id, -100)
     return cross_entropy(logits.flatten(0, 1)[:-1], answers.flatten()[1:])
+
+
+# %% misconception: the last place is asked for the first token
+# says: Your loss is {yours:.3f}, and {right:.3f} is expected. You shift by rolling the row round,
+# so that the last place is asked for the first token of its own row. Nothing follows the last
+# place: it has no question.
+def next_token_loss(logits, input_ids, pad_id):
+    answers = input_ids.roll(-1, dims=1)
+    answers = answers.masked_fill(answers == pad_id, -100)
+    return cross_entropy(logits.flatten(0, 1), answers.flatten())
+
+
+# %% misconception: both are shifted
+# says: Your loss is {yours:.3f}, and {right:.3f} is expected. You drop the same place from the
+# logits and from the ids, so they still stand as before: each place is asked for the token that it
+# has just read. Drop the last of the one and the first of the other.
+def next_token_loss(logits, input_ids, pad_id):
+    answers = input_ids[:, 1:]
+    answers = answers.masked_fill(answers == pad_id, -100)
+    return cross_entropy(logits[:, 1:].flatten(0, 1), answers.flatten())
+
+
+# %% misconception: a softmax before the cross-entropy
+# says: Your loss is {yours:.3f}, and {right:.3f} is expected. `cross_entropy` wants logits and
+# takes the softmax itself. With yours before it, it is taken twice, and a model that is sure of
+# itself looks undecided.
+def next_token_loss(logits, input_ids, pad_id):
+    answers = input_ids[:, 1:]
+    answers = answers.masked_fill(answers == pad_id, -100)
+    return cross_entropy(logits.softmax(-1)[:, :-1].flatten(0, 1), answers.flatten())
 
 
 # %% misconception: padding makes the mean smaller
@@ -946,6 +1030,8 @@ class Reader:
         self.ends, self.eos, self.read = ends, eos, 0
 
     def __call__(self, ids, cache=None):
+        if self.read > 2000:
+            raise RuntimeError("the model has read 2000 tokens for one text: does your loop end?")
         if not isinstance(ids, Tensor) or ids.dim() != 2 or ids.shape[1] == 0:
             shape = tuple(ids.shape) if isinstance(ids, Tensor) else type(ids).__name__
             raise ValueError(f"the model reads a tensor of ids (1, t), and was given {shape}")
@@ -1080,6 +1166,20 @@ def write_on(model, prompt, eos, at_most):
 def write_on(model, prompt, eos, at_most):
     ids = list(prompt)
     _, cache = model(torch.tensor([ids]), None)
+    for _ in range(at_most):
+        logits, cache = model(torch.tensor([ids[-1:]]), cache)
+        ids.append(logits[0, -1].argmax().item())
+        if ids[-1] == eos:
+            break
+    return ids
+
+
+# %% misconception: the prompt is not read
+# says: Your model reads {read} tokens, and it should read {enough}. Your first pass reads only the
+# last token of the prompt. The cache is empty then: the other tokens of the prompt have to be read
+# as well, once.
+def write_on(model, prompt, eos, at_most):
+    ids, cache = list(prompt), None
     for _ in range(at_most):
         logits, cache = model(torch.tensor([ids[-1:]]), cache)
         ids.append(logits[0, -1].argmax().item())

@@ -97,8 +97,9 @@ def cases(rng):
             [p, f"##{s}", f"##{t}"],
             [p, f"##{q}"],
             [q, f"##{r}", f"##{s}", f"##{t}"],
+            [t],  # a word of one letter: it has no pair, however often it occurs
         ],
-        "counts": [int(n) for n in rng.integers([2, 2, 20, 2], [5, 5, 40, 5])],
+        "counts": [int(n) for n in rng.integers([2, 2, 20, 2, 60], [5, 5, 40, 5, 90])],
     }
 
 
@@ -191,6 +192,25 @@ def bpe_step(words, counts):
         for pair in pairwise(word):
             often[pair] += n
     best = max(often, key=lambda pair: often[pair] / (alone[pair[0]] * alone[pair[1]]))
+    merged = []
+    for word in words:
+        pieces = []
+        for piece in word:
+            if pieces and (pieces[-1], piece) == best:
+                pieces[-1] += piece.removeprefix("##")
+            else:
+                pieces.append(piece)
+        merged.append(pieces)
+    return best, merged
+
+
+# %% misconception: pairs across the words
+# says: You join {yours}, which stands in the words {often} times; {right} stands there {most}
+# times. You lay all words end to end and count pairs that consist of the end of one word and the
+# beginning of the next. Pieces are learned inside words.
+def bpe_step(words, counts):
+    text = [piece for word, n in zip(words, counts, strict=True) for piece in word * n]
+    best = Counter(pairwise(text)).most_common(1)[0][0]
     merged = []
     for word in words:
         pieces = []
@@ -367,7 +387,9 @@ def cases(rng):
         a, b, c, d, e, f, g, h, i, k = rng.permutation(list("abcdefghiklmnoprstuw"))[:10].tolist()
         limit, single = int(rng.integers(5, 10)), int(rng.integers(1, 4))
         drawn = [
-            (spell(a + b), int(rng.integers(1, 4))),  # belong together, but are too rare
+            (spell(a + b), limit - 1),  # belong together, but are too rare, together, ...
+            (spell(a), 1),
+            (spell(k + b), 1),  # ... though each of the two occurs often enough
             (spell(c + d + e + d), limit),  # the right pair is c + ##d; ##d stands there twice
             (spell(c), single),  # c stands alone, too
             (spell(h + i), int(rng.integers(30, 40))),  # the next best
@@ -452,8 +474,8 @@ def wordpiece_pair(words, counts, min_frequency):
 
 
 # %% misconception: the limit is not asked
-# says: You choose `{yours}`, which occurs {ab} times, fewer than `min_frequency` = {limit}. Rare
-# pieces that happen to stand together always get a high score: that is what the limit is for.
+# says: You choose `{yours}`, whose count of {ab} is below `min_frequency` = {limit}. Rare pieces
+# that happen to stand together always get a high score: that is what the limit is for.
 def wordpiece_pair(words, counts, min_frequency):
     alone, together = Counter(), Counter()
     for word, n in zip(words, counts, strict=True):
@@ -478,6 +500,63 @@ def wordpiece_pair(words, counts, min_frequency):
             together[pair] += n
     scores = {
         (a, b): n / (alone[a] * alone[b]) for (a, b), n in together.items() if n > min_frequency
+    }
+    best = max(scores, key=scores.get)
+    return best, scores[best]
+
+
+# %% misconception: the limit is asked of the parts
+# says: You choose `{yours}`, whose count of {ab} is below `min_frequency` = {limit}. You ask
+# whether each part is frequent enough, {na} and {nb} times; it is the pair that has to be.
+def wordpiece_pair(words, counts, min_frequency):
+    alone, together = Counter(), Counter()
+    for word, n in zip(words, counts, strict=True):
+        for piece in word:
+            alone[piece] += n
+        for pair in pairwise(word):
+            together[pair] += n
+    scores = {
+        (a, b): n / (alone[a] * alone[b])
+        for (a, b), n in together.items()
+        if min(alone[a], alone[b]) >= min_frequency
+    }
+    best = max(scores, key=scores.get)
+    return best, scores[best]
+
+
+# %% misconception: divided and multiplied
+# says: For `{yours}` you have the score {score:.3f}. Python goes from left to right: `n / a * b`
+# divides by the one count and multiplies by the other. Put the product in brackets.
+def wordpiece_pair(words, counts, min_frequency):
+    alone, together = Counter(), Counter()
+    for word, n in zip(words, counts, strict=True):
+        for piece in word:
+            alone[piece] += n
+        for pair in pairwise(word):
+            together[pair] += n
+    scores = {
+        (a, b): n / alone[a] * alone[b] for (a, b), n in together.items() if n >= min_frequency
+    }
+    best = max(scores, key=scores.get)
+    return best, scores[best]
+
+
+# %% misconception: the gain in bits
+# says: For `{yours}` you have the score {score:.1f}. This is the third column of the chapter's
+# table, the gain in bits, which also weighs how often the pair occurs. Here the plain ratio is
+# asked for: the second column.
+def wordpiece_pair(words, counts, min_frequency):
+    alone, together = Counter(), Counter()
+    for word, n in zip(words, counts, strict=True):
+        for piece in word:
+            alone[piece] += n
+        for pair in pairwise(word):
+            together[pair] += n
+    total = sum(alone.values())
+    scores = {
+        (a, b): n * math.log2(total * n / (alone[a] * alone[b]))
+        for (a, b), n in together.items()
+        if n >= min_frequency
     }
     best = max(scores, key=scores.get)
     return best, scores[best]
@@ -615,13 +694,17 @@ def cases(rng):
     def shuffled(entries):
         return rng.permutation(entries).tolist()
 
-    a, b, c, d = rng.permutation(list("abcdefghiklmnoprstuw"))[:4].tolist()
+    a, b, c, d, e = rng.permutation(list("abcdefghiklmnoprstuw"))[:5].tolist()
     # The longest first piece leads to more pieces than a shorter one would ...
     entries = [a, f"{a}{b}", f"##{b}", f"##{b}{c}{d}", f"##{c}", f"##{d}", d]
     yield {"word": a + b + c + d, "vocab": shuffled(entries)}
     # ... and here into a dead end.
     entries = [a, f"{a}{b}", f"##{b}", f"##{b}{c}{d}", f"##{d}", c, d]
     yield {"word": a + b + c + d, "vocab": shuffled(entries)}
+    # Beginning with the longest ending would take three pieces instead of two.
+    entries = [a, f"{a}{b}{c}", f"##{b}", f"##{c}", f"##{d}", f"##{e}", f"##{d}{e}"]
+    entries.append(f"##{c}{d}{e}")
+    yield {"word": a + b + c + d + e, "vocab": shuffled(entries)}
     # A character that is no entry, in the middle of a word.
     entries = [a, b, f"{a}{c}", f"##{a}", f"##{b}", f"##{c}", f"##{b}{c}"]
     yield {"word": a + c + str(rng.choice(list("贝尔特京"))) + b + c, "vocab": shuffled(entries)}
@@ -797,6 +880,23 @@ def encode(word, vocab):
     return best.get(len(word), ["[UNK]"])
 
 
+# %% misconception: from the end of the word
+# says: You write `{word}` as `{yours}`, and `{right}` is expected. You begin at the end of the word
+# and take the longest entry with which it ends. WordPiece goes from left to right.
+def encode(word, vocab):
+    pieces, end = [], len(word)
+    while end > 0:
+        for start in range(end):
+            piece = ("##" if start else "") + word[start:end]
+            if piece in vocab:
+                break
+        else:
+            return ["[UNK]"]
+        pieces.insert(0, piece)
+        end = start
+    return pieces
+
+
 # %% hint
 # Keep a number `start`: so much of the word is written. Which stretches `word[start:end]` do you
 # try, and in which order?
@@ -865,6 +965,8 @@ def cases(rng):
     yield {"text": "BERT有12层"}
     yield {"text": "It's 3 pm."}
     yield {"text": "BERT 读 2 个 词 。"}
+    yield {"text": "T5读了2024个词,很快!"}
+    yield {"text": "well-known, isn't it?"}
     for parts in (4, 7, 9):
         yield {"text": text(parts)}
     for _ in range(2):
@@ -929,6 +1031,49 @@ def count_tokens(text, second=None):
 # a space is none.
 def count_tokens(text, second=None):
     return len(text) + len(second or "") + (2 if second is None else 3)
+
+
+# %% misconception: characters without the spaces
+# says: For “{text}” you have {yours}, and there are {right}. You count all characters but the
+# spaces. That is right for pure Chinese; a word in letters or a number is one token, however long
+# it is.
+def count_tokens(text, second=None):
+    return len((text + (second or "")).replace(" ", "")) + (2 if second is None else 3)
+
+
+# %% misconception: every digit by itself
+# says: For “{text}” you have {yours}, and there are {right}. You make every digit a word of its
+# own. The pre-tokenizer does not cut between letters and digits, nor between digits: a number is
+# one word.
+def count_tokens(text, second=None):
+    words = re.findall(r"[一-鿿]|[a-zA-Z]+|\d|[^\w\s]", text + " " + (second or ""))
+    return len(words) + (2 if second is None else 3)
+
+
+# %% misconception: letters and digits apart
+# says: For “{text}” you have {yours}, and there are {right}. You cut between letters and digits.
+# The pre-tokenizer does not: what stands between spaces, marks and Chinese characters is one word,
+# be it of letters or digits or both.
+def count_tokens(text, second=None):
+    words = re.findall(r"[一-鿿]|[a-zA-Z]+|\d+|[^\w\s]", text + " " + (second or ""))
+    return len(words) + (2 if second is None else 3)
+
+
+# %% misconception: only the keyboard's marks count
+# says: For “{text}” you have {yours}, and there are {right}. You know the punctuation of an English
+# keyboard and miss marks such as ！ and 。, which are tokens as well. (`string.punctuation` holds
+# only the former.)
+def count_tokens(text, second=None):
+    words = re.findall(r"[一-鿿]|[a-zA-Z0-9]+|[!-/:-@\[-`{-~]", text + " " + (second or ""))
+    return len(words) + (2 if second is None else 3)
+
+
+# %% misconception: an apostrophe joins
+# says: For “{text}” you have {yours}, and there are {right}. With you a mark inside a word belongs
+# to it. BERT's pre-tokenizer cuts around every punctuation mark: it's becomes it, ' and s.
+def count_tokens(text, second=None):
+    words = re.findall(r"[一-鿿]|[a-zA-Z0-9'-]+|[^\w\s]", text + " " + (second or ""))
+    return len(words) + (2 if second is None else 3)
 
 
 # %% misconception: Chinese words stay whole
@@ -1155,6 +1300,19 @@ def encode_pair(first, second, max_length):
     row = ["[CLS]", *first, "[SEP]", *second, "[SEP]"]
     types = [0] * (len(first) + 2) + [1] * (len(second) + 1)
     return {"tokens": row, "token_type_ids": types}
+
+
+# %% misconception: the types of the uncut texts
+# says: The tokens are right. Your types are `{types}`, and `{right_types}` is expected: they are
+# those of the texts before they were cut, so the change comes too late. Count what is left of each
+# text.
+def encode_pair(first, second, max_length):
+    types = [0] * (len(first) + 2) + [1] * (len(second) + 1)
+    first, second = list(first), list(second)
+    while len(first) + len(second) + 3 > max_length:
+        (first if len(first) > len(second) else second).pop()
+    row = ["[CLS]", *first, "[SEP]", *second, "[SEP]"]
+    return {"tokens": row, "token_type_ids": types[: len(row)]}
 
 
 # %% misconception: cut at the beginning

@@ -40,6 +40,12 @@ def embed(ids: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
     # END SOLUTION
 
 
+# %% run
+def run(function, case):
+    torch.manual_seed(0)
+    return function(**case)
+
+
 # %% check
 def cases(rng):
     table = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
@@ -86,6 +92,13 @@ def embed(ids, table):
 def embed(ids, table):
     one_hot = F.one_hot(ids).float()
     return one_hot, one_hot @ table
+
+
+# %% misconception: a new table of its own
+# says: Your one-hot rows are right, but your vectors are other numbers than those in `table`.
+# `nn.Embedding(V, d)` draws a new matrix at random; look up in the one that you were given.
+def embed(ids, table):
+    return F.one_hot(ids, len(table)).float(), nn.Embedding(*table.shape)(ids)
 
 
 # %% misconception: ids counted from one
@@ -159,6 +172,14 @@ def closeness(counts: Tensor) -> tuple[Tensor, Tensor]:
     # END SOLUTION
 
 
+# %% run
+def run(function, case):
+    result = function(**case)
+    if isinstance(result, list | tuple) and len(result) == 2:
+        return result[0], torch.as_tensor(result[1])
+    return result
+
+
 # %% check
 def cases(rng):
     # The textbook's counts, chapter 3: cherry, digital, information near pie, data, computer.
@@ -180,7 +201,7 @@ def cases(rng):
 
 
 def numbers(case, got, expected):
-    cosine, nearest = got
+    cosine, nearest = map(torch.as_tensor, got)
     lengths = case["counts"].norm(dim=1)
     return {
         "yours": cosine[1, 2].item(),
@@ -221,6 +242,35 @@ def closeness(counts):
 def closeness(counts):
     cosine = counts @ counts.T / counts.norm(dim=1, keepdim=True)
     return cosine, (cosine - 2 * cosine.max() * torch.eye(len(counts))).argmax(1)
+
+
+# %% misconception: one length for all
+# says: With itself word 1 has the cosine {own:.3f} with you, and every word is at the angle zero to
+# itself, which is the cosine 1. Without `dim=1`, `norm()` is the length of the whole table, one
+# number; every row has to be divided by its own length.
+def closeness(counts):
+    unit = counts / counts.norm()
+    cosine = unit @ unit.T
+    return cosine, (cosine - 2 * torch.eye(len(cosine))).argmax(dim=1)
+
+
+# %% misconception: the distance for the cosine
+# says: For words 1 and 2 you have {yours:,.0f}, the distance between the two points. A cosine is
+# never above 1, and it does not change when a word becomes more frequent: it asks for the direction
+# alone.
+def closeness(counts):
+    apart = torch.cdist(counts, counts)
+    return apart, (apart + 1e9 * torch.eye(len(counts))).argmin(dim=1)
+
+
+# %% misconception: the angle for the cosine
+# says: For words 1 and 2 you have {yours:.3f}, and {right:.3f} is expected. You go one step too
+# far: that is the angle, and its cosine is asked for.
+def closeness(counts):
+    unit = counts / counts.norm(dim=1, keepdim=True)
+    cosine = unit @ unit.T
+    nearest = (cosine - 2 * torch.eye(len(cosine))).argmax(dim=1)
+    return cosine.clamp(-1, 1).acos(), nearest
 
 
 # %% misconception: divided by the sum, not the length
@@ -342,10 +392,10 @@ def make_table(entries: int, size: int, pad_id: int) -> nn.Embedding:
 
 # %% run
 def run(function, case):
-    torch.manual_seed(case["seed"])
-    table = function(case["entries"], case["size"], case["pad_id"])
+    torch.manual_seed(case["entries"])
+    table = function(**case)
     if not isinstance(table, nn.Embedding):
-        return table
+        raise TypeError(f"an nn.Embedding is to be returned, not a {type(table).__name__}")
     before = table.weight.detach().clone()
     ordinary = before[[i for i in range(len(before)) if i != case["pad_id"]]]
     everything = table(torch.arange(case["entries"]))
@@ -357,7 +407,7 @@ def run(function, case):
     return {
         "shape": tuple(before.shape),
         "spread": round(ordinary.std().item(), 2),
-        "padding starts at zero": bool((before[case["pad_id"]] == 0).all()),
+        "rows that start at zero": (before == 0).all(dim=1).nonzero().flatten().tolist(),
         "rows that never move": (~moved).nonzero().flatten().tolist(),
     }
 
@@ -369,7 +419,6 @@ def cases(rng):
             "entries": int(rng.integers(160, 300)),
             "size": 32,
             "pad_id": pad,
-            "seed": int(rng.integers(2**31)),
         }
 
 
@@ -398,6 +447,17 @@ def make_table(entries, size, pad_id):
 def make_table(entries, size, pad_id):
     table = nn.Embedding(entries, size, padding_idx=0)
     nn.init.normal_(table.weight, std=0.02)
+    return table
+
+
+# %% misconception: the wrong row is mended
+# says: Row {still} starts at zero and stays so, and `[PAD]` has the id {pad}: you have mended a row
+# that belongs to an ordinary token. Both lines that single out a row need the id that the function
+# was given.
+def make_table(entries, size, pad_id):
+    table = nn.Embedding(entries, size, padding_idx=0)
+    nn.init.normal_(table.weight, std=0.02)
+    table.weight.data[0] = 0
     return table
 
 
@@ -604,6 +664,19 @@ def predict(ids, entries, hidden, positions):
     }
 
 
+# %% misconception: two numbers for the whole LayerNorm
+# says: You count {parameters:,} parameters, and there are {right:,}. You give the LayerNorm one
+# factor and one shift. It has one of each for every dimension, so that some can be made larger than
+# others: 2 · {hidden}.
+def predict(ids, entries, hidden, positions):
+    return {
+        "one_hot": (len(ids), len(ids[0]), entries),
+        "vectors": (len(ids), len(ids[0]), hidden),
+        "parameters": (entries + positions + 2) * hidden + 2,
+        "rows": len({i for row in ids for i in row} - {0}),
+    }
+
+
 # %% misconception: the token matrix alone
 # says: You count {parameters:,} parameters, those of the token matrix, {entries} × {hidden}. The
 # positions, the segments and the LayerNorm have learned numbers, too.
@@ -751,6 +824,7 @@ def cases(rng):
 
 
 def numbers(case, got, expected):
+    got = torch.as_tensor(got)
     wrong = (got - expected).abs() > 1e-4 * (1 + expected.abs())
     step = int(wrong.any(dim=1).float().argmax())
     row = int(wrong[step].float().argmax())
@@ -780,9 +854,9 @@ def distances(start, make_optimizer, batches, pad_id):
 
 
 # %% misconception: nothing moves
-# says: With you no row has moved in any step. `before = table.weight` (or its `detach()`) is no
-# copy: it is the same memory under another name, and moves with it. Only `clone()` keeps what was
-# there.
+# says: With you no row has moved in any step. Two things do that. `before = table.weight` (or its
+# `detach()`) is no copy but the same memory under another name, and moves with it: only `clone()`
+# keeps what was there. Or the gradients are set to zero between `backward()` and `step()`.
 def distances(start, make_optimizer, batches, pad_id):
     table = nn.Embedding(*start.shape, padding_idx=pad_id)
     with torch.no_grad():
@@ -905,6 +979,25 @@ def distances(start, make_optimizer, batches, pad_id):
         before = table.weight.detach().clone()
         optimizer.zero_grad()
         table(ids).square().mean().backward()
+        optimizer.step()
+        moved.append((table.weight.detach() - before).norm(dim=1))
+    return torch.stack(moved)
+
+
+# %% misconception: the sum without the squares
+# says: In step {step} ({optimizer}) row {row} moves by {yours:.3f} with you, and {right:.3f} is
+# expected. Your loss is the plain sum of the numbers, whose gradient is 1 everywhere. The sum of
+# their squares is asked for.
+def distances(start, make_optimizer, batches, pad_id):
+    table = nn.Embedding(*start.shape, padding_idx=pad_id)
+    with torch.no_grad():
+        table.weight.copy_(start)
+    optimizer = make_optimizer(table.parameters())
+    moved = []
+    for ids in batches:
+        before = table.weight.detach().clone()
+        optimizer.zero_grad()
+        table(ids).sum().backward()
         optimizer.step()
         moved.append((table.weight.detach() - before).norm(dim=1))
     return torch.stack(moved)

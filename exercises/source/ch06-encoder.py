@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Exercises 6 · The encoder
 #
-# Chapter 6 put BERT together, counted it, and took its parts out one by one. Here you write the small
-# parts yourself (the LayerNorm, the curve, the lines around the boxes), mend a layer in which two of
-# them are wrong, and count every BERT on a slip of paper.
+# Chapter 6 put BERT together, counted it, and took its parts out one by one. Here you write the
+# small parts yourself (the LayerNorm, the curve, the lines around the boxes), mend a layer in which
+# two of them are wrong, and count every BERT on a slip of paper.
 
 # %% setup
 import math
@@ -19,16 +19,17 @@ from torch import Tensor
 # minutes: 10
 # function: layer_norm
 #
-# Write `layer_norm(x, gain, bias, eps)` without calling a LayerNorm that exists. `x` is `(B, T, d)`;
-# `gain` and `bias` are `(d,)`. Each row, that is, each token's vector of `d` numbers, is normalised by
-# itself:
+# Write `layer_norm(x, gain, bias, eps)` without calling a LayerNorm that exists. `x` is
+# `(B, T, d)`; `gain` and `bias` are `(d,)`. Each row, that is, each token's vector of `d` numbers, is
+# normalised by itself:
 #
 # $$ y = \text{gain} \odot \frac{x - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \text{bias} $$
 #
 # $\mu$ is the mean of the row, and $\sigma^2$ the mean of its squared distances from $\mu$.
 #
-# *Example.* With gain 1, bias 0 and eps 0 the row `[1, 3]` becomes `[-1, 1]`: its mean is 2, its two
-# squared distances are 1 and 1, so $\sigma^2 = 1$. With eps 3 it becomes `[-0.5, 0.5]`.
+# *Example.* With gain 1, bias 0 and eps 0 the row `[1, 3]` becomes `[-1, 1]`: its mean is 2, its
+# two squared distances are 1 and 1, so $\sigma^2 = 1$. With eps 3 it becomes `[-0.5, 0.5]`.
+
 
 # %% stub
 def layer_norm(x: Tensor, gain: Tensor, bias: Tensor, eps: float) -> Tensor:
@@ -38,6 +39,7 @@ def layer_norm(x: Tensor, gain: Tensor, bias: Tensor, eps: float) -> Tensor:
     variance = centred.square().mean(dim=-1, keepdim=True)  # (B, T, 1)
     return gain * centred / (variance + eps).sqrt() + bias
     # END SOLUTION
+
 
 # %% check
 def cases(rng):
@@ -69,94 +71,111 @@ def numbers(case, got, expected):
         "eps": case["eps"],
     }
 
+
 # %% another right solution
 def layer_norm(x, gain, bias, eps):
     variance, mean = torch.var_mean(x, dim=2, correction=0)
     scaled = torch.einsum("btd,bt->btd", x - mean[..., None], torch.rsqrt(variance + eps))
     return torch.addcmul(bias.expand_as(scaled), scaled, gain)
 
+
 # %% misconception: divided by one less than the width
-# says: Before gain and bias, your first row has a spread of {spread:.3f}, and it should have {right:.3f}.
-# `var` and `std` in PyTorch divide by the count less one, {width} - 1, unless they are told not to
-# (`correction=0`). The formula asks for the mean of the squares: divide by {width}.
+# says: Before gain and bias, your first row has a spread of {spread:.3f}, and it should have
+# {right:.3f}. `var` and `std` in PyTorch divide by the count less one, {width} - 1, unless they are
+# told not to (`correction=0`). The formula asks for the mean of the squares: divide by {width}.
 def layer_norm(x, gain, bias, eps):
     mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True)
     return gain * (x - mean) / (variance + eps).sqrt() + bias
 
+
 # %% misconception: eps outside of the root
-# says: With eps = {eps} your first row has a spread of {spread:.3f} before gain and bias, and it should
-# have {right:.3f}. You add eps to the root. It belongs to the variance, **inside** the root: with BERT's
-# tiny eps nobody sees the difference, and with a larger one loaded weights no longer fit.
+# says: With eps = {eps} your first row has a spread of {spread:.3f} before gain and bias, and it
+# should have {right:.3f}. You add eps to the root. It belongs to the variance, **inside** the root:
+# with BERT's tiny eps nobody sees the difference, and with a larger one loaded weights no longer
+# fit.
 def layer_norm(x, gain, bias, eps):
     mean, spread = x.mean(-1, keepdim=True), x.std(-1, keepdim=True, correction=0)
     return gain * (x - mean) / (spread + eps) + bias
 
+
 # %% misconception: PyTorch's spread, and eps added to it
-# says: Before gain and bias, your first row has a spread of {spread:.3f}, and it should have {right:.3f}.
-# Two things are mixed up here, and together they have been published more than once. PyTorch's `std`
-# divides by {width} - 1 unless it is told not to (`correction=0`); and eps belongs to the variance,
-# **inside** the root, not to the root.
+# says: Before gain and bias, your first row has a spread of {spread:.3f}, and it should have
+# {right:.3f}. Two things are mixed up here, and together they have been published more than once.
+# PyTorch's `std` divides by {width} - 1 unless it is told not to (`correction=0`); and eps belongs
+# to the variance, **inside** the root, not to the root.
 def layer_norm(x, gain, bias, eps):
     mean, spread = x.mean(-1, keepdim=True), x.std(-1, keepdim=True)
     return gain * (x - mean) / (spread + eps) + bias
 
+
 # %% misconception: the sum of the squares instead of their mean
-# says: Before gain and bias, your first row has a spread of {spread:.3f}, and it should have {right:.3f}.
-# You take the sum of the squared distances. The variance is their mean: divide by {width}.
+# says: Before gain and bias, your first row has a spread of {spread:.3f}, and it should have
+# {right:.3f}. You take the sum of the squared distances. The variance is their mean: divide by
+# {width}.
 def layer_norm(x, gain, bias, eps):
     centred = x - x.mean(-1, keepdim=True)
     return gain * centred / (centred.square().sum(-1, keepdim=True) + eps).sqrt() + bias
 
+
 # %% misconception: no eps at all
-# says: With eps = {eps} your first row has a spread of {spread:.3f} before gain and bias, and it should
-# have {right:.3f}. Your code does not use eps. It is there for rows whose numbers are all equal: their
-# variance is zero, and 0 / 0 is NaN.
+# says: With eps = {eps} your first row has a spread of {spread:.3f} before gain and bias, and it
+# should have {right:.3f}. Your code does not use eps. It is there for rows whose numbers are all
+# equal: their variance is zero, and 0 / 0 is NaN.
 def layer_norm(x, gain, bias, eps):
     mean, spread = x.mean(-1, keepdim=True), x.std(-1, keepdim=True, correction=0)
     return gain * (x - mean) / spread + bias
 
+
 # %% misconception: normalised over the tokens
-# says: Before gain and bias, your first row has the mean {mean:.2f} and the spread {spread:.2f}. You
-# normalise each dimension over the tokens of a text (`dim=1`). LayerNorm takes each token by itself, over
-# its {width} numbers: what a row becomes must not hang on which other rows stand beside it.
+# says: Before gain and bias, your first row has the mean {mean:.2f} and the spread {spread:.2f}.
+# You normalise each dimension over the tokens of a text (`dim=1`). LayerNorm takes each token by
+# itself, over its {width} numbers: what a row becomes must not hang on which other rows stand
+# beside it.
 def layer_norm(x, gain, bias, eps):
     mean, variance = x.mean(1, keepdim=True), x.var(1, keepdim=True, correction=0)
     return gain * (x - mean) / (variance + eps).sqrt() + bias
 
+
 # %% misconception: one mean and one spread for the whole text
-# says: Before gain and bias, your first row has the mean {mean:.2f} and the spread {spread:.2f}, and not 0
-# and 1. You take mean and variance over all tokens of a text together. Each row has its own: reduce the
-# last axis only.
+# says: Before gain and bias, your first row has the mean {mean:.2f} and the spread {spread:.2f},
+# and not 0 and 1. You take mean and variance over all tokens of a text together. Each row has its
+# own: reduce the last axis only.
 def layer_norm(x, gain, bias, eps):
     mean, variance = x.mean((1, 2), keepdim=True), x.var((1, 2), keepdim=True, correction=0)
     return gain * (x - mean) / (variance + eps).sqrt() + bias
 
+
 # %% misconception: one mean and one spread for everything
-# says: Before gain and bias, your first row has the mean {mean:.2f} and the spread {spread:.2f}, and not 0
-# and 1. A mean without `dim` runs over the whole batch, so that one text changes what becomes of another.
-# Each row has its own mean and variance: reduce the last axis only.
+# says: Before gain and bias, your first row has the mean {mean:.2f} and the spread {spread:.2f},
+# and not 0 and 1. A mean without `dim` runs over the whole batch, so that one text changes what
+# becomes of another. Each row has its own mean and variance: reduce the last axis only.
 def layer_norm(x, gain, bias, eps):
     return gain * (x - x.mean()) / (x.var(correction=0) + eps).sqrt() + bias
 
+
 # %% misconception: divided by the variance, not by its root
-# says: Before gain and bias, your first row has a spread of {spread:.3f}, and it should have {right:.3f}.
-# The variance is a square; divide by its root, which is in the same units as `x`.
+# says: Before gain and bias, your first row has a spread of {spread:.3f}, and it should have
+# {right:.3f}. The variance is a square; divide by its root, which is in the same units as `x`.
 def layer_norm(x, gain, bias, eps):
     mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, correction=0)
     return gain * (x - mean) / (variance + eps) + bias
 
+
 # %% misconception: the mean stays in
-# says: Before gain and bias, your first row has the mean {mean:.2f}, and it should have 0: the mean is
-# used for the variance, but the row itself is divided as it is. Subtract it above the fraction line, too.
+# says: Before gain and bias, your first row has the mean {mean:.2f}, and it should have 0: the mean
+# is used for the variance, but the row itself is divided as it is. Subtract it above the fraction
+# line, too.
 def layer_norm(x, gain, bias, eps):
     return gain * x / (x.var(-1, keepdim=True, correction=0) + eps).sqrt() + bias
 
+
 # %% misconception: only the size is normalised
-# says: Before gain and bias, your first row has the mean {mean:.2f}, and it should have 0. You divide by
-# the root of the mean square, without any mean. That exists and is called RMSNorm; newer models use it,
-# BERT does not.
+# says: Before gain and bias, your first row has the mean {mean:.2f}, and it should have 0. You
+# divide by the root of the mean square, without any mean. That exists and is called RMSNorm; newer
+# models use it, BERT does not.
 def layer_norm(x, gain, bias, eps):
     return gain * x / (x.square().mean(-1, keepdim=True) + eps).sqrt() + bias
+
 
 # %% misconception: gain and bias left out
 # says: Your rows are normalised, and that is where you stop. They are then multiplied by `gain` and
@@ -165,25 +184,28 @@ def layer_norm(x, gain, bias, eps):
     mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, correction=0)
     return (x - mean) / (variance + eps).sqrt()
 
+
 # %% misconception: gain and bias before normalising
-# says: You scale and shift first and normalise afterwards. That takes most of what gain and bias have done
-# away again. Normalise first; they come last.
+# says: You scale and shift first and normalise afterwards. That takes most of what gain and bias
+# have done away again. Normalise first; they come last.
 def layer_norm(x, gain, bias, eps):
     x = gain * x + bias
     mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, correction=0)
     return (x - mean) / (variance + eps).sqrt()
 
+
 # %% hint
 # The mean of each row is `(B, T, 1)`: which axis does it reduce, and what keeps that axis in place?
 # %% hint
-# `x.mean(dim=-1, keepdim=True)`; subtract it; the mean of the squares of what is left is the variance.
+# `x.mean(dim=-1, keepdim=True)`; subtract it; the mean of the squares of what is left is the
+# variance.
 # %% hint
 # Gain times what is left, divided by the root of (variance + eps), plus bias.
 # %% explanation
 # Each row is brought to mean 0 and spread 1 by numbers that are its own, so a token fares the same
-# whatever stands beside it in the text or in the batch. The variance divides by d, since it describes
-# these d numbers and estimates nothing beyond them. Eps under the root is what keeps a row of equal
-# numbers from dividing by zero.
+# whatever stands beside it in the text or in the batch. The variance divides by d, since it
+# describes these d numbers and estimates nothing beyond them. Eps under the root is what keeps a
+# row of equal numbers from dividing by zero.
 
 # %% task 6.2
 # title: Two forms of one curve
@@ -205,9 +227,10 @@ def layer_norm(x, gain, bias, eps):
 # - `"where"`: the `x` at which it is reached;
 # - `"relu_off"`: the largest distance of ReLU from the exact form.
 #
-# *Example.* At `x = 1` the exact form is 0.84134, the probability that a draw from the standard normal
-# distribution is below 1; the tanh form is 0.84119, and ReLU is 1. So for `x = [1]`, `tanh_off` is
-# 0.00015, `where` is 1 and `relu_off` is 0.15866.
+# *Example.* At `x = 1` the exact form is 0.84134, the probability that a draw from the standard
+# normal distribution is below 1; the tanh form is 0.84119, and ReLU is 1. So for `x = [1]`,
+# `tanh_off` is 0.00015, `where` is 1 and `relu_off` is 0.15866.
+
 
 # %% stub
 def compare(x: Tensor) -> dict:
@@ -224,6 +247,7 @@ def compare(x: Tensor) -> dict:
         "relu_off": (x.relu() - exact).abs().max().item(),
     }
     # END SOLUTION
+
 
 # %% check
 def cases(rng):
@@ -254,6 +278,7 @@ def numbers(case, got, expected):
         "high": case["x"][-1].item(),
     }
 
+
 # %% another right solution
 def compare(x):
     pairs = [(v, v * 0.5 * math.erfc(-v / math.sqrt(2))) for v in x.tolist()]
@@ -267,9 +292,11 @@ def compare(x):
         "relu_off": max(abs(max(v, 0.0) - e) for v, e in pairs),
     }
 
+
 # %% misconception: erf without the root of two
-# says: At x = {at:.2f} your exact form is {yours:.4f}, and it should be {right:.4f}. The error function is
-# not quite the normal distribution: P(Z ≤ x) is (1 + erf(x / √2)) / 2, and the root of two is missing.
+# says: At x = {at:.2f} your exact form is {yours:.4f}, and it should be {right:.4f}. The error
+# function is not quite the normal distribution: P(Z ≤ x) is (1 + erf(x / √2)) / 2, and the root of
+# two is missing.
 def compare(x):
     exact = x / 2 * (1 + torch.erf(x))
     tanh = x / 2 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
@@ -281,6 +308,7 @@ def compare(x):
         "where": x[off.argmax()].item(),
         "relu_off": (x.relu() - exact).abs().max().item(),
     }
+
 
 # %% misconception: the probability instead of x times it
 # says: At x = {at:.2f} your exact form is {yours:.4f}, and it should be {right:.4f}. You return the
@@ -297,9 +325,10 @@ def compare(x):
         "relu_off": (x.relu() - exact).abs().max().item(),
     }
 
+
 # %% misconception: the halves left out
-# says: At x = {at:.2f} your exact form is {yours:.4f}, twice what it should be, {right:.4f}. The brackets
-# run from 0 to 2; the half in front makes them a probability.
+# says: At x = {at:.2f} your exact form is {yours:.4f}, twice what it should be, {right:.4f}. The
+# brackets run from 0 to 2; the half in front makes them a probability.
 def compare(x):
     exact = x * (1 + torch.erf(x / math.sqrt(2)))
     tanh = x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
@@ -312,10 +341,11 @@ def compare(x):
         "relu_off": (x.relu() - exact).abs().max().item(),
     }
 
+
 # %% misconception: the root does not reach the cube
 # says: Your exact form is right. At x = {at:.2f} your tanh form is {yours:.5f}, and it should be
-# {right:.5f}: the root of 2/π is multiplied with `x` only. It stands before the bracket, so it belongs to
-# the cube as well.
+# {right:.5f}: the root of 2/π is multiplied with `x` only. It stands before the bracket, so it
+# belongs to the cube as well.
 def compare(x):
     exact = x / 2 * (1 + torch.erf(x / math.sqrt(2)))
     tanh = x / 2 * (1 + torch.tanh(math.sqrt(2 / math.pi) * x + 0.044715 * x**3))
@@ -327,6 +357,7 @@ def compare(x):
         "where": x[off.argmax()].item(),
         "relu_off": (x.relu() - exact).abs().max().item(),
     }
+
 
 # %% misconception: no root in the tanh
 # says: Your exact form is right. At x = {at:.2f} your tanh form is {yours:.5f}, and it should be
@@ -343,10 +374,11 @@ def compare(x):
         "relu_off": (x.relu() - exact).abs().max().item(),
     }
 
+
 # %% misconception: the root does not reach π
 # says: Your exact form is right. At x = {at:.2f} your tanh form is {yours:.5f}, and it should be
-# {right:.5f}. In front of the bracket stands the root of the whole fraction, √(2/π), about 0.798. You take
-# the root of 2 alone and divide it by π, which is about 0.450.
+# {right:.5f}. In front of the bracket stands the root of the whole fraction, √(2/π), about 0.798.
+# You take the root of 2 alone and divide it by π, which is about 0.450.
 def compare(x):
     exact = x / 2 * (1 + torch.erf(x / math.sqrt(2)))
     tanh = x / 2 * (1 + torch.tanh(math.sqrt(2) / math.pi * (x + 0.044715 * x**3)))
@@ -359,10 +391,11 @@ def compare(x):
         "relu_off": (x.relu() - exact).abs().max().item(),
     }
 
+
 # %% misconception: a square instead of the cube
 # says: Your exact form is right. At x = {at:.2f} your tanh form is {yours:.5f}, and it should be
-# {right:.5f}. The small term is a cube, `x**3`; a square has the same sign on both sides of zero, and
-# the curve would be bent the wrong way on one of them.
+# {right:.5f}. The small term is a cube, `x**3`; a square has the same sign on both sides of zero,
+# and the curve would be bent the wrong way on one of them.
 def compare(x):
     exact = x / 2 * (1 + torch.erf(x / math.sqrt(2)))
     tanh = x / 2 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**2)))
@@ -375,10 +408,11 @@ def compare(x):
         "relu_off": (x.relu() - exact).abs().max().item(),
     }
 
+
 # %% misconception: the sigmoid form
 # says: Your exact form is right. At x = {at:.2f} your tanh form is {yours:.5f}, and it should be
-# {right:.5f}: what you have is `x * sigmoid(1.702 * x)`, a third form, which is coarser by far. Asked for
-# is the one with tanh and the cube.
+# {right:.5f}: what you have is `x * sigmoid(1.702 * x)`, a third form, which is coarser by far.
+# Asked for is the one with tanh and the cube.
 def compare(x):
     exact = x / 2 * (1 + torch.erf(x / math.sqrt(2)))
     tanh = x * torch.sigmoid(1.702 * x)
@@ -391,10 +425,11 @@ def compare(x):
         "relu_off": (x.relu() - exact).abs().max().item(),
     }
 
+
 # %% misconception: only where the tanh form lies above
-# says: Both forms are right. Between {low:.1f} and {high:.1f} you report {off:.6f} as the largest distance,
-# and it is {off_right:.6f}. The tanh form lies now above the exact one and now below it; a distance counts
-# either way, so take the absolute value before the largest.
+# says: Both forms are right. Between {low:.1f} and {high:.1f} you report {off:.6f} as the largest
+# distance, and it is {off_right:.6f}. The tanh form lies now above the exact one and now below it;
+# a distance counts either way, so take the absolute value before the largest.
 def compare(x):
     exact, tanh = F.gelu(x), F.gelu(x, approximate="tanh")
     return {
@@ -405,10 +440,12 @@ def compare(x):
         "relu_off": (x.relu() - exact).max().item(),
     }
 
+
 # %% misconception: only where the tanh form lies below
-# says: Both forms are right. Between {low:.1f} and {high:.1f} you report {off:.6f} as the largest distance,
-# and it is {off_right:.6f}. You subtract the tanh form from the exact one and take the largest result,
-# which sees only the places where it lies below. A distance counts either way: `abs()` first.
+# says: Both forms are right. Between {low:.1f} and {high:.1f} you report {off:.6f} as the largest
+# distance, and it is {off_right:.6f}. You subtract the tanh form from the exact one and take the
+# largest result, which sees only the places where it lies below. A distance counts either way:
+# `abs()` first.
 def compare(x):
     exact, tanh = F.gelu(x), F.gelu(x, approximate="tanh")
     return {
@@ -419,10 +456,11 @@ def compare(x):
         "relu_off": (x.relu() - exact).abs().max().item(),
     }
 
+
 # %% misconception: the mean distance instead of the largest
-# says: Both forms are right. You report {off:.6f}, the **average** distance at these places; the largest is
-# {off_right:.6f}. An average depends on how many places far from zero you look at, where all these curves
-# are all but the same.
+# says: Both forms are right. You report {off:.6f}, the **average** distance at these places; the
+# largest is {off_right:.6f}. An average depends on how many places far from zero you look at, where
+# all these curves are all but the same.
 def compare(x):
     exact, tanh = F.gelu(x), F.gelu(x, approximate="tanh")
     off = (tanh - exact).abs()
@@ -434,9 +472,10 @@ def compare(x):
         "relu_off": (x.relu() - exact).abs().mean().item(),
     }
 
+
 # %% misconception: the number of the place instead of x
-# says: Your distances are right. For `where` you give the number of the place in the tensor, which is what
-# `argmax` returns. Asked for is the `x` that stands there: `x[...]`.
+# says: Your distances are right. For `where` you give the number of the place in the tensor, which
+# is what `argmax` returns. Asked for is the `x` that stands there: `x[...]`.
 def compare(x):
     exact, tanh = F.gelu(x), F.gelu(x, approximate="tanh")
     off = (tanh - exact).abs()
@@ -448,16 +487,17 @@ def compare(x):
         "relu_off": (x.relu() - exact).abs().max().item(),
     }
 
+
 # %% hint
-# `torch.erf`, `torch.tanh`, `math.sqrt`, `math.pi`; write each formula as it stands, bracket by bracket,
-# and try it on `torch.tensor([1.0])` against the example.
+# `torch.erf`, `torch.tanh`, `math.sqrt`, `math.pi`; write each formula as it stands, bracket by
+# bracket, and try it on `torch.tensor([1.0])` against the example.
 # %% hint
-# A distance is an absolute difference. `max()` of it is how large, `argmax()` of it is where, as the
-# number of a place in `x`.
+# A distance is an absolute difference. `max()` of it is how large, `argmax()` of it is where, as
+# the number of a place in `x`.
 # %% explanation
-# On the whole line the tanh form is never off by as much as 0.0005, and most near x = 2.7 and x = -2.7;
-# ReLU is off by 0.17 near 0.75 on both sides. That is a factor of some 360, and it is why trained weights
-# take no notice of the one and suffer from the other.
+# On the whole line the tanh form is never off by as much as 0.0005, and most near x = 2.7 and x =
+# -2.7; ReLU is off by 0.17 near 0.75 on both sides. That is a factor of some 360, and it is why
+# trained weights take no notice of the one and suffer from the other.
 
 # %% task 6.3
 # title: The same halves, in two orders
@@ -466,20 +506,22 @@ def compare(x):
 # minutes: 12
 # function: encode
 #
-# Write `encode(x, layers, norm, order)`, the whole stack. `x` is `(T, d)`. `layers` is a list with a pair
-# `(attention, feed_forward)` for each layer; each of the two is a function from `(T, d)` to `(T, d)` that
-# computes the *change* of its half, and nothing is added or normalised in it. `norm` is the LayerNorm, one
-# and the same everywhere. `order` is
+# Write `encode(x, layers, norm, order)`, the whole stack. `x` is `(T, d)`. `layers` is a list with
+# a pair `(attention, feed_forward)` for each layer; each of the two is a function from `(T, d)` to
+# `(T, d)` that computes the *change* of its half, and nothing is added or normalised in it. `norm`
+# is the LayerNorm, one and the same everywhere. `order` is
 #
 # - `"post"`: as BERT, each change is added to what came in, and the sum is normalised;
-# - `"pre"`: each half reads what came in normalised, and the change is added to what came in **as it was**;
-#   after the last layer one more `norm` follows.
+# - `"pre"`: each half reads what came in normalised, and the change is added to what came in **as
+#   it was**; after the last layer one more `norm` follows.
 #
 # Return the rows `(T, d)` after the last layer.
 #
-# *Example.* Let `norm` halve what it gets, let both functions give back what they get, and let `x` be 8.
-# With one layer, `"post"` gives (8 + 8) / 2 = 8 after the first half and 8 again after the second.
-# `"pre"` gives 8 + 4 = 12 after the first half, 12 + 6 = 18 after the second, and 9 at the end.
+# *Example.* Let `norm` halve what it gets, let both functions give back what they get, and let `x`
+# be 8. With one layer, `"post"` gives (8 + 8) / 2 = 8 after the first half and 8 again after the
+# second. `"pre"` gives 8 + 4 = 12 after the first half, 12 + 6 = 18 after the second, and 9 at the
+# end.
+
 
 # %% stub
 def encode(x: Tensor, layers: list, norm, order: str) -> Tensor:
@@ -490,6 +532,7 @@ def encode(x: Tensor, layers: list, norm, order: str) -> Tensor:
             x = norm(x + change(x)) if order == "post" else x + change(norm(x))
     return x if order == "post" else norm(x)
     # END SOLUTION
+
 
 # %% run
 def run(function, case):
@@ -509,6 +552,7 @@ def run(function, case):
     return function(
         case["x"].clone(), layers, lambda rows: F.layer_norm(rows, rows.shape[-1:]), case["order"]
     )
+
 
 # %% check
 def cases(rng):
@@ -535,6 +579,7 @@ def numbers(case, got, expected):
         "away": ((got - expected).norm() / expected.norm()).item(),
     }
 
+
 # %% another right solution
 def encode(x, layers, norm, order):
     if order == "post":
@@ -548,48 +593,53 @@ def encode(x, layers, norm, order):
         residual = residual + feed_forward(norm(residual))
     return norm(residual)
 
+
 # %% misconception: the last norm of pre-LN forgotten
-# says: Your `"post"` is right. Under `"pre"` the size of your rows is {size:.2f} at the end (the root of
-# the mean square), and it should be 1: nothing has normalised the residual path on its way up, and so one
-# more `norm` is needed after the last layer.
+# says: Your `"post"` is right. Under `"pre"` the size of your rows is {size:.2f} at the end (the
+# root of the mean square), and it should be 1: nothing has normalised the residual path on its way
+# up, and so one more `norm` is needed after the last layer.
 def encode(x, layers, norm, order):
     for layer in layers:
         for change in layer:
             x = norm(x + change(x)) if order == "post" else x + change(norm(x))
     return x
 
+
 # %% misconception: the two orders exchanged
-# says: You have the two the wrong way round: what you do for `"post"` is pre-LN. The name says where the
-# LayerNorm stands, **after** the sum or before the half.
+# says: You have the two the wrong way round: what you do for `"post"` is pre-LN. The name says
+# where the LayerNorm stands, **after** the sum or before the half.
 def encode(x, layers, norm, order):
     for layer in layers:
         for change in layer:
             x = x + change(norm(x)) if order == "post" else norm(x + change(x))
     return norm(x) if order == "post" else x
 
+
 # %% misconception: the change normalised instead of the sum
-# says: Under `"post"` your rows come out with the size {size:.2f}, and a row that has just been normalised
-# has the size 1. You normalise the change and add it afterwards. First the sum, then the LayerNorm of the
-# sum.
+# says: Under `"post"` your rows come out with the size {size:.2f}, and a row that has just been
+# normalised has the size 1. You normalise the change and add it afterwards. First the sum, then the
+# LayerNorm of the sum.
 def encode(x, layers, norm, order):
     for layer in layers:
         for change in layer:
             x = x + norm(change(x)) if order == "post" else x + change(norm(x))
     return x if order == "post" else norm(x)
 
+
 # %% misconception: no residual
-# says: Your rows are {away:.0%} of their length away from the right ones: what came in is never added. Each
-# half computes a **change**, and the residual path carries the row itself past it.
+# says: Your rows are {away:.0%} of their length away from the right ones: what came in is never
+# added. Each half computes a **change**, and the residual path carries the row itself past it.
 def encode(x, layers, norm, order):
     for layer in layers:
         for change in layer:
             x = norm(change(x)) if order == "post" else change(norm(x))
     return x if order == "post" else norm(x)
 
+
 # %% misconception: both residuals from the input of the layer
-# says: Your rows are {away:.0%} of their length away from the right ones. In the second half you add the
-# change to what came into the **layer**, and so the change that attention made is lost. What came into the
-# second half is what the first half gave out.
+# says: Your rows are {away:.0%} of their length away from the right ones. In the second half you
+# add the change to what came into the **layer**, and so the change that attention made is lost.
+# What came into the second half is what the first half gave out.
 def encode(x, layers, norm, order):
     for attention, feed_forward in layers:
         if order == "post":
@@ -598,10 +648,11 @@ def encode(x, layers, norm, order):
             x = x + feed_forward(norm(x + attention(norm(x))))
     return x if order == "post" else norm(x)
 
+
 # %% misconception: attention's raw output as the second residual
-# says: Your rows are {away:.0%} of their length away from the right ones. The residual of the second half
-# is what attention computed, and not what the first half gave out as a whole: a row's own content gets no
-# further than attention. (This is the notes' formula, read by the letter.)
+# says: Your rows are {away:.0%} of their length away from the right ones. The residual of the
+# second half is what attention computed, and not what the first half gave out as a whole: a row's
+# own content gets no further than attention. (This is the notes' formula, read by the letter.)
 def encode(x, layers, norm, order):
     for attention, feed_forward in layers:
         if order == "post":
@@ -612,10 +663,11 @@ def encode(x, layers, norm, order):
             x = attended + feed_forward(norm(x + attended))
     return x if order == "post" else norm(x)
 
+
 # %% misconception: under pre-LN the residual is normalised, too
-# says: Your `"post"` is right, and under `"pre"` you are {away:.0%} away from the right rows. You normalise
-# the row and then add the change to the normalised row. Under pre-LN only what the half **reads** is
-# normalised; what is carried past it stays as it was.
+# says: Your `"post"` is right, and under `"pre"` you are {away:.0%} away from the right rows. You
+# normalise the row and then add the change to the normalised row. Under pre-LN only what the half
+# **reads** is normalised; what is carried past it stays as it was.
 def encode(x, layers, norm, order):
     for layer in layers:
         for change in layer:
@@ -626,10 +678,11 @@ def encode(x, layers, norm, order):
                 x = x + change(x)
     return x if order == "post" else norm(x)
 
+
 # %% misconception: every layer starts from the input of the stack
-# says: Your rows are {away:.0%} of their length away from the right ones. Every layer of yours reads the `x`
-# that came into the stack, so of all layers only the last one counts. Each layer reads what the one before
-# it gave out.
+# says: Your rows are {away:.0%} of their length away from the right ones. Every layer of yours
+# reads the `x` that came into the stack, so of all layers only the last one counts. Each layer
+# reads what the one before it gave out.
 def encode(x, layers, norm, order):
     for attention, feed_forward in layers:
         if order == "post":
@@ -640,10 +693,11 @@ def encode(x, layers, norm, order):
             out = y + feed_forward(norm(y))
     return out if order == "post" else norm(out)
 
+
 # %% misconception: under pre-LN both halves read the same normalised rows
-# says: Your `"post"` is right, and under `"pre"` you are {away:.0%} away from the right rows. You normalise
-# once in a layer and let both halves read that. The feed-forward half has its own LayerNorm, and it reads
-# what the first half has given out, with the change of attention in it.
+# says: Your `"post"` is right, and under `"pre"` you are {away:.0%} away from the right rows. You
+# normalise once in a layer and let both halves read that. The feed-forward half has its own
+# LayerNorm, and it reads what the first half has given out, with the change of attention in it.
 def encode(x, layers, norm, order):
     for attention, feed_forward in layers:
         if order == "post":
@@ -655,9 +709,10 @@ def encode(x, layers, norm, order):
             x = x + feed_forward(y)
     return x if order == "post" else norm(x)
 
+
 # %% misconception: one LayerNorm for a whole layer
-# says: Your rows are {away:.0%} of their length away from the right ones. You have one LayerNorm in a
-# layer. It has two halves, attention and feed-forward, and there is one to each.
+# says: Your rows are {away:.0%} of their length away from the right ones. You have one LayerNorm in
+# a layer. It has two halves, attention and feed-forward, and there is one to each.
 def encode(x, layers, norm, order):
     for attention, feed_forward in layers:
         if order == "post":
@@ -668,19 +723,20 @@ def encode(x, layers, norm, order):
             x = x + feed_forward(x)
     return x if order == "post" else norm(x)
 
+
 # %% hint
-# Both halves follow the same rule, so one line will do for attention and feed-forward. Write that line for
-# `"post"` first and work the example through by hand.
+# Both halves follow the same rule, so one line will do for attention and feed-forward. Write that
+# line for `"post"` first and work the example through by hand.
 # %% hint
-# `"post"`: norm of (what came in + change of what came in). `"pre"`: what came in + change of (norm of
-# what came in).
+# `"post"`: norm of (what came in + change of what came in). `"pre"`: what came in + change of (norm
+# of what came in).
 # %% hint
 # After each half, what it gave out is what comes into the next one: call both `x`, and let the line
 # `x = …` overwrite it. Under `"pre"`, return `norm(x)`.
 # %% explanation
-# The two orders differ in where one function stands. Under post-LN every row has size 1 after every half;
-# under pre-LN the residual path is a plain sum from the bottom to the top, which is why a last LayerNorm
-# is needed, and why gradients find their way down more easily.
+# The two orders differ in where one function stands. Under post-LN every row has size 1 after every
+# half; under pre-LN the residual path is a plain sum from the bottom to the top, which is why a
+# last LayerNorm is needed, and why gradients find their way down more easily.
 
 # %% task 6.4
 # title: A layer that reads its neighbours twice
@@ -690,18 +746,21 @@ def encode(x, layers, norm, order):
 # function: finish_layer
 # tolerance: 0.003
 #
-# `finish_layer(x, attended, up, down)` is all of a post-LN layer that comes after attention. `x` is what
-# came into the layer and `attended` is what attention computed from it, both `(B, T, d)`; `up` `(4 d, d)`
-# and `down` `(d, 4 d)` are the two matrices of the feed-forward half. (Gains, biases and dropout are left
-# out, and `eps` is PyTorch's own.) It is to return the rows `(B, T, d)` that the layer gives out.
+# `finish_layer(x, attended, up, down)` is all of a post-LN layer that comes after attention. `x` is
+# what came into the layer and `attended` is what attention computed from it, both `(B, T, d)`; `up`
+# `(4 d, d)` and `down` `(d, 4 d)` are the two matrices of the feed-forward half. (Gains, biases and
+# dropout are left out, and `eps` is PyTorch's own.) It is to return the rows `(B, T, d)` that the
+# layer gives out.
 #
-# The version below holds two mistakes. One follows a formula in the notes by the letter. The other is
-# found in published code: it raises no error, and what comes out even looks normalised; but here rows look
-# at each other a second time, where every row should go its way alone, and what a text gives hangs on how
-# far it was padded.
+# The version below holds two mistakes. One follows a formula in the notes by the letter. The other
+# is found in published code: it raises no error, and what comes out even looks normalised; but here
+# rows look at each other a second time, where every row should go its way alone, and what a text
+# gives hangs on how far it was padded.
 #
-# *Example.* Take `d = 2`, matrices of zeros, `x = [[[3, 1], [0, 8]]]` and `attended` zero. Both sums are
-# then what came in, and each row of two numbers is normalised by itself: `[[[1, -1], [-1, 1]]]`.
+# *Example.* Take `d = 2`, matrices of zeros, `x = [[[3, 1], [0, 8]]]` and `attended` zero. Both
+# sums are then what came in, and each row of two numbers is normalised by itself:
+# `[[[1, -1], [-1, 1]]]`.
+
 
 # %% stub
 def finish_layer(x: Tensor, attended: Tensor, up: Tensor, down: Tensor) -> Tensor:
@@ -716,6 +775,7 @@ def finish_layer(x: Tensor, attended: Tensor, up: Tensor, down: Tensor) -> Tenso
     changed = F.gelu(y @ up.T) @ down.T
     return F.layer_norm(y + changed, x.shape[-1:])
     # END SOLUTION
+
 
 # %% check
 def cases(rng):
@@ -741,6 +801,7 @@ def numbers(case, got, expected):
         "away": ((row - right).norm() / right.norm()).item(),
     }
 
+
 # %% another right solution
 def finish_layer(x, attended, up, down):
     def normalised(rows):
@@ -751,72 +812,83 @@ def finish_layer(x, attended, up, down):
     inner = F.gelu(torch.einsum("btd,ed->bte", y, up))
     return normalised(y + torch.einsum("bte,de->btd", inner, down))
 
+
 # %% misconception: both mistakes are still there
-# says: The first row that you give out has the mean {mean:.2f} and the spread {spread:.2f}; a row that has
-# been normalised by itself has 0 and 1. That is one mistake, and there is another one, in what the second
-# sum adds to `changed`. Ask two questions: over which axes does each LayerNorm run, and what came into the
-# second half?
+# says: The first row that you give out has the mean {mean:.2f} and the spread {spread:.2f}; a row
+# that has been normalised by itself has 0 and 1. That is one mistake, and there is another one, in
+# what the second sum adds to `changed`. Ask two questions: over which axes does each LayerNorm run,
+# and what came into the second half?
 def finish_layer(x, attended, up, down):
     y = F.layer_norm(x + attended, x.shape[1:])
     changed = F.gelu(y @ up.T) @ down.T
     return F.layer_norm(attended + changed, x.shape[1:])
 
+
 # %% misconception: the LayerNorms still run over all tokens
-# says: The residual is right now. But the first row that you give out has the mean {mean:.2f} and the spread
-# {spread:.2f}, and not 0 and 1. `x.shape[1:]` is all axes from the tokens on, so one mean and one spread
-# are taken for the whole text, padding included.
+# says: The residual is right now. But the first row that you give out has the mean {mean:.2f} and
+# the spread {spread:.2f}, and not 0 and 1. `x.shape[1:]` is all axes from the tokens on, so one
+# mean and one spread are taken for the whole text, padding included.
 def finish_layer(x, attended, up, down):
     y = F.layer_norm(x + attended, x.shape[1:])
     changed = F.gelu(y @ up.T) @ down.T
     return F.layer_norm(y + changed, x.shape[1:])
 
+
 # %% misconception: attention's raw output is still the residual
-# says: Your LayerNorms are right now. The first row is still {away:.0%} of its length away from the right
-# one: the second sum adds the change to what attention computed. The residual carries what **came into**
-# this half, and that is what the first half gave out, its own sum and LayerNorm included.
+# says: Your LayerNorms are right now. The first row is still {away:.0%} of its length away from the
+# right one: the second sum adds the change to what attention computed. The residual carries what
+# **came into** this half, and that is what the first half gave out, its own sum and LayerNorm
+# included.
 def finish_layer(x, attended, up, down):
     y = F.layer_norm(x + attended, x.shape[-1:])
     changed = F.gelu(y @ up.T) @ down.T
     return F.layer_norm(attended + changed, x.shape[-1:])
 
+
 # %% misconception: the residual of the layer's input
-# says: Your LayerNorms are right now. The first row is {away:.0%} of its length away from the right one:
-# you add the change to `x`, what came into the **layer**. All that attention has found out is then lost
-# on this path. What came into the second half?
+# says: Your LayerNorms are right now. The first row is {away:.0%} of its length away from the right
+# one: you add the change to `x`, what came into the **layer**. All that attention has found out is
+# then lost on this path. What came into the second half?
 def finish_layer(x, attended, up, down):
     y = F.layer_norm(x + attended, x.shape[-1:])
     changed = F.gelu(y @ up.T) @ down.T
     return F.layer_norm(x + changed, x.shape[-1:])
 
+
 # %% misconception: the first sum without its LayerNorm as the residual
-# says: Your LayerNorms are right now. The first row is {away:.0%} of its length away from the right one: you
-# add the change to the **sum** of `x` and `attended`, before it was normalised. Under post-LN the residual
-# of the second half is the normalised sum.
+# says: Your LayerNorms are right now. The first row is {away:.0%} of its length away from the right
+# one: you add the change to the **sum** of `x` and `attended`, before it was normalised. Under
+# post-LN the residual of the second half is the normalised sum.
 def finish_layer(x, attended, up, down):
     y = F.layer_norm(x + attended, x.shape[-1:])
     changed = F.gelu(y @ up.T) @ down.T
     return F.layer_norm(x + attended + changed, x.shape[-1:])
 
+
 # %% misconception: only the last LayerNorm is mended
-# says: What you give out is normalised row by row, and it is still {away:.0%} of its length away from the
-# right one. There are two LayerNorms in these lines. The first still mixes all tokens of the text.
+# says: What you give out is normalised row by row, and it is still {away:.0%} of its length away
+# from the right one. There are two LayerNorms in these lines. The first still mixes all tokens of
+# the text.
 def finish_layer(x, attended, up, down):
     y = F.layer_norm(x + attended, x.shape[1:])
     changed = F.gelu(y @ up.T) @ down.T
     return F.layer_norm(y + changed, x.shape[-1:])
 
+
 # %% misconception: only the first LayerNorm is mended
-# says: The first row that you give out has the mean {mean:.2f} and the spread {spread:.2f}, and not 0 and 1.
-# There are two LayerNorms in these lines. The second still runs over all tokens of the text.
+# says: The first row that you give out has the mean {mean:.2f} and the spread {spread:.2f}, and not
+# 0 and 1. There are two LayerNorms in these lines. The second still runs over all tokens of the
+# text.
 def finish_layer(x, attended, up, down):
     y = F.layer_norm(x + attended, x.shape[-1:])
     changed = F.gelu(y @ up.T) @ down.T
     return F.layer_norm(y + changed, x.shape[1:])
 
+
 # %% misconception: the LayerNorms run over the tokens
-# says: The first row that you give out has the mean {mean:.2f} and the spread {spread:.2f}, and not 0 and 1.
-# You normalise each dimension over the tokens of the text, so every row still hangs on all the others. Each
-# row is to be normalised by itself, over its own numbers: the last axis.
+# says: The first row that you give out has the mean {mean:.2f} and the spread {spread:.2f}, and not
+# 0 and 1. You normalise each dimension over the tokens of the text, so every row still hangs on all
+# the others. Each row is to be normalised by itself, over its own numbers: the last axis.
 def finish_layer(x, attended, up, down):
     def over_tokens(rows):
         return F.layer_norm(rows.mT, rows.shape[1:2]).mT
@@ -824,24 +896,28 @@ def finish_layer(x, attended, up, down):
     y = over_tokens(x + attended)
     return over_tokens(y + F.gelu(y @ up.T) @ down.T)
 
+
 # %% misconception: no residual in the second half
-# says: The first row is {away:.0%} of its length away from the right one: nothing is added to the change in
-# the second half. Each half has its residual; without it a row's own content ends here.
+# says: The first row is {away:.0%} of its length away from the right one: nothing is added to the
+# change in the second half. Each half has its residual; without it a row's own content ends here.
 def finish_layer(x, attended, up, down):
     y = F.layer_norm(x + attended, x.shape[-1:])
     return F.layer_norm(F.gelu(y @ up.T) @ down.T, x.shape[-1:])
 
+
 # %% hint
-# Call it on the example and look at the two rows. Then print `x.shape[1:]`: over how many numbers does each
-# LayerNorm take its mean?
+# Call it on the example and look at the two rows. Then print `x.shape[1:]`: over how many numbers
+# does each LayerNorm take its mean?
 # %% hint
-# The second argument of `F.layer_norm` lists the axes, from the right, that are normalised together. For
-# one row at a time it is `x.shape[-1:]`. And for the residual: which variable came into the second half?
+# The second argument of `F.layer_norm` lists the axes, from the right, that are normalised
+# together. For one row at a time it is `x.shape[-1:]`. And for the residual: which variable came
+# into the second half?
 # %% explanation
-# `F.layer_norm(x, x.shape[1:])` takes one mean and one spread over all tokens of a text; other tokens, and
-# even padding, then move every row, past all masks. With a single token both are the same, which is how
-# such a thing gets through a quick test. The residual of the second half is the first half's normalised
-# output: it alone carries both the row's own content and what attention added.
+# `F.layer_norm(x, x.shape[1:])` takes one mean and one spread over all tokens of a text; other
+# tokens, and even padding, then move every row, past all masks. With a single token both are the
+# same, which is how such a thing gets through a quick test. The residual of the second half is the
+# first half's normalised output: it alone carries both the row's own content and what attention
+# added.
 
 # %% task 6.5
 # title: BERT on a slip of paper
@@ -850,10 +926,10 @@ def finish_layer(x, attended, up, down):
 # minutes: 12
 # function: count
 #
-# How many parameters has a BERT of `layers` layers, `hidden` wide, with `heads` heads and a vocabulary of
-# `vocab`? It has 512 positions, 2 segments, a feed-forward part four times as wide as the model, biases in
-# every linear map, and a pooler. **Without building it**, return a dictionary with the number of parameters
-# of each part:
+# How many parameters has a BERT of `layers` layers, `hidden` wide, with `heads` heads and a
+# vocabulary of `vocab`? It has 512 positions, 2 segments, a feed-forward part four times as wide as
+# the model, biases in every linear map, and a pooler. **Without building it**, return a dictionary
+# with the number of parameters of each part:
 #
 # - `"embeddings"`: the three tables and the LayerNorm after their sum;
 # - `"attention"`: of all layers, with the map that mixes the heads at the end;
@@ -864,6 +940,7 @@ def finish_layer(x, attended, up, down):
 #
 # *Example.* For `layers=1, hidden=2, heads=1, vocab=10`: embeddings (10 + 512 + 2) · 2 + 4 = 1052,
 # attention 24, feed-forward 42, norms 8, pooler 6, in total 1132.
+
 
 # %% stub
 def count(layers: int, hidden: int, heads: int, vocab: int) -> dict:
@@ -879,6 +956,7 @@ def count(layers: int, hidden: int, heads: int, vocab: int) -> dict:
     }
     return {**parts, "total": sum(parts.values())}
     # END SOLUTION
+
 
 # %% check
 def cases(rng):
@@ -905,6 +983,7 @@ def numbers(case, got, expected):
         fields[f"{key}_right"] = expected[part]
     return fields
 
+
 # %% another right solution
 def count(layers, hidden, heads, vocab):
     with torch.device("meta"):
@@ -925,18 +1004,20 @@ def count(layers, hidden, heads, vocab):
     parts["total"] = layers * size(layer) + size(*tables, norm, pooler)
     return parts
 
+
 # %% misconception: the layers share their weights
-# says: For {name} you count {attention:,} parameters of attention, those of a single layer. Each of the
-# {layers} layers has weights of its own. (ALBERT shares them; BERT does not.)
+# says: For {name} you count {attention:,} parameters of attention, those of a single layer. Each of
+# the {layers} layers has weights of its own. (ALBERT shares them; BERT does not.)
 def count(layers, hidden, heads, vocab):
     d = hidden
     parts = [(vocab + 516) * d, 4 * d * d + 4 * d, 8 * d * d + 5 * d, 4 * d, d * d + d]
     names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
     return {**dict(zip(names, parts)), "total": sum(parts)}
 
+
 # %% misconception: every head brings its own matrices
-# says: For {name} you count {attention:,} parameters of attention, {heads} times too many. Heads cut the
-# output of the same matrices into pieces; the count does not contain their number.
+# says: For {name} you count {attention:,} parameters of attention, {heads} times too many. Heads
+# cut the output of the same matrices into pieces; the count does not contain their number.
 def count(layers, hidden, heads, vocab):
     d, L = hidden, layers
     attention = L * heads * (4 * d * d + 4 * d)
@@ -944,9 +1025,10 @@ def count(layers, hidden, heads, vocab):
     names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
     return {**dict(zip(names, parts)), "total": sum(parts)}
 
+
 # %% misconception: the map that mixes the heads forgotten
-# says: For {name} your attention is {attention_lacks:,} parameters short, a quarter of it. Query, key and
-# value are three maps; a fourth mixes the heads once they are laid side by side again.
+# says: For {name} your attention is {attention_lacks:,} parameters short, a quarter of it. Query,
+# key and value are three maps; a fourth mixes the heads once they are laid side by side again.
 def count(layers, hidden, heads, vocab):
     d, L = hidden, layers
     attention = L * (3 * d * d + 3 * d)
@@ -954,20 +1036,22 @@ def count(layers, hidden, heads, vocab):
     names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
     return {**dict(zip(names, parts)), "total": sum(parts)}
 
+
 # %% misconception: biases forgotten
-# says: For {name} your attention is {attention_lacks:,} parameters short, and your feed-forward part
-# {feed_forward_lacks:,}: you count matrices only. Every linear map has a bias, too, as long as its output
-# is wide. (That is less than a thousandth of the whole; the count is exact with it.)
+# says: For {name} your attention is {attention_lacks:,} parameters short, and your feed-forward
+# part {feed_forward_lacks:,}: you count matrices only. Every linear map has a bias, too, as long as
+# its output is wide. (That is less than a thousandth of the whole; the count is exact with it.)
 def count(layers, hidden, heads, vocab):
     d, L = hidden, layers
     parts = [(vocab + 516) * d, L * 4 * d * d, L * 8 * d * d, L * 4 * d, d * d]
     names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
     return {**dict(zip(names, parts)), "total": sum(parts)}
 
+
 # %% misconception: the wide bias counted as narrow
-# says: For {name} your feed-forward part is {feed_forward_lacks:,} parameters short. A bias is as long as
-# the **output** of its map: the first map ends {inner} wide, the second {hidden}, five times the width
-# together.
+# says: For {name} your feed-forward part is {feed_forward_lacks:,} parameters short. A bias is as
+# long as the **output** of its map: the first map ends {inner} wide, the second {hidden}, five
+# times the width together.
 def count(layers, hidden, heads, vocab):
     d, L = hidden, layers
     feed_forward = L * (8 * d * d + 2 * d)
@@ -975,9 +1059,10 @@ def count(layers, hidden, heads, vocab):
     names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
     return {**dict(zip(names, parts)), "total": sum(parts)}
 
+
 # %% misconception: only one of the two wide matrices
-# says: For {name} your feed-forward part holds {feed_forward:,} parameters, about half of what it should.
-# A row goes up to {inner} numbers **and** down again to {hidden}: two matrices.
+# says: For {name} your feed-forward part holds {feed_forward:,} parameters, about half of what it
+# should. A row goes up to {inner} numbers **and** down again to {hidden}: two matrices.
 def count(layers, hidden, heads, vocab):
     d, L = hidden, layers
     feed_forward = L * (4 * d * d + 4 * d)
@@ -985,9 +1070,11 @@ def count(layers, hidden, heads, vocab):
     names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
     return {**dict(zip(names, parts)), "total": sum(parts)}
 
+
 # %% misconception: the LayerNorm of the embeddings forgotten
-# says: For {name} your embeddings are {embeddings_lacks:,} parameters short: the LayerNorm after the sum,
-# with its gain and its bias. The documents leave it out as well; without it the model talks nonsense.
+# says: For {name} your embeddings are {embeddings_lacks:,} parameters short: the LayerNorm after
+# the sum, with its gain and its bias. The documents leave it out as well; without it the model
+# talks nonsense.
 def count(layers, hidden, heads, vocab):
     d, L = hidden, layers
     embeddings = (vocab + 514) * d
@@ -995,9 +1082,11 @@ def count(layers, hidden, heads, vocab):
     names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
     return {**dict(zip(names, parts)), "total": sum(parts)}
 
+
 # %% misconception: only the table of tokens
-# says: For {name} your embeddings are {embeddings_lacks:,} parameters short: beside the table of tokens
-# there is one with 512 positions and one with 2 segments, each row {hidden} wide, and both are learned.
+# says: For {name} your embeddings are {embeddings_lacks:,} parameters short: beside the table of
+# tokens there is one with 512 positions and one with 2 segments, each row {hidden} wide, and both
+# are learned.
 def count(layers, hidden, heads, vocab):
     d, L = hidden, layers
     embeddings = vocab * d + 2 * d
@@ -1005,19 +1094,28 @@ def count(layers, hidden, heads, vocab):
     names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
     return {**dict(zip(names, parts)), "total": sum(parts)}
 
+
 # %% misconception: half of the LayerNorms
-# says: For {name} you count {norms:,} parameters of LayerNorms, half of what there is. A layer has two of
-# them, one after each half, and each has two vectors, a gain and a bias: four times the width.
+# says: For {name} you count {norms:,} parameters of LayerNorms, half of what there is. A layer has
+# two of them, one after each half, and each has two vectors, a gain and a bias: four times the
+# width.
 def count(layers, hidden, heads, vocab):
     d, L = hidden, layers
-    parts = [(vocab + 516) * d, L * (4 * d * d + 4 * d), L * (8 * d * d + 5 * d), L * 2 * d, d * d + d]
+    parts = [
+        (vocab + 516) * d,
+        L * (4 * d * d + 4 * d),
+        L * (8 * d * d + 5 * d),
+        L * 2 * d,
+        d * d + d,
+    ]
     names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
     return {**dict(zip(names, parts)), "total": sum(parts)}
 
+
 # %% misconception: the embeddings' LayerNorm among those of the layers
 # says: For {name} your total is right. But you count {norms_over:,} parameters too many among the
-# LayerNorms inside the layers, and those are missing in the embeddings: the LayerNorm after the sum of
-# the three vectors belongs to them, since it comes before the first layer.
+# LayerNorms inside the layers, and those are missing in the embeddings: the LayerNorm after the sum
+# of the three vectors belongs to them, since it comes before the first layer.
 def count(layers, hidden, heads, vocab):
     d, L = hidden, layers
     norms = L * 4 * d + 2 * d
@@ -1025,26 +1123,35 @@ def count(layers, hidden, heads, vocab):
     names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
     return {**dict(zip(names, parts)), "total": sum(parts)}
 
+
 # %% misconception: the pooler is left out of the total
-# says: For {name} your parts are right, and your total is {total_lacks:,} short: that is the pooler. It
-# belongs to the model, and it is what the well-known count of BERT-Base, 109,482,240, contains.
+# says: For {name} your parts are right, and your total is {total_lacks:,} short: that is the
+# pooler. It belongs to the model, and it is what the well-known count of BERT-Base, 109,482,240,
+# contains.
 def count(layers, hidden, heads, vocab):
     d, L = hidden, layers
-    parts = [(vocab + 516) * d, L * (4 * d * d + 4 * d), L * (8 * d * d + 5 * d), L * 4 * d, d * d + d]
+    parts = [
+        (vocab + 516) * d,
+        L * (4 * d * d + 4 * d),
+        L * (8 * d * d + 5 * d),
+        L * 4 * d,
+        d * d + d,
+    ]
     names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
     return {**dict(zip(names, parts)), "total": sum(parts[:-1])}
 
+
 # %% hint
-# A linear map from n to m numbers has n · m weights and m biases. Check each part against the example
-# before you go on to the next.
+# A linear map from n to m numbers has n · m weights and m biases. Check each part against the
+# example before you go on to the next.
 # %% hint
-# In a layer: four maps from d to d, one from d to 4 d, one from 4 d to d, and two LayerNorms with a gain
-# and a bias each. All of it once for every layer.
+# In a layer: four maps from d to d, one from d to 4 d, one from 4 d to d, and two LayerNorms with a
+# gain and a bias each. All of it once for every layer.
 # %% hint
-# Attention 4 d² + 4 d, feed-forward 8 d² + 5 d, norms 4 d, each times the number of layers; the embeddings
-# (vocab + 512 + 2) d + 2 d; the pooler d² + d.
+# Attention 4 d² + 4 d, feed-forward 8 d² + 5 d, norms 4 d, each times the number of layers; the
+# embeddings (vocab + 512 + 2) d + 2 d; the pooler d² + d.
 # %% explanation
-# The layers grow with the square of the width and the embeddings only with the width itself, so a small
-# BERT is mostly vocabulary and a large one mostly layers. The number of heads occurs nowhere. With the
-# pooler, Base comes to 109,482,240 and Large to 335,141,888, which is not quite the 340 million that
-# everybody copies.
+# The layers grow with the square of the width and the embeddings only with the width itself, so a
+# small BERT is mostly vocabulary and a large one mostly layers. The number of heads occurs nowhere.
+# With the pooler, Base comes to 109,482,240 and Large to 335,141,888, which is not quite the 340
+# million that everybody copies.

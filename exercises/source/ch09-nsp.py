@@ -67,10 +67,8 @@ def run(function, case):
 
 # %% check
 def cases(rng):
-    for sizes, count in (
-        ([1, 40, *rng.integers(3, 8, size=6).tolist(), 1], 4000),
-        ([2, 1, 5], 1000),
-    ):
+    short = rng.integers(3, 8, size=6).tolist()
+    for sizes, count in (([1, 40, *short, 1], 4000), ([2, 1, 5], 1000)):
         order = rng.permutation(len(sizes))
         documents = [
             [f"document {d}, sentence {s}" for s in range(1, sizes[where] + 1)]
@@ -82,7 +80,7 @@ def cases(rng):
 def places(case, got):
     """Document and sentence of each a and b, how long their documents are, and the labels."""
     where = {
-        text: (d, s) for d, text_ in enumerate(case["documents"]) for s, text in enumerate(text_)
+        text: (d, s) for d, texts in enumerate(case["documents"]) for s, text in enumerate(texts)
     }
     sizes = np.array([len(sentences) for sentences in case["documents"]])
     a = np.array([where[one[0]] for one in got])
@@ -125,6 +123,8 @@ def judge(case, got, expected):
     a, b, sizes, label = places(case, got)
     if not np.isin(label, (0, 1)).all():
         return f"Labels are 0 or 1; yours are {sorted(set(label.tolist()))[:4]}."
+    if label.min() == label.max():
+        return f"All your pairs have the label {label[0]}; one half of each kind is expected."
     follows = (a == b - [0, 1]).all(1)
     same = a[:, 0] == b[:, 0]
     is_true = label == 0
@@ -143,23 +143,17 @@ def judge(case, got, expected):
         return f"“{got[i][1]}” does not follow “{got[i][0]}”, and yet the label is 0."
     wrong = ~is_true & same
     if wrong.any():
-        return (
-            "only the true continuation is excluded"
-            if not follows[wrong].any()
-            else "from anywhere"
-        )
+        return "from anywhere" if follows[wrong].any() else "only the true continuation is excluded"
     if (b[~is_true, 1] == 0).any():
-        opens = (b[~is_true, 1] == 0).all()
-        return (
-            "a random b always opens its document" if opens else "a random b may open its document"
-        )
+        often = "always opens" if (b[~is_true, 1] == 0).all() else "may open"
+        return f"a random b {often} its document"
     long = a[:, 0] == sizes.argmax()
     if off:
-        return (
-            "negatives that fail are thrown away"
-            if is_true.mean() > 0.5
-            else f"{is_true.mean():.0%} of your pairs are true ones; one half is expected."
-        )
+        starts = (sizes - 1).clip(0)
+        survive = 1 - ((starts / starts.sum()) ** 2).sum()  # a second draw is from elsewhere
+        if abs(is_true.mean() - 1 / (1 + survive)) < 0.04:
+            return "negatives that fail are thrown away"
+        return f"{is_true.mean():.0%} of your pairs have the label 0; one half is expected."
     spread = (long.mean() * (1 - long.mean()) * (1 / is_true.sum() + 1 / (~is_true).sum())) ** 0.5
     if abs(long[is_true].mean() - long[~is_true].mean()) > 6 * spread:
         return "a is drawn anew with b"
@@ -167,8 +161,8 @@ def judge(case, got, expected):
     seen = set(map(tuple, a.tolist()))
     if len(seen) < 0.9 * len(possible):
         return (
-            f"Of {len(possible)} sentences that have a next one, only {len(seen)} ever come up as `a` "
-            f"in {len(got)} pairs."
+            f"{len(possible)} sentences have a next one, but only {len(seen)} of them ever come up "
+            f"as `a` in {len(got)} pairs."
         )
     partners = len(set(b[long & ~is_true, 0].tolist()))
     if partners < (sizes > 1).sum() - 1:
@@ -451,7 +445,7 @@ def run(function, case):
 # %% check
 def cases(rng):
     for count in (3, 4, 6):
-        pad, cls, sep = rng.choice(100, size=3, replace=False).tolist()
+        pad, cls, sep = rng.choice(np.arange(1, 100), size=3, replace=False).tolist()
         lengths = [(int(rng.integers(3, 6)), int(rng.integers(2, 5))) for _ in range(count)]
         lengths[0] = (4, 3)  # the first row is padded: the last one is longer
         lengths[-1] = (int(rng.integers(6, 9)), int(rng.integers(5, 9)))
@@ -462,19 +456,19 @@ def cases(rng):
 
 
 def numbers(case, got, expected):
+    short = {"ids": "input_ids", "segments": "token_type_ids", "mask": "attention_mask"}
+
     def row(which, values):
         return " ".join(str(value) for value in values[which][0].tolist())
 
     return {
-        **{f"my_{short}": row(name, got) for short, name in SHORT.items()},
-        **{f"right_{short}": row(name, expected) for short, name in SHORT.items()},
+        **{f"my_{key}": row(name, got) for key, name in short.items()},
+        **{f"right_{key}": row(name, expected) for key, name in short.items()},
         "tokens": int(expected["attention_mask"][0].sum()),
         "sep": case["sep_id"],
+        "pad": case["pad_id"],
         "alone": " ".join(map(str, got["input_ids"][1].tolist())),
     }
-
-
-SHORT = {"ids": "input_ids", "segments": "token_type_ids", "mask": "attention_mask"}
 
 
 # %% another right solution
@@ -494,8 +488,8 @@ def lay_out(pairs, cls_id, sep_id, pad_id):
 
 
 # %% misconception: the first [SEP] belongs to B
-# says: Your first row has the segments {my_segments}; {right_segments} is expected. You begin B at
-# the `[SEP]` before it. That token closes A and belongs to A, as `[CLS]` does.
+# says: Your first row has the segments `{my_segments}`; `{right_segments}` is expected. You begin B
+# at the `[SEP]` before it. That token closes A and belongs to A, as `[CLS]` does.
 def lay_out(pairs, cls_id, sep_id, pad_id):
     rows = [[cls_id, *a, sep_id, *b] + ([sep_id] if b else []) for a, b in pairs]
     length = max(map(len, rows))
@@ -513,7 +507,7 @@ def lay_out(pairs, cls_id, sep_id, pad_id):
 
 
 # %% misconception: the last [SEP] belongs to A
-# says: Your first row has the segments {my_segments}; {right_segments} is expected. The `[SEP]`
+# says: Your first row has the segments `{my_segments}`; `{right_segments}` is expected. The `[SEP]`
 # behind B closes B, and belongs to it.
 def lay_out(pairs, cls_id, sep_id, pad_id):
     rows = [[cls_id, *a, sep_id, *b] + ([sep_id] if b else []) for a, b in pairs]
@@ -527,8 +521,8 @@ def lay_out(pairs, cls_id, sep_id, pad_id):
 
 
 # %% misconception: padding belongs to B
-# says: Your first row has the segments {my_segments}; {right_segments} is expected. The ones run on
-# to the end of the row, over the padding, which belongs to no text. It has 0 here.
+# says: Your first row has the segments `{my_segments}`; `{right_segments}` is expected. The ones
+# run on to the end of the row, over the padding, which belongs to no text. It has 0 here.
 def lay_out(pairs, cls_id, sep_id, pad_id):
     rows = [[cls_id, *a, sep_id, *b] + ([sep_id] if b else []) for a, b in pairs]
     length = max(map(len, rows))
@@ -538,9 +532,52 @@ def lay_out(pairs, cls_id, sep_id, pad_id):
     return {"input_ids": ids, "token_type_ids": segments, "attention_mask": mask}
 
 
+# %% misconception: separators counted
+# says: Your first row has the segments `{my_segments}`; `{right_segments}` is expected. You count
+# the separators up to each token, that token included: so the first `[SEP]` has 1 already and the
+# last has 2, for which a BERT has no vector. Count only those that stand before a token.
+def lay_out(pairs, cls_id, sep_id, pad_id):
+    rows = [[cls_id, *a, sep_id, *b] + ([sep_id] if b else []) for a, b in pairs]
+    length = max(map(len, rows))
+    ids = torch.tensor([row + [pad_id] * (length - len(row)) for row in rows])
+    mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows])
+    segments = (ids == sep_id).long().cumsum(1) * mask
+    return {"input_ids": ids, "token_type_ids": segments, "attention_mask": mask}
+
+
+# %% misconception: padding with the id 0
+# says: Your first row is `{my_ids}`; `{right_ids}` is expected. You fill up with 0, which is the id
+# of the padding in some vocabularies only. Here it is {pad}: use `pad_id`.
+def lay_out(pairs, cls_id, sep_id, pad_id):
+    rows = [[cls_id, *a, sep_id, *b] + ([sep_id] if b else []) for a, b in pairs]
+    length = max(map(len, rows))
+    ids = torch.tensor([row + [0] * (length - len(row)) for row in rows])
+    segments = torch.zeros_like(ids)
+    for row, (a, b) in enumerate(pairs):
+        segments[row, len(a) + 2 : len(rows[row])] = 1
+    mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows])
+    return {"input_ids": ids, "token_type_ids": segments, "attention_mask": mask}
+
+
+# %% misconception: segments 1 and 2
+# says: Your first row has the segments `{my_segments}`; `{right_segments}` is expected. You count
+# the texts from 1 and keep 0 for the padding. A BERT has a table of two segment vectors, rows 0 and
+# 1, so A is 0 and B is 1, and there is no row 2.
+def lay_out(pairs, cls_id, sep_id, pad_id):
+    rows = [[cls_id, *a, sep_id, *b] + ([sep_id] if b else []) for a, b in pairs]
+    length = max(map(len, rows))
+    ids = torch.tensor([row + [pad_id] * (length - len(row)) for row in rows])
+    segments = torch.zeros_like(ids)
+    for row, (a, b) in enumerate(pairs):
+        segments[row, : len(a) + 2] = 1
+        segments[row, len(a) + 2 : len(rows[row])] = 2
+    mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows])
+    return {"input_ids": ids, "token_type_ids": segments, "attention_mask": mask}
+
+
 # %% misconception: no [SEP] at the end
-# says: Your first row is {my_ids}; {right_ids} is expected. B has no `[SEP]` of its own. Both texts
-# are closed by one, here by the id {sep}.
+# says: Your first row is `{my_ids}`; `{right_ids}` is expected. B has no `[SEP]` of its own. Both
+# texts are closed by one, here by the id {sep}.
 def lay_out(pairs, cls_id, sep_id, pad_id):
     rows = [[cls_id, *a, sep_id, *b] for a, b in pairs]
     length = max(map(len, rows))
@@ -553,7 +590,7 @@ def lay_out(pairs, cls_id, sep_id, pad_id):
 
 
 # %% misconception: a [SEP] for a text that is not there
-# says: Where B is empty your row is {alone}: it ends in two `[SEP]` with nothing between them. A
+# says: Where B is empty your row is `{alone}`: it ends in two `[SEP]` with nothing between them. A
 # single text is `[CLS]` A `[SEP]`, all in segment 0.
 def lay_out(pairs, cls_id, sep_id, pad_id):
     rows = [[cls_id, *a, sep_id, *b, sep_id] for a, b in pairs]
@@ -567,8 +604,8 @@ def lay_out(pairs, cls_id, sep_id, pad_id):
 
 
 # %% misconception: the mask shows padding
-# says: Your first row has the mask {my_mask}; {right_mask} is expected. 1 stands where there is a
-# token to be read, 0 where there is padding, so that nobody looks at it.
+# says: Your first row has the mask `{my_mask}`; `{right_mask}` is expected. 1 stands where there is
+# a token to be read, 0 where there is padding, so that nobody looks at it.
 def lay_out(pairs, cls_id, sep_id, pad_id):
     rows = [[cls_id, *a, sep_id, *b] + ([sep_id] if b else []) for a, b in pairs]
     length = max(map(len, rows))
@@ -581,7 +618,7 @@ def lay_out(pairs, cls_id, sep_id, pad_id):
 
 
 # %% misconception: the mask lets padding through
-# says: Your mask is 1 everywhere, in the first row {my_mask}. It has only {tokens} tokens; behind
+# says: Your mask is 1 everywhere, in the first row `{my_mask}`. It has only {tokens} tokens; behind
 # them stands padding, and there the mask has to be 0.
 def lay_out(pairs, cls_id, sep_id, pad_id):
     rows = [[cls_id, *a, sep_id, *b] + ([sep_id] if b else []) for a, b in pairs]
@@ -594,8 +631,8 @@ def lay_out(pairs, cls_id, sep_id, pad_id):
 
 
 # %% misconception: padding on the left
-# says: Your first row is {my_ids}; {right_ids} is expected. The padding stands on the right here,
-# so that `[CLS]` is always the first token: that is where the classifier looks.
+# says: Your first row is `{my_ids}`; `{right_ids}` is expected. The padding stands on the right
+# here, so that `[CLS]` is always the first token: that is where the classifier looks.
 def lay_out(pairs, cls_id, sep_id, pad_id):
     rows = [[cls_id, *a, sep_id, *b] + ([sep_id] if b else []) for a, b in pairs]
     length = max(map(len, rows))
@@ -665,8 +702,10 @@ def cases(rng):
         follows = np.zeros(pairs, dtype=np.int64)
         if kind == "both":  # more of the label 0, so that to leave out either is another number
             follows[rng.choice(pairs, size=pairs // 2 - 1, replace=False)] = 1
+        logits = rng.normal(size=(pairs, length, vocab)) * 2
+        logits[..., 0] -= 6  # a model that never answers [PAD]
         yield {
-            "token_logits": torch.from_numpy(rng.normal(size=(pairs, length, vocab)) * 2).float(),
+            "token_logits": torch.from_numpy(logits).float(),
             "token_labels": torch.from_numpy(labels),
             "pair_logits": torch.from_numpy(rng.normal(size=(pairs, 2)) * 2).float(),
             "pair_labels": torch.from_numpy(follows),
@@ -686,6 +725,41 @@ def numbers(case, got, expected):
         "asked": int((case["token_labels"] != 0).sum()),
         "all": case["token_labels"].numel(),
     }
+
+
+def judge(case, got, expected):
+    if got is None:
+        return "Your function returns nothing: is there a `return`?"
+    if not isinstance(got, tuple | list):
+        return "both added up"
+    if len(got) != 2:
+        return f"Two losses are expected; you return {len(got)} values."
+
+    def alike(one, other):
+        return math.isclose(one, float(other), rel_tol=1e-4, abs_tol=1e-4)
+
+    mlm, nsp = map(float, got)
+    logits, labels = case["pair_logits"], case["pair_labels"]
+    if not alike(mlm, expected[0]):
+        if alike(mlm, expected[1]):
+            return "The two losses are in the wrong order: first that of the tokens."
+        everywhere = F.cross_entropy(case["token_logits"].mT, case["token_labels"])
+        if alike(mlm, everywhere) and alike(nsp, expected[1]):
+            return "nothing is left out any more"
+        return f"Your token loss is {mlm:.3f}; {float(expected[0]):.3f} is expected."
+    if alike(nsp, expected[1]):
+        return None
+    some = F.cross_entropy(logits, labels, ignore_index=0, reduction="sum")
+    known = {
+        "label 0 is still left out": some / (labels == 1).sum(),
+        "the other label is left out": F.cross_entropy(logits, labels, ignore_index=1),
+        "labels turned round instead": F.cross_entropy(logits, 1 - labels, ignore_index=0),
+        "divided by all, one label counted": some / len(labels),
+    }
+    for name, value in known.items():
+        if alike(nsp, value) or math.isnan(nsp) and math.isnan(value):
+            return name
+    return f"Your loss of the pairs is {nsp:.3f}; {float(expected[1]):.3f} is expected."
 
 
 # %% another right solution
@@ -919,6 +993,21 @@ def predict(sentences, a, b):
     }
 
 
+# %% misconception: denied wherever the document is the same
+# says: Your “denied” is {my_denied:.4f}; {right_denied:.4f} is expected. You count every B from A's
+# own document. That is the larger trouble, but the question here is for the one sentence that truly
+# follows A: of {total} sentences, one.
+def predict(sentences, a, b):
+    total, starts = sum(sentences), sum(sentences) - len(sentences)
+    same = sum((n - 1) / starts * n / total for n in sentences)
+    return {
+        "separators": (a + 1, a + b + 2),
+        "segments": (a + 2, b + 1),
+        "same": same,
+        "denied": same / 2,
+    }
+
+
 # %% misconception: positions counted without [CLS]
 # says: Your separators stand at {my_separators}; {right_separators} is expected. Position 0 is
 # `[CLS]`, so the {a} tokens of A end at position {a}, and the separator comes behind them.
@@ -933,8 +1022,8 @@ def predict(sentences, a, b):
 
 
 # %% misconception: the middle [SEP] given to B
-# says: Your segments are {my_segments}; {right_segments} is expected. The separator between the
-# texts closes A and gets $E_A$, like `[CLS]`; B has one special token, the last.
+# says: Your segments are `{my_segments}`; `{right_segments}` is expected. The separator between the
+# texts closes A and gets the vector of A, like `[CLS]`; B has one special token, the last.
 def predict(sentences, a, b):
     total, starts = sum(sentences), sum(sentences) - len(sentences)
     return {
@@ -946,8 +1035,8 @@ def predict(sentences, a, b):
 
 
 # %% misconception: special tokens without a segment
-# says: Your segments are {my_segments}, {row} tokens together; the row has {tokens}. Every token of
-# it gets one of the two vectors, the three special ones as well: which of them go with A?
+# says: Your segments are `{my_segments}`, {row} tokens together; the row has {tokens}. Every token
+# of it gets one of the two vectors, the three special ones as well: which of them go with A?
 def predict(sentences, a, b):
     total, starts = sum(sentences), sum(sentences) - len(sentences)
     return {
@@ -1031,7 +1120,11 @@ def cases(rng):
 
 
 def numbers(case, got, expected):
+    which = "B" if got["A"] == expected["A"] else "A"
     return {
+        "which": which,
+        "mine": float(got[which]),
+        "right": float(expected[which]),
         "my_a": float(got["A"]),
         "my_b": float(got["B"]),
         "a": float(expected["A"]),
@@ -1128,9 +1221,9 @@ def length_judge(lengths, labels):
 
 
 # %% misconception: at a tie he says 1
-# says: From the length of A your judge is right in {my_a:.4f}; {a:.4f} is expected. Where both
-# labels were equally common, or where he has never met a length, he says 1. By the rule he says 0:
-# otherwise two people who measure the same pairs get two results.
+# says: From the length of {which} your judge is right in {mine:.4f}; {right:.4f} is expected. Where
+# both labels were equally common, or where he has never met a length, he says 1. By the rule he
+# says 0: otherwise two people who measure the same pairs get two results.
 def length_judge(lengths, labels):
     half, found = len(labels) // 2, {}
     for name, length in zip("AB", lengths.T):
@@ -1139,6 +1232,22 @@ def length_judge(lengths, labels):
         random = np.bincount(length[:half], weights=labels[:half], minlength=size)
         says = 2 * random >= met
         found[name] = (says[length[half:]] == labels[half:]).mean()
+    return found
+
+
+# %% misconception: at a tie the first label counts
+# says: From the length of {which} your judge is right in {mine:.4f}; {right:.4f} is expected. Where
+# both labels were equally common he says the one that he met first, as `most_common` and `max` do.
+# By the rule he says 0 at a tie, so that the result does not depend on the order of the pairs.
+def length_judge(lengths, labels):
+    half, found = len(labels) // 2, {}
+    for name, length in zip("AB", lengths.T):
+        votes = {}
+        for n, label in zip(length[:half].tolist(), labels[:half].tolist()):
+            votes.setdefault(n, []).append(label)
+        says = {n: max(dict.fromkeys(met), key=met.count) for n, met in votes.items()}
+        answers = [says.get(n, 0) for n in length[half:].tolist()]
+        found[name] = (np.array(answers) == labels[half:]).mean()
     return found
 
 

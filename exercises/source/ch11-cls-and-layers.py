@@ -968,7 +968,10 @@ def judge(case, got, expected):
     if got["best"] == depth:
         return "the last layer is taken for the best"
     if got["best"] == expected["best"] + 1:
-        return "layers are counted from one"
+        return (
+            "Your accuracies are right, but you count the layers from one. The first accuracy is that of "
+            "layer 0."
+        )
     return f"Your accuracies are right, but the highest of them is not in layer {got['best']}."
 
 

@@ -327,9 +327,9 @@ def predict(text, layers, hidden, heads, intermediate, labels):
 # minutes: 10
 # function: answer
 #
-# Write the end of the walk.
-# `answer(last_hidden_state, pooler_weight, pooler_bias, classifier_weight, classifier_bias, id2label)`
-# gets the encoder's output `(B, T, d)` and returns
+# Write the end of the walk: a function `answer` that gets the encoder's output `last_hidden_state`
+# `(B, T, d)`, matrix and bias of the pooler and of the classifier, and the names of the labels, and
+# returns
 #
 # - the probabilities of the labels, `(B, C)`;
 # - a list of the `B` names said, each that of the largest probability.
