@@ -262,9 +262,10 @@ def same(got: Any, want: Any, tolerance: float) -> bool:
 
 
 def alike(one: dict[str, Any], other: dict[str, Any], tolerance: float) -> bool:
-    """Whether two results are the same value, or errors of the same kind."""
+    """Whether two results are the same value, or the same error."""
     if "error" in one or "error" in other:
-        return one.get("error", {}).get("kind") == other.get("error", {}).get("kind")
+        left, right = one.get("error", {}), other.get("error", {})
+        return all(left.get(key) == right.get(key) for key in ("kind", "message"))
     return same(one["value"], other["value"], tolerance)
 
 
@@ -291,6 +292,8 @@ def _shape_of_problem(got: Any, want: Any, place: str = "") -> str:
     """One sentence if already the form is wrong, or there is NaN; else nothing."""
     here = f"{place}: " if place else ""
     left, right = _array(got), _array(want)
+    if left is not None and left.ndim == 0 and right is None:
+        got, left = left.item(), None  # a number may come as an array without axes
     if left is not None and right is not None:
         if left.shape != right.shape:
             return f"{here}your shape is {tuple(left.shape)}, expected is {tuple(right.shape)}."

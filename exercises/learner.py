@@ -46,9 +46,15 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _marked(text: str) -> str:
-    """Escaped, with `code` and **bold** as such."""
-    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
-    return re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", text)
+    """Escaped, with `code`, **bold** and *italic* as such."""
+    parts = re.split(r"`([^`]+)`", html.escape(text, quote=False))
+    for i, part in enumerate(parts):
+        if i % 2:
+            parts[i] = f"<code>{part}</code>"
+        else:
+            bold = re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", part)
+            parts[i] = re.sub(r"(?<![\w*])\*([^\s*][^*]*)\*(?![\w*])", r"<i>\1</i>", bold)
+    return "".join(parts)
 
 
 @cache

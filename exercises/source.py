@@ -17,6 +17,9 @@ A file is a row of cells, each opened by a line `# %% ...`:
 Between `# BEGIN SOLUTION` and `# END SOLUTION` stands what the learner has to find. Lines
 between `# BEGIN STUB` and `# END STUB` stand in the learner's cell in its place (the broken
 lines of a repair); without them the stub raises `NotImplementedError`.
+
+Misconceptions are compared in their order, on the inputs on which the learner is wrong: of two that
+agree there, the more special one comes first.
 """
 
 from __future__ import annotations

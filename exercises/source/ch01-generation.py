@@ -990,9 +990,9 @@ def predict(lengths, prompt, entries, weights):
 # minutes: 15
 # function: write_on
 #
-# “`generate` also remembers what it has computed for the earlier tokens”, says the chapter. This
-# memory is called a **cache**; what it holds are the keys and values of every layer, which chapter
-# 5 explains. You need not know them in order to use it.
+# The package's loop “also remembers what it has computed for the earlier tokens”, says the chapter.
+# This memory is called a **cache**; what it holds are the keys and values of every layer, which
+# chapter 5 explains. You need not know them in order to use it.
 #
 # `model(ids, cache)` reads `t` further ids, `(1, t)`, behind those that `cache` remembers (`None`:
 # nothing yet), and returns two things: the logits `(1, t, V)` at the new places, and a new cache
@@ -1000,7 +1000,7 @@ def predict(lengths, prompt, entries, weights):
 #
 # Write `write_on(model, prompt, eos, at_most)`: the same list of ids as the greedy loop without a
 # cache (the prompt and at most `at_most` new tokens, up to and with `eos`), but **no token may be
-# read twice, and none that nobody asks about**. The check counts what your model reads.
+# read twice, nor one whose successor nobody asks for**. The check counts what your model reads.
 #
 # *Example.* A prompt of 3 tokens and 4 new ones: the model reads 3, and then three times one token,
 # 6 in all. The loop without a cache reads 3 + 4 + 5 + 6 = 18.

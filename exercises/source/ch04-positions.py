@@ -26,7 +26,7 @@ from torch import Tensor
 # $$ PE(pos, 2i) = \sin\frac{pos}{10000^{2i/size}}, \qquad
 #    PE(pos, 2i+1) = \cos\frac{pos}{10000^{2i/size}} $$
 #
-# *Example.* `sinusoidal(2, 4)` is `[[0, 1, 0, 1], [0.8415, 0.5403, 0.0100, 1.0000]]`, rounded: at
+# *Example.* `sinusoidal(2, 4)` is `[[0, 1, 0, 1], [0.841, 0.540, 0.010, 1.000]]`, rounded: at
 # place 0 no hand has turned yet; at place 1 the fast hand has turned by 1, the slow one by
 # $1 / 10000^{2/4} = 0.01$.
 

@@ -2,7 +2,7 @@
 # # Exercises 5 · Attention and its masks
 #
 # Chapter 5 wrote attention in three lines and cut off the future with a fourth. Here you write them
-# yourself, mend two mistakes that have been published more than once, and train an attention head
+# yourself, mend two mistakes that raise no error, and train an attention head
 # of your own to look things up.
 
 # %% setup
@@ -135,7 +135,7 @@ def attention(query, key, value, mask=None):
 
 
 # %% misconception: hidden scores set to zero
-# says: A hidden position has the score 0 with you, and still gets a share: $e^0$ is one, not nothing.
+# says: A hidden position has the score 0 with you, and still gets a share: e to the power of 0 is one, not nothing.
 # Only a score of minus infinity leaves a weight of zero.
 def attention(query, key, value, mask=None):
     scores = query @ key.mT / math.sqrt(query.shape[-1])
@@ -176,8 +176,8 @@ def attention(query, key, value, mask=None):
 # look **at itself and at what came before it, unless that is padding**. Padding stands at the right,
 # and rows of padded positions may hold anything that follows the same rule.
 #
-# The version below was published, trained, and reached an excellent loss. Its model could not say a
-# word. Find out why, and mend it.
+# A model that is trained with the version below reaches an excellent loss, and cannot say a word
+# afterwards. Find out why, and mend it.
 #
 # *Example.* For `[[1, 1, 0]]` the result is
 # `[[[[True, False, False], [True, True, False], [True, True, False]]]]`.

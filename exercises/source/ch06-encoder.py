@@ -100,7 +100,7 @@ def layer_norm(x, gain, bias, eps):
 
 # %% misconception: PyTorch's spread, and eps added to it
 # says: Before gain and bias, your first row has a spread of {spread:.3f}, and it should have
-# {right:.3f}. Two things are mixed up here, and together they have been published more than once.
+# {right:.3f}. Two things are mixed up here, and neither raises an error.
 # PyTorch's `std` divides by {width} - 1 unless it is told not to (`correction=0`); and eps belongs
 # to the variance, **inside** the root, not to the root.
 def layer_norm(x, gain, bias, eps):

@@ -493,8 +493,8 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 #   elsewhere.
 # - Return the cross-entropy **averaged over all labelled positions of the batch**, a tensor without
 #   axes whose gradient reaches the logits. A text with more labels counts for more.
-# - A small batch may have no label at all. Its loss is 0, not NaN: one such batch must not end the
-#   training.
+# - A small batch may have no label at all. Its loss is 0, not NaN: a single NaN spoils every sum
+#   and every mean that it enters, in the log and in the evaluation.
 #
 # Use `F.cross_entropy` or do it by hand.
 #
@@ -632,7 +632,8 @@ def masked_lm_loss(logits, labels):
 
 # %% misconception: NaN for a batch without labels
 # says: With no label in the batch your loss is {yours}: a sum over nothing is divided by nothing.
-# One such batch, and every weight of the model is NaN after the next step. Where nothing is asked
+# PyTorch sends back zeros from there, but the NaN stays in every mean of losses that it enters, and
+# whoever looks for the best held-out loss cannot compare it with anything. Where nothing is asked
 # the loss is 0.
 def masked_lm_loss(logits, labels):
     return F.cross_entropy(logits.flatten(0, 1), labels.flatten())

@@ -79,6 +79,7 @@ def variants(case):
         },
         "pooler": {
             "the pooler has no tanh": cls @ weight.T + bias,
+            "the pooler has no bias": torch.tanh(cls @ weight.T),
             "the pooler's matrix is the wrong way round": torch.tanh(cls @ weight + bias),
             "the pooler reads the mean": torch.tanh(mean @ weight.T + bias),
         },
@@ -167,6 +168,15 @@ def text_vectors(states, attention_mask, weight, bias):
     cls, real = states[:, 0], attention_mask[..., None].float()
     mean = (states * real).sum(1) / real.sum(1)
     return {"cls": cls, "mean": mean, "pooler": cls @ weight.T + bias}
+
+
+# %% misconception: the pooler has no bias
+# says: Your "pooler" leaves the bias out. The pooler is a whole `nn.Linear`: the product with the
+# matrix, and then a number added to each result, before the tanh.
+def text_vectors(states, attention_mask, weight, bias):
+    cls, real = states[:, 0], attention_mask[..., None].float()
+    mean = (states * real).sum(1) / real.sum(1)
+    return {"cls": cls, "mean": mean, "pooler": torch.tanh(cls @ weight.T)}
 
 
 # %% misconception: the pooler's matrix is the wrong way round
@@ -263,7 +273,12 @@ def judge(case, got, expected):
             "the column instead of the row": maps[..., 0].mean(2),
             "the heads are added up": maps[:, :, :, 0].sum(2),
         }
-        return next((name for name, wrong in known.items() if near(got[0], wrong)), "")
+        if tuple(got[0].shape) != tuple(expected[0].shape):
+            return ""
+        return next(
+            (name for name, wrong in known.items() if near(got[0], wrong)),
+            "Your rows are not those expected. Try the example, and a map of one head first.",
+        )
     if near(got[1], expected[1]):
         return None
     rows, each = expected[0], maps[:, :, :, 0]
@@ -275,7 +290,15 @@ def judge(case, got, expected):
         "the entropy is not compared": entropy,
         "the minus sign is missing": -entropy / real.log(),
     }
-    return next((name for name, wrong in known.items() if near(got[1], wrong)), "")
+    if tuple(got[1].shape) != tuple(expected[1].shape):
+        return ""
+    if near(got[1], expected[1] / math.log(2)):
+        return "Your spreads are 1.44 times too large: one of your logarithms is to base two."
+    mine, right = float(got[1][0, 0]), float(expected[1][0, 0])
+    return next(
+        (name for name, wrong in known.items() if near(got[1], wrong)),
+        f"Your rows are right, your spreads are not: the first is {mine:.3f} instead of {right:.3f}.",
+    )
 
 
 def numbers(case, got, expected):
@@ -402,7 +425,7 @@ def cls_attention(attentions, attention_mask):
 #   +1);
 # - return which tokens are the exam, a boolean `(n,)`, and the scores of those, in their order.
 #
-# Two mistakes let the exam leak into the learning. Both have been published more than once.
+# Two mistakes let the exam leak into the learning. Neither raises an error.
 #
 # *Example.* With `sentence = [0, 0, 1, 1, 1]` the exam is `[True, True, False, False, False]`, and
 # the mean that is subtracted is the mean of the last three tokens.
@@ -969,8 +992,8 @@ def judge(case, got, expected):
         return "the last layer is taken for the best"
     if got["best"] == expected["best"] + 1:
         return (
-            "Your accuracies are right, but you count the layers from one. The first accuracy is that of "
-            "layer 0."
+            "Your accuracies are right, but you count the layers from one. The first accuracy is "
+            "that of layer 0."
         )
     return f"Your accuracies are right, but the highest of them is not in layer {got['best']}."
 

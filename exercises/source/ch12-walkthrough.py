@@ -119,19 +119,18 @@ def numbers(case, got, expected):
 
 # %% another right solution
 def predict(text, layers, hidden, heads, intermediate, labels):
-    with torch.device("meta"):
-        x = torch.empty(1, len(["[CLS]", *text, "[SEP]"]), hidden)
-        query = x.unflatten(-1, (heads, -1)).transpose(1, 2)
-        classifier = torch.nn.Linear(hidden, labels)
-        shapes = {
-            "query": query,
-            "weights": query @ query.mT,
-            "inside": torch.nn.Linear(hidden, intermediate)(x),
-            "states": torch.stack([x] * (1 + layers)),
-            "pooled": x[:, 0],
-            "classifier": classifier.weight,
-            "logits": classifier(x[:, 0]),
-        }
+    x = torch.zeros(1, len(["[CLS]", *text, "[SEP]"]), hidden)
+    query = x.unflatten(-1, (heads, -1)).transpose(1, 2)
+    classifier = torch.nn.Linear(hidden, labels)
+    shapes = {
+        "query": query,
+        "weights": query @ query.mT,
+        "inside": x.repeat(1, 1, intermediate // hidden),
+        "states": torch.stack([x] * (1 + layers)),
+        "pooled": x[:, 0],
+        "classifier": classifier.weight,
+        "logits": classifier(x[:, 0]),
+    }
     return {"tokens": x.shape[1]} | {name: list(part.shape) for name, part in shapes.items()}
 
 

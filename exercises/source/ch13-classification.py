@@ -770,6 +770,7 @@ def topics(logits, targets, threshold):
 # and row 4 are left. The hash of “a” leaves the remainder 9 and that of “c” 8, so the result is
 # `{"train": [], "dev": [4], "test": [0]}`.
 
+
 # %% stub
 def split(texts: list[str], labels: list[str]) -> dict[str, list[int]]:
     """Row numbers for training, development and testing."""
@@ -1318,7 +1319,7 @@ def predict(probabilities, right, labels, topics):
 #
 # Any linear classifier will do: `LogisticRegression` of scikit-learn (import it inside the
 # function), or least squares on targets of 0 and 1 with a small penalty, one column a label. Your
-# mean accuracies should be within 0.2 of the course's.
+# mean accuracies should be within 0.2 of the course's, 0.3 with the fewest labels.
 #
 # *Example.* A mean accuracy of 0.9 on 66 questions has the interval 0.804 to 0.952.
 
@@ -1396,11 +1397,13 @@ def judge(case, got, expected):
         return "the first rows instead of a draw"
     if (mine[:2].std(1) == 0).all():
         return "the same texts in every draw"
-    low = int((mean - right).argmin())
-    if mean[low] < right[low] - 0.2:
+    allowed = np.array([0.3, 0.2, 0.2])
+    low = int((mean - right + allowed).argmin())
+    if mean[low] < right[low] - allowed[low]:
         return (
             f"With {sizes[low]} labels your mean accuracy is {mean[low]:.2f}, where "
-            f"{right[low]:.2f} can be had: is the classifier fitted to the end, on equally many texts of each label?"
+            f"{right[low]:.2f} can be had. Is the classifier fitted to the end, on equally many "
+            "texts of each label?"
         )
     high = int((mean - right).argmax())
     if mean[high] > right[high] + 0.2:
@@ -1467,20 +1470,18 @@ def numbers(case, got, expected):
 
 # %% another right solution
 def learning_curve(vectors, labels, unseen, truth, sizes, draws):
-    from sklearn.linear_model import LogisticRegression
-
+    # The nearest of three means: the borders between them are straight, so it is linear as well.
     generator = torch.Generator().manual_seed(1)
     accuracies, intervals = [], []
+    asked, z = len(truth), 1.96
     for size in sizes:
         row = []
         for _ in range(draws):
             order = torch.randperm(len(labels), generator=generator)
-            few = torch.cat([order[labels[order] == c][: size // 3] for c in range(3)])
-            judge = LogisticRegression(C=0.1, max_iter=500).fit(vectors[few].numpy(), labels[few])
-            row.append(judge.score(unseen.numpy(), truth))
-        asked, z = len(truth), 1.96
-        hits = round(sum(row) / draws * asked)
-        share = hits / asked
+            few = [order[labels[order] == c][: size // 3] for c in range(3)]
+            means = torch.stack([vectors[rows].mean(0) for rows in few])
+            row.append(float((torch.cdist(unseen, means).argmin(-1) == truth).float().mean()))
+        share = round(sum(row) / draws * asked) / asked  # in whole answers, as the chapter has it
         below = 1 + z * z / asked
         centre = (share + z * z / (2 * asked)) / below
         half = z / below * math.sqrt(share * (1 - share) / asked + z * z / (4 * asked**2))

@@ -539,7 +539,7 @@ def scores(truth: list[dict], found: list[dict]) -> tuple[float, float, float]:
 
 
 # %% check
-def sentence(names, words=30):
+def sentence(names, words=60):
     tags = ["O"] * words
     for kind, first, last in names:
         tags[first : last + 1] = [f"B-{kind}"] + [f"I-{kind}"] * (last - first)
@@ -826,9 +826,12 @@ def cases(rng):
                     drawn[2] = drawn[1]
                 if word == 0:
                     drawn = [1, 3, 2][:count]
-                if word == 1 and count > 1 or word == len(pieces) - 1 and count == 2:
-                    drawn[0] = NAMES.index("O")  # and a later piece says a name
-                if len(set(drawn)) == min(count, 3) and drawn[0] not in best[-2:]:
+                # Some words are O at their first piece, and a later piece says a name.
+                is_o = count > 1 and word in (1, len(pieces) - 1)
+                if is_o:
+                    drawn[0] = NAMES.index("O")
+                fits = len(set(drawn)) == min(count, 3) and drawn[0] not in best[-2:]
+                if fits and (is_o or NAMES.index("O") not in drawn):
                     break
             best += drawn
         word_ids.append(None)
@@ -912,18 +915,6 @@ def read_tags(logits, word_ids, names, n_words):
     return tags
 
 
-# %% misconception: the mean of the pieces decides
-# says: Word {word} is {tag} with you, {want} is expected. You take the mean of the logits over its
-# pieces, tokens {places}. That sounds fair, but the further pieces were left out of the loss in
-# training: their logits mean nothing. The first piece speaks for the word.
-def read_tags(logits, word_ids, names, n_words):
-    tags = []
-    for word in range(n_words):
-        rows = [row for row, number in zip(logits, word_ids) if number == word]
-        tags.append(names[int(torch.stack(rows).mean(0).argmax())] if rows else "O")
-    return tags
-
-
 # %% misconception: the majority of the pieces decides
 # says: Word {word} is {tag} with you, {want} is expected. You let its pieces vote, tokens {places}.
 # But only the first piece had a tag in training; the others were left out of the loss, and what
@@ -934,6 +925,18 @@ def read_tags(logits, word_ids, names, n_words):
     for word in range(n_words):
         votes = [best[place] for place, number in enumerate(word_ids) if number == word]
         tags.append(names[max(votes, key=votes.count)] if votes else "O")
+    return tags
+
+
+# %% misconception: the mean of the pieces decides
+# says: Word {word} is {tag} with you, {want} is expected. You take the mean of the logits over its
+# pieces, tokens {places}. That sounds fair, but the further pieces were left out of the loss in
+# training: their logits mean nothing. The first piece speaks for the word.
+def read_tags(logits, word_ids, names, n_words):
+    tags = []
+    for word in range(n_words):
+        rows = [row for row, number in zip(logits, word_ids) if number == word]
+        tags.append(names[int(torch.stack(rows).mean(0).argmax())] if rows else "O")
     return tags
 
 

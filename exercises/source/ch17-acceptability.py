@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Exercises 17 · Acceptability, and honest numbers
 #
-# Chapter 17 had one task and many numbers. Here you compute the numbers yourself: a correlation from
-# four counts, an interval that compares two models, a calibration error. You mend a report that looked
-# at the test side, and measure how far an interval may be trusted. The last task is the **project of
-# Part III**: a judge of sentences, in a language that nobody has seen before.
+# Chapter 17 had one task and many numbers. Here you compute the numbers yourself: a correlation
+# from four counts, an interval that compares two models, a calibration error. You mend a report
+# that looked at the test side, and measure how far an interval may be trusted. The last task is the
+# **project of Part III**: a judge of sentences, in a language that nobody has seen before.
 
 # %% setup
 import math
@@ -21,6 +21,7 @@ def matthews(labels, answers):
     spread = np.sqrt((t * t).sum(-1) * (g * g).sum(-1))
     return (t * g).sum(-1) / np.where(spread > 0, spread, np.inf)
 
+
 # %% task 17.1
 # title: Matthews' coefficient from the four counts
 # kind: write
@@ -33,12 +34,13 @@ def matthews(labels, answers):
 # correlation of Matthews as a float, and `0.0` where it is undefined, that is where a factor below
 # the line is zero.
 #
-# The tables come from test sets of a hundred sentences, and of some hundred thousand. (`matthews` in
-# the first cell starts from two columns of labels and is meant for the tasks that follow; here you
-# have the counts alone.)
+# The tables come from test sets of a hundred sentences, and of some hundred thousand. (`matthews`
+# in the first cell starts from two columns of labels and is meant for the tasks that follow; here
+# you have the counts alone.)
 #
-# *Example.* `[[20, 10], [10, 60]]`: above the line stands 60 · 20 − 10 · 10 = 1100, below it the root
-# of 70 · 70 · 30 · 30, which is 2100. The coefficient is `0.5238`.
+# *Example.* `[[20, 10], [10, 60]]`: above the line stands 60 · 20 − 10 · 10 = 1100, below it the
+# root of 70 · 70 · 30 · 30, which is 2100. The coefficient is `0.5238`.
+
 
 # %% stub
 def mcc(counts: np.ndarray) -> float:
@@ -48,6 +50,7 @@ def mcc(counts: np.ndarray) -> float:
     below = (a + b) * (a + c) * (d + b) * (d + c)
     return (a * d - b * c) / math.sqrt(below) if below else 0.0
     # END SOLUTION
+
 
 # %% check
 def exact(counts):
@@ -84,6 +87,7 @@ def numbers(case, got, expected):
         "differ": b + c,
     }
 
+
 # %% another right solution
 def mcc(counts):
     table = counts / counts.sum()
@@ -92,15 +96,17 @@ def mcc(counts):
     spread = truth.prod() * said.prod()
     return float(covariance / spread**0.5) if spread > 0 else 0.0
 
+
 # %% misconception: the product does not fit into int64
 # says: Your small tables are right, but for the one of {n:,} sentences you have {yours:.3f}, and
-# {right:.3f} is expected. The product below the line has more than twenty digits there, and an int64
-# holds nineteen at most: NumPy's whole numbers then start again from below, with a warning at best.
-# Python's own whole numbers have no such end, and floats are exact enough.
+# {right:.3f} is expected. The product below the line has more than twenty digits there, and an
+# int64 holds nineteen at most: NumPy's whole numbers then start again from below, with a warning at
+# best. Python's own whole numbers have no such end, and floats are exact enough.
 def mcc(counts):
     (d, b), (c, a) = counts
     below = (a + b) * (a + c) * (d + b) * (d + c)
     return float((a * d - b * c) / np.sqrt(below)) if below else 0.0
+
 
 # %% misconception: NaN for a judge that always says the same
 # says: For {table} you have {yours}: this judge said the same of every sentence, a factor below the
@@ -110,6 +116,7 @@ def mcc(counts):
     (d, b), (c, a) = counts.astype(float)
     return float((a * d - b * c) / np.sqrt((a + b) * (a + c) * (d + b) * (d + c)))
 
+
 # %% misconception: a division by zero for a judge that always says the same
 # says: Your function stops with a division by zero. That is the judge that said the same of every
 # sentence: a factor below the line is zero, and the coefficient has to be *set* to zero before
@@ -118,15 +125,17 @@ def mcc(counts):
     (d, b), (c, a) = counts.tolist()
     return (a * d - b * c) / math.sqrt((a + b) * (a + c) * (d + b) * (d + c))
 
+
 # %% misconception: zero as soon as one count is zero
-# says: For {table} you have 0, and {right:.3f} is expected. One of the four counts may well be zero: a
-# judge without a single mistake of one kind is a good judge, not an undefined one. What must not be
-# zero are the four *sums* below the line.
+# says: For {table} you have 0, and {right:.3f} is expected. One of the four counts may well be
+# zero: a judge without a single mistake of one kind is a good judge, not an undefined one. What
+# must not be zero are the four *sums* below the line.
 def mcc(counts):
     if (counts == 0).any():
         return 0.0
     (d, b), (c, a) = counts.tolist()
     return (a * d - b * c) / math.sqrt((a + b) * (a + c) * (d + b) * (d + c))
+
 
 # %% misconception: the mistakes are added
 # says: For {table} you have {yours:.3f}; expected is {right:.3f}. Above the line you have {plus:,},
@@ -137,14 +146,16 @@ def mcc(counts):
     below = (a + b) * (a + c) * (d + b) * (d + c)
     return (a * d + b * c) / math.sqrt(below) if below else 0.0
 
+
 # %% misconception: no root below the line
-# says: For {table} you have {yours:.6f}: four sums are multiplied below the line and only two counts
-# above it, so without the root the result shrinks as the table grows. A correlation must not depend
-# on how many sentences there are.
+# says: For {table} you have {yours:.6f}: four sums are multiplied below the line and only two
+# counts above it, so without the root the result shrinks as the table grows. A correlation must not
+# depend on how many sentences there are.
 def mcc(counts):
     (d, b), (c, a) = counts.tolist()
     below = (a + b) * (a + c) * (d + b) * (d + c)
     return (a * d - b * c) / below if below else 0.0
+
 
 # %% misconception: the wrong sums below the line
 # says: For {table} you have {yours:.3f}; expected is {right:.3f}. The four sums below the line are
@@ -155,22 +166,23 @@ def mcc(counts):
     below = (a + b) * (b + d) * (a + d) * (b + c)
     return (a * d - b * c) / math.sqrt(below) if below else 0.0
 
+
 # %% hint
-# Take the four counts out by name first, and write the formula of the chapter down with them. Then ask:
-# for which tables is there a zero below the line?
+# Take the four counts out by name first, and write the formula of the chapter down with them. Then
+# ask: for which tables is there a zero below the line?
 # %% hint
 # Two things are left once the example is right: a judge that always says the same, and a table with
-# hundreds of thousands of sentences. How large is the product below the line there, and how large may
-# an int64 be?
+# hundreds of thousands of sentences. How large is the product below the line there, and how large
+# may an int64 be?
 # %% hint
 # `(d, b), (c, a) = counts.tolist()` gives Python's own whole numbers, which never overflow. If the
 # product is zero return `0.0`, else divide by `math.sqrt` of it.
 # %% explanation
-# The four sums are how often each label is true and how often each answer is given; if one of them is
-# zero there is nothing to correlate, and the coefficient is set to zero. The overflow is no toy:
-# scikit-learn had it until 2017, and others after it, because test sets are rarely that large and the
-# program goes on with a wrong number. Multiplying in Python's whole numbers, or dividing by the number
-# of sentences first, avoids it.
+# The four sums are how often each label is true and how often each answer is given; if one of them
+# is zero there is nothing to correlate, and the coefficient is set to zero. The overflow is no toy:
+# scikit-learn had it until 2017, and others after it, because test sets are rarely that large and
+# the program goes on with a wrong number. Multiplying in Python's whole numbers, or dividing by the
+# number of sentences first, avoids it.
 
 # %% task 17.2
 # title: Is the first model better than the second?
@@ -179,8 +191,8 @@ def mcc(counts):
 # minutes: 15
 # function: compare
 #
-# Two models answered the same `N` sentences. Write `compare(labels, first, second, draws, seed)`, all
-# three arrays `(N,)` of zeros and ones, and return three floats:
+# Two models answered the same `N` sentences. Write `compare(labels, first, second, draws, seed)`,
+# all three arrays `(N,)` of zeros and ones, and return three floats:
 #
 # - the difference of the two MCCs on the sentences as they are, first minus second;
 # - the low and the high end of its 95 % **bootstrap** interval: draw `draws` test sets of `N`
@@ -189,11 +201,12 @@ def mcc(counts):
 #
 # A drawn sentence brings along its label *and both answers*: the models are compared on the same
 # draw. `matthews` of the first cell works along the last axis, so it takes arrays `(draws, N)` too.
-# Your random numbers may be any (`np.random.default_rng(seed)` will do); your ends are compared with
-# those of very many draws, and have room for luck.
+# Your random numbers may be any (`np.random.default_rng(seed)` will do); your ends are compared
+# with those of very many draws, and have room for luck.
 #
-# *Example.* If both models gave the same answers, then the difference is zero in every draw, and the
-# result is `(0.0, 0.0, 0.0)`, however small the test set.
+# *Example.* If both models gave the same answers, then the difference is zero in every draw, and
+# the result is `(0.0, 0.0, 0.0)`, however small the test set.
+
 
 # %% stub
 def compare(
@@ -207,6 +220,7 @@ def compare(
     measured = matthews(labels, first) - matthews(labels, second)
     return float(measured), float(low), float(high)
     # END SOLUTION
+
 
 # %% check
 def reference(labels, first, second, rng, draws=10_000):
@@ -263,13 +277,17 @@ def judge(case, got, expected):
         if abs(difference - right) < 0.02:
             return (
                 f"Your difference is {difference:.4f}, and on the sentences as they are it is "
-                f"{right:.4f}. Is yours the mean over the draws? The draws are for the interval; the "
-                "result itself is what was measured."
+                f"{right:.4f}. Is yours the mean over the draws? The draws are for the interval; "
+                "the result itself is what was measured."
             )
-        return f"Your difference is {difference:.3f}; MCC of first minus MCC of second is {right:.3f}."
+        return (
+            f"Your difference is {difference:.3f}; MCC of first minus MCC of second is {right:.3f}."
+        )
     if low > high:
         return f"Your low end, {low:.3f}, is above your high end, {high:.3f}."
     ratio = (high - low) / width
+    if ratio < 0.8 and (high < expected["low"] or low > expected["high"]):
+        return "shares taken for per cent"
     if ratio < 0.002:
         return "no interval: drawn without repetition"
     if ratio < 0.1:
@@ -285,7 +303,8 @@ def judge(case, got, expected):
         return "the ends of two separate intervals"
     return (
         f"Your interval runs from {low:.3f} to {high:.3f}; with very many draws it runs from "
-        f"{expected['low']:.3f} to {expected['high']:.3f}."
+        f"{expected['low']:.3f} to {expected['high']:.3f}. Has each draw as many sentences as the "
+        "test set, and is it the middle 95 % that you keep?"
     )
 
 
@@ -300,6 +319,7 @@ def numbers(case, got, expected):
         "right_width": expected["high"] - expected["low"],
         "root": math.sqrt(case["draws"]),
     }
+
 
 # %% another right solution
 def compare(labels, first, second, draws, seed):
@@ -322,10 +342,11 @@ def compare(labels, first, second, draws, seed):
     ends = torch.quantile(difference[1:], torch.tensor([0.025, 0.975], dtype=torch.float64))
     return difference[0].item(), ends[0].item(), ends[1].item()
 
+
 # %% misconception: no interval: drawn without repetition
-# says: Your interval has no width, from {low:.3f} to {high:.3f}. If every sentence is drawn once, each
-# draw is the same test set in another order, and gives the same MCC. Drawn *with* repetition some
-# sentences come twice and others not at all, as in a fresh test set.
+# says: Your interval has no width, from {low:.3f} to {high:.3f}. If every sentence is drawn once,
+# each draw is the same test set in another order, and gives the same MCC. Drawn *with* repetition
+# some sentences come twice and others not at all, as in a fresh test set.
 def compare(labels, first, second, draws, seed):
     random = np.random.default_rng(seed)
     rows = np.stack([random.permutation(len(labels)) for _ in range(draws)])
@@ -333,10 +354,12 @@ def compare(labels, first, second, draws, seed):
     low, high = np.quantile(drawn, [0.025, 0.975])
     return matthews(labels, first) - matthews(labels, second), low, high
 
+
 # %% misconception: each model on a draw of its own
-# says: Your interval is {width:.3f} wide, and {right_width:.3f} is enough. Each of your models is scored
-# on sentences of its own, so one may get the easy ones and the other the hard ones. They answered
-# the *same* sentences: one draw for both, and the luck of the draw falls out of the difference.
+# says: Your interval is {width:.3f} wide, and {right_width:.3f} is enough. Each of your models is
+# scored on sentences of its own, so one may get the easy ones and the other the hard ones. They
+# answered the *same* sentences: one draw for both, and the luck of the draw falls out of the
+# difference.
 def compare(labels, first, second, draws, seed):
     random, size = np.random.default_rng(seed), len(labels)
     rows, others = random.integers(0, size, (2, draws, size))
@@ -344,21 +367,24 @@ def compare(labels, first, second, draws, seed):
     low, high = np.quantile(drawn, [0.025, 0.975])
     return matthews(labels, first) - matthews(labels, second), low, high
 
+
 # %% misconception: the ends of two separate intervals
-# says: Your interval is {width:.3f} wide, and {right_width:.3f} is enough. It looks as if each model had
-# an interval of its own and you had subtracted the ends. That supposes the worst draw for one model
-# together with the best for the other. Take the difference *within* each draw, and its quantiles.
+# says: Your interval is {width:.3f} wide, and {right_width:.3f} is enough. It looks as if each
+# model had an interval of its own and you had subtracted the ends. That supposes the worst draw for
+# one model together with the best for the other. Take the difference *within* each draw, and its
+# quantiles.
 def compare(labels, first, second, draws, seed):
     rows = np.random.default_rng(seed).integers(0, len(labels), (draws, len(labels)))
     one = np.quantile(matthews(labels[rows], first[rows]), [0.025, 0.975])
     two = np.quantile(matthews(labels[rows], second[rows]), [0.025, 0.975])
     return matthews(labels, first) - matthews(labels, second), one[0] - two[1], one[1] - two[0]
 
+
 # %% misconception: the error of the mean over draws
 # says: Your interval, {low:.3f} to {high:.3f}, is narrower than it should be by a factor of about
-# {root:.0f}, the root of the number of draws. The spread *of the draws* already is what a fresh test
-# set would bring. Divided by that root it says how well the mean of the draws is known, which any
-# computer can make as narrow as you like without a single new sentence.
+# {root:.0f}, the root of the number of draws. The spread *of the draws* already is what a fresh
+# test set would bring. Divided by that root it says how well the mean of the draws is known, which
+# any computer can make as narrow as you like without a single new sentence.
 def compare(labels, first, second, draws, seed):
     rows = np.random.default_rng(seed).integers(0, len(labels), (draws, len(labels)))
     drawn = matthews(labels[rows], first[rows]) - matthews(labels[rows], second[rows])
@@ -366,47 +392,62 @@ def compare(labels, first, second, draws, seed):
     half = 1.96 * drawn.std() / math.sqrt(draws)
     return measured, measured - half, measured + half
 
+
 # %% misconception: ninety per cent instead of ninety-five
-# says: Your interval is {width:.3f} wide; the one that is asked for is {right_width:.3f}. Yours would
-# fit 90 %: the middle 95 % leave two and a half per cent on *either* side, not five.
+# says: Your interval is {width:.3f} wide; the one that is asked for is {right_width:.3f}. Yours
+# would fit 90 %: the middle 95 % leave two and a half per cent on *either* side, not five.
 def compare(labels, first, second, draws, seed):
     rows = np.random.default_rng(seed).integers(0, len(labels), (draws, len(labels)))
     drawn = matthews(labels[rows], first[rows]) - matthews(labels[rows], second[rows])
     low, high = np.quantile(drawn, [0.05, 0.95])
     return matthews(labels, first) - matthews(labels, second), low, high
 
+
+# %% misconception: shares taken for per cent
+# says: Your interval runs from {low:.3f} to {high:.3f}, beyond all but a handful of the draws. The
+# middle 95 % lie between the shares 0.025 and 0.975 for `np.quantile`, and between 2.5 and 97.5 for
+# `np.percentile`: is one given the numbers of the other?
+def compare(labels, first, second, draws, seed):
+    rows = np.random.default_rng(seed).integers(0, len(labels), (draws, len(labels)))
+    drawn = matthews(labels[rows], first[rows]) - matthews(labels[rows], second[rows])
+    low, high = np.percentile(drawn, [0.025, 0.975])
+    return matthews(labels, first) - matthews(labels, second), low, high
+
+
 # %% misconception: second minus first
-# says: Your difference is {difference:.3f}: it is the second's MCC minus the first's. The first comes
-# first, so that a positive number speaks for it.
+# says: Your difference is {difference:.3f}: it is the second's MCC minus the first's. The first
+# comes first, so that a positive number speaks for it.
 def compare(labels, first, second, draws, seed):
     rows = np.random.default_rng(seed).integers(0, len(labels), (draws, len(labels)))
     drawn = matthews(labels[rows], second[rows]) - matthews(labels[rows], first[rows])
     low, high = np.quantile(drawn, [0.025, 0.975])
     return matthews(labels, second) - matthews(labels, first), low, high
 
+
 # %% misconception: a difference of accuracies
-# says: Your difference, {difference:.3f}, is that of the accuracies. Seven in ten of these sentences
-# are acceptable, so compare by MCC: there the first is ahead by {right:.3f}.
+# says: Your difference, {difference:.3f}, is that of the accuracies. Seven in ten of these
+# sentences are acceptable, so compare by MCC: there the first is ahead by {right:.3f}.
 def compare(labels, first, second, draws, seed):
     rows = np.random.default_rng(seed).integers(0, len(labels), (draws, len(labels)))
     drawn = (first == labels)[rows].mean(1) - (second == labels)[rows].mean(1)
     low, high = np.quantile(drawn, [0.025, 0.975])
     return (first == labels).mean() - (second == labels).mean(), low, high
 
+
 # %% hint
-# One array of row numbers, `(draws, N)`, chosen from `0` to `N - 1` with repetition. What do you get
-# from `labels[rows]`?
+# One array of row numbers, `(draws, N)`, chosen from `0` to `N - 1` with repetition. What do you
+# get from `labels[rows]`?
 # %% hint
-# Use the *same* `rows` for the labels, the first and the second. Then there is one difference for each
-# draw, `(draws,)`.
+# Use the *same* `rows` for the labels, the first and the second. Then there is one difference for
+# each draw, `(draws,)`.
 # %% hint
-# `rows = generator.integers(0, N, (draws, N))`; the ends are `np.quantile(differences, [0.025, 0.975])`;
-# the first number is the difference without any draw.
+# `rows = generator.integers(0, N, (draws, N))`; the ends are
+# `np.quantile(differences, [0.025, 0.975])`; the first number is the difference without any draw.
 # %% explanation
-# Each draw plays “another test set”, and the spread of the differences over draws is the luck of the
-# sentences. Because both models sit the same examination, hard sentences pull both down and fall out of
-# the difference: the paired interval is narrower than any that treats the models apart. It says
-# nothing about the other kind of luck, the seeds of the training.
+# Each draw plays “another test set”, and the spread of the differences over draws is the luck of
+# the sentences. Because both models sit the same examination, hard sentences pull both down and
+# fall out of the difference: the paired interval is narrower than any that treats the models apart.
+# It says nothing about the other kind of luck, the seeds of the training.
 
 # %% task 17.3
 # title: A score that was chosen by looking
@@ -415,19 +456,21 @@ def compare(labels, first, second, draws, seed):
 # minutes: 10
 # function: choose_and_report
 #
-# A judge was trained with `S` seeds. `dev_scores` `(S, N)` and `test_scores` `(S, M)` hold the scores
-# for “acceptable” that each of them gives, `dev_labels` `(N,)` and `test_labels` `(M,)` the truth; a
-# sentence is called acceptable if its score is *above* the threshold. One seed and one of the
-# `thresholds` are to be chosen **together**, so that MCC is best where one may look, and the number
-# reported is the **MCC on the test side**. Return seed, threshold and that number.
+# A judge was trained with `S` seeds. `dev_scores` `(S, N)` and `test_scores` `(S, M)` hold the
+# scores for “acceptable” that each of them gives, `dev_labels` `(N,)` and `test_labels` `(M,)` the
+# truth; a sentence is called acceptable if its score is *above* the threshold. One seed and one of
+# the `thresholds` are to be chosen **together**, so that MCC is best where one may look, and the
+# number reported is the **MCC on the test side**. Return seed, threshold and that number.
 #
 # The function below stands at the end of more than one project, and its number was printed in bold.
 # Mend it. (`matthews` is in the first cell.)
 #
-# *Example.* One seed, two thresholds: `dev_scores = [[0.2, 0.4, 0.6, 0.8]]` with labels `[0, 0, 1, 1]`,
-# `test_scores = [[0.1, 0.6, 0.4, 0.9]]` with the same labels, `thresholds = [0.3, 0.5]`. On the
-# development side 0.5 separates everything. On the test side it is right about two of four sentences,
-# one of each label, so the result is `(0, 0.5, 0.0)`. (A look at the test side would have chosen 0.3.)
+# *Example.* One seed, two thresholds: `dev_scores = [[0.2, 0.4, 0.6, 0.8]]` with labels
+# `[0, 0, 1, 1]`, `test_scores = [[0.1, 0.6, 0.4, 0.9]]` with the same labels,
+# `thresholds = [0.3, 0.5]`. On the development side 0.5 separates everything. On the test side it
+# is right about two of four sentences, one of each label, so the result is `(0, 0.5, 0.0)`. (A look
+# at the test side would have chosen 0.3.)
+
 
 # %% stub
 def choose_and_report(
@@ -457,6 +500,7 @@ def choose_and_report(
     return *chosen, float(matthews(test_labels, said))
     # END SOLUTION
 
+
 # %% check
 import itertools
 
@@ -471,16 +515,17 @@ def tables(scores, labels, thresholds):
 def outcomes(dev, test, thresholds):
     """What is chosen and reported, rightly and wrongly; empty if the choice is not clear."""
     (dev_mcc, dev_share), (mcc, share) = tables(*dev, thresholds), tables(*test, thresholds)
-    both = np.concatenate([dev[0], test[0]], axis=1), np.concatenate([dev[1], test[1]])
     first, second = np.sort(dev_mcc.ravel())[-1:-3:-1]
     if first - second < 1e-6:
         return []
     seed = dev_mcc.argmax() // len(thresholds)
     again = seed * len(thresholds) + mcc[seed].argmax()
-    pairs = [(dev_mcc, mcc), (mcc, mcc), (dev_share, mcc), (tables(*both, thresholds)[0], mcc)]
-    pairs += [(dev_mcc, dev_mcc), (dev_mcc, share), (dev_share, share), (share, share)]
+    common = dev_mcc.mean(0).argmax()
+    later = dev_mcc[:, common].argmax() * len(thresholds) + common
+    pairs = [(dev_mcc, mcc), (mcc, mcc), (dev_share, mcc), (dev_mcc, dev_mcc)]
+    pairs += [(dev_mcc, share), (dev_share, dev_share), (share, share)]
     found = [(chosen.argmax(), reported.flat[chosen.argmax()]) for chosen, reported in pairs]
-    return [*found, (again, mcc.flat[again])]
+    return [*found, (again, mcc.flat[again]), (later, mcc.flat[later])]
 
 
 def cases(rng):
@@ -530,6 +575,7 @@ def numbers(case, got, expected):
         "looks": len(case["dev_scores"]) * len(case["thresholds"]),
     }
 
+
 # %% another right solution
 def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
     above = np.stack([dev_scores > threshold for threshold in thresholds], axis=1)  # (S, C, N)
@@ -537,6 +583,7 @@ def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, threshol
     seed, place = np.unravel_index(found.argmax(), found.shape)
     said = test_scores[seed] > thresholds[place]
     return int(seed), thresholds[place], np.nan_to_num(np.corrcoef(test_labels, said)[0, 1])
+
 
 # %% misconception: everything is as it was
 # says: This is still what you were given. It reports {value:.2f}; an honest choice among these five
@@ -547,71 +594,82 @@ def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, threshol
     chosen = max(pairs, key=lambda p: ((test_scores[p[0]] > p[1]) == test_labels).mean())
     return *chosen, ((test_scores[chosen[0]] > chosen[1]) == test_labels).mean()
 
+
 # %% misconception: MCC, but still chosen on the test side
-# says: Now it is MCC that is reported, {value:.2f}, but it is the best of {looks} looks at the test side
-# and high by selection. The same seeds, chosen where one may look, reach {right:.2f}. Seed and
+# says: Now it is MCC that is reported, {value:.2f}, but it is the best of {looks} looks at the test
+# side and high by selection. The same seeds, chosen where one may look, reach {right:.2f}. Seed and
 # threshold are chosen on the development side.
 def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
     pairs = [(s, t) for s in range(len(dev_scores)) for t in thresholds]
     chosen = max(pairs, key=lambda p: matthews(test_labels, test_scores[p[0]] > p[1]))
     return *chosen, matthews(test_labels, test_scores[chosen[0]] > chosen[1])
 
+
 # %% misconception: the development side's score is reported
-# says: You choose rightly, seed {seed} and threshold {threshold}, and then report {value:.2f}, the very
-# score by which they were chosen. That is flattered: it won among {looks} because it was the highest.
-# What was chosen has to be measured on sentences that had no part in the choice, and gets {right:.2f}.
+# says: You choose rightly, seed {seed} and threshold {threshold}, and then report {value:.2f}, the
+# very score by which they were chosen. That is flattered: it won among {looks} because it was the
+# highest. What was chosen has to be measured on sentences that had no part in the choice, and gets
+# {right:.2f}.
 def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
     pairs = [(s, t) for s in range(len(dev_scores)) for t in thresholds]
     chosen = max(pairs, key=lambda p: matthews(dev_labels, dev_scores[p[0]] > p[1]))
     return *chosen, matthews(dev_labels, dev_scores[chosen[0]] > chosen[1])
 
+
 # %% misconception: chosen by accuracy
-# says: You look at the right side, but what you choose, seed {seed} with threshold {threshold}, is best
-# by *accuracy*. Where seven in ten are acceptable that favours a low threshold, which lets nearly
-# everything through. Choose by the number that you are going to report, by MCC.
+# says: You look at the right side, but what you choose, seed {seed} with threshold {threshold}, is
+# best by *accuracy*. Where seven in ten are acceptable that favours a low threshold, which lets
+# nearly everything through. Choose by the number that you are going to report, by MCC.
 def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
     pairs = [(s, t) for s in range(len(dev_scores)) for t in thresholds]
     chosen = max(pairs, key=lambda p: ((dev_scores[p[0]] > p[1]) == dev_labels).mean())
     return *chosen, matthews(test_labels, test_scores[chosen[0]] > chosen[1])
 
-# %% misconception: the right side, but accuracy throughout
-# says: The choice is now made on the development side, but by accuracy, and {value:.2f} is an accuracy,
-# too. Seven in ten sentences are acceptable, so 0.70 is what a judge gets who has learned nothing. The
-# MCC of your choice is {test:.2f}.
+
+# %% misconception: the other side, but accuracy throughout
+# says: The choice is now made on the development side, but by accuracy, and the {value:.2f} that
+# you report is the accuracy there. Seven in ten sentences are acceptable, so 0.70 is what a judge
+# gets that has learned nothing. On the test side your choice has an MCC of {test:.2f}.
 def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
     pairs = [(s, t) for s in range(len(dev_scores)) for t in thresholds]
     chosen = max(pairs, key=lambda p: ((dev_scores[p[0]] > p[1]) == dev_labels).mean())
-    return *chosen, ((test_scores[chosen[0]] > chosen[1]) == test_labels).mean()
+    return *chosen, ((dev_scores[chosen[0]] > chosen[1]) == dev_labels).mean()
+
 
 # %% misconception: chosen rightly, accuracy reported
-# says: Seed {seed} and threshold {threshold} are the right choice. The number beside them, {value:.2f},
-# is their accuracy on the test side, and a judge that says “acceptable” to all would have 0.70 there.
-# Their MCC is what is asked for.
+# says: Seed {seed} and threshold {threshold} are the right choice. The number beside them,
+# {value:.2f}, is their accuracy on the test side, and a judge that says “acceptable” to all would
+# have 0.70 there. Their MCC is what is asked for.
 def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
     pairs = [(s, t) for s in range(len(dev_scores)) for t in thresholds]
     chosen = max(pairs, key=lambda p: matthews(dev_labels, dev_scores[p[0]] > p[1]))
     return *chosen, ((test_scores[chosen[0]] > chosen[1]) == test_labels).mean()
 
+
 # %% misconception: the threshold is chosen again on the test side
-# says: The seed is chosen on the development side, and then the threshold, {threshold}, once more on the
-# test side. A threshold is a choice like any other: yours reports {value:.2f} where {right:.2f} is
-# honest.
+# says: The seed is chosen on the development side, and then the threshold, {threshold}, once more
+# on the test side. A threshold is a choice like any other: yours reports {value:.2f} where
+# {right:.2f} is honest.
 def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
     pairs = [(s, t) for s in range(len(dev_scores)) for t in thresholds]
     seed = max(pairs, key=lambda p: matthews(dev_labels, dev_scores[p[0]] > p[1]))[0]
     threshold = max(thresholds, key=lambda t: matthews(test_labels, test_scores[seed] > t))
     return seed, threshold, matthews(test_labels, test_scores[seed] > threshold)
 
-# %% misconception: chosen on both sides together
-# says: You choose by both sides together. More sentences make a steadier choice, but half of them are
-# those of the test side, so your {value:.2f} has been looked at as well. The test side has no part in
-# the choice at all.
+
+# %% misconception: first a threshold for all, then a seed
+# says: You choose seed {seed} with threshold {threshold}. It seems that you took the threshold that
+# is best on average over the seeds, and then the best seed with that one. Each seed has scores of
+# its own and may want another threshold: go through the pairs.
 def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
-    scores = np.concatenate([dev_scores, test_scores], axis=1)
-    labels = np.concatenate([dev_labels, test_labels])
-    pairs = [(s, t) for s in range(len(scores)) for t in thresholds]
-    chosen = max(pairs, key=lambda p: matthews(labels, scores[p[0]] > p[1]))
-    return *chosen, matthews(test_labels, test_scores[chosen[0]] > chosen[1])
+    def quality(seed, threshold):
+        return matthews(dev_labels, dev_scores[seed] > threshold)
+
+    seeds = range(len(dev_scores))
+    threshold = max(thresholds, key=lambda t: np.mean([quality(seed, t) for seed in seeds]))
+    seed = max(seeds, key=lambda one: quality(one, threshold))
+    return seed, threshold, matthews(test_labels, test_scores[seed] > threshold)
+
 
 # %% hint
 # Follow the names: which of the four arrays of the signature are never used?
@@ -619,13 +677,13 @@ def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, threshol
 # Two things change in the loop, the side and the score. After the loop `best` is the score of the
 # *choice*: is that the number that is to be reported?
 # %% hint
-# In the loop `matthews(dev_labels, dev_scores[seed] > threshold)`. After it, apply the chosen seed and
-# threshold to `test_scores` once, and report the MCC of that.
+# In the loop `matthews(dev_labels, dev_scores[seed] > threshold)`. After it, apply the chosen seed
+# and threshold to `test_scores` once, and report the MCC of that.
 # %% explanation
-# The best of thirty-five numbers is high by selection, whatever was trained; chapter 17 got a “result”
-# out of coins that way. So seed and threshold are chosen on the development side, whose best score is
-# flattered in turn, and the test side is asked once, about that one choice. Accuracy would have hidden
-# a choice that lets everything through.
+# The best of thirty-five numbers is high by selection, whatever was trained; chapter 17 got a
+# “result” out of coins that way. So seed and threshold are chosen on the development side, whose
+# best score is flattered in turn, and the test side is asked once, about that one choice. Accuracy
+# would have hidden a choice that lets everything through.
 
 # %% task 17.4
 # title: Does it mean what it says?
@@ -634,19 +692,20 @@ def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, threshol
 # minutes: 12
 # function: calibration_error
 #
-# Write `calibration_error(probabilities, labels, bins=10)`: the expected calibration error of answers
-# with `probabilities` `(N, C)`, rows that sum to one, and `labels` `(N,)` from 0.
+# Write `calibration_error(probabilities, labels, bins=10)`: the expected calibration error of
+# answers with `probabilities` `(N, C)`, rows that sum to one, and `labels` `(N,)` from 0.
 #
-# - The *confidence* of an answer is the largest probability of its row; the answer is *right* if that is
-#   the label's.
-# - Sort the answers by confidence into `bins` equal bins between 0 and 1, each open below and closed
-#   above, as in the chapter: with ten bins (0, 0.1], (0.1, 0.2], … (0.9, 1].
-# - In each bin take the distance between mean confidence and share of right answers. Return the mean
-#   of these distances, in which each bin counts as often as there are answers in it.
+# - The *confidence* of an answer is the largest probability of its row; the answer is *right* if
+#   that is the label's.
+# - Sort the answers by confidence into `bins` equally wide bins between 0 and 1, each open below
+#   and closed above, as in the chapter: with ten bins (0, 0.1], (0.1, 0.2], … (0.9, 1].
+# - In each bin take the distance between mean confidence and share of right answers. Return the
+#   mean of these distances, in which each bin counts as often as there are answers in it.
 #
-# *Example.* Rows `[0.05, 0.95]`, `[0.05, 0.95]`, `[0.95, 0.05]`, `[0.65, 0.35]` with the labels 1, 1, 1
-# and 0. Three answers are 0.95 sure, two of them right: a distance of 0.2833. One is 0.65 sure, and
-# right: a distance of 0.35. The error is (3 · 0.2833 + 1 · 0.35) / 4 = `0.3`.
+# *Example.* Rows `[0.05, 0.95]`, `[0.05, 0.95]`, `[0.95, 0.05]`, `[0.65, 0.35]` with the labels 1,
+# 1, 1 and 0. Three answers are 0.95 sure, two of them right: a distance of 0.2833. One is 0.65
+# sure, and right: a distance of 0.35. The error is (3 · 0.2833 + 1 · 0.35) / 4 = `0.3`.
+
 
 # %% stub
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 10) -> float:
@@ -661,6 +720,7 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int =
             error += inside.mean() * abs(confidence[inside].mean() - right[inside].mean())
     return float(error)
     # END SOLUTION
+
 
 # %% check
 def well_apart(p, labels, bins):
@@ -716,6 +776,7 @@ def numbers(case, got, expected):
         "ones": int((confidence == 1).sum()),
     }
 
+
 # %% another right solution
 def calibration_error(probabilities, labels, bins=10):
     p = torch.as_tensor(probabilities)
@@ -726,10 +787,11 @@ def calibration_error(probabilities, labels, bins=10):
     sums = torch.zeros(bins, dtype=torch.float64).index_add(0, which, gap)
     return (sums.abs().sum() / len(p)).item()
 
+
 # %% misconception: every bin counts the same
-# says: You have {yours:.4f}, where {right:.4f} is expected. Each of your bins counts the same, whether
-# one answer is in it or most of the {n}. Weigh each distance by the share of the answers in its bin;
-# otherwise a single unlucky answer may decide.
+# says: You have {yours:.4f}, where {right:.4f} is expected. Each of your bins counts the same,
+# whether one answer is in it or most of the {n}. Weigh each distance by the share of the answers in
+# its bin; otherwise a single unlucky answer may decide.
 def calibration_error(probabilities, labels, bins=10):
     confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
     which = np.ceil(confidence * bins).astype(int)
@@ -740,10 +802,12 @@ def calibration_error(probabilities, labels, bins=10):
     ]
     return float(np.mean(gaps))
 
+
 # %% misconception: empty bins count as perfect
-# says: You have {yours:.4f}, where {right:.4f} is expected. You add up the distances and divide by all
-# {bins} bins, of which only {used} hold any answer: an empty bin passes for perfectly calibrated.
-# Weigh each bin by the share of the answers that are in it, and empty ones drop out by themselves.
+# says: You have {yours:.4f}, where {right:.4f} is expected. You add up the distances and divide by
+# all {bins} bins, of which only {used} hold any answer: an empty bin passes for perfectly
+# calibrated. Weigh each bin by the share of the answers that are in it, and empty ones drop out by
+# themselves.
 def calibration_error(probabilities, labels, bins=10):
     confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
     which = np.ceil(confidence * bins).astype(int)
@@ -754,6 +818,7 @@ def calibration_error(probabilities, labels, bins=10):
     ]
     return float(np.sum(gaps) / bins)
 
+
 # %% misconception: too sure here and too unsure there cancel out
 # says: You have {yours:.4f}, where {right:.4f} is expected. Yours is the distance between the mean
 # confidence of all answers, {confidence:.4f}, and their accuracy, {accuracy:.4f}: bins that are too
@@ -763,17 +828,21 @@ def calibration_error(probabilities, labels, bins=10):
     confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
     return float(abs(confidence.mean() - right.mean()))
 
+
 # %% misconception: each answer is compared for itself
-# says: You have {yours:.4f}, where {right:.4f} is expected. You compare every single answer's confidence
-# with 0 or 1. An answer that is 0.9 sure and right is not “off by 0.1”: of ten such answers one *should*
-# be wrong. Only a group of answers has an accuracy, which is what the bins are for.
+# says: You have {yours:.4f}, where {right:.4f} is expected. You compare every single answer's
+# confidence with 0 or 1. An answer that is 0.9 sure and right is not “off by 0.1”: of ten such
+# answers one *should* be wrong. Only a group of answers has an accuracy, which is what the bins are
+# for.
 def calibration_error(probabilities, labels, bins=10):
     confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
     return float(np.abs(confidence - right).mean())
 
+
 # %% misconception: the middle of the bin for the confidence
-# says: You have {yours:.4f}, where {right:.4f} is expected. It looks as if you had taken the middle of
-# each bin for its confidence. The answers in a bin need not lie around its middle: take their mean.
+# says: You have {yours:.4f}, where {right:.4f} is expected. It looks as if you had taken the middle
+# of each bin for its confidence. The answers in a bin need not lie around its middle: take their
+# mean.
 def calibration_error(probabilities, labels, bins=10):
     confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
     which = np.ceil(confidence * bins).astype(int)
@@ -783,23 +852,27 @@ def calibration_error(probabilities, labels, bins=10):
             error += (which == k).mean() * abs((k - 0.5) / bins - right[which == k].mean())
     return float(error)
 
+
 # %% misconception: the probability of label 1 for the confidence
-# says: You have {yours:.4f}, where {right:.4f} is expected. You sort by the probability of label 1. An
-# answer with [0.95, 0.05] is sure as well, of label 0: the confidence is the *largest* probability of
-# the row, and right is whether that one is the label's.
+# says: You have {yours:.4f}, where {right:.4f} is expected. You sort by the probability of label 1.
+# An answer with [0.95, 0.05] is sure as well, of label 0: the confidence is the *largest*
+# probability of the row, and right is whether that one is the label's.
 def calibration_error(probabilities, labels, bins=10):
     confidence, right = probabilities[:, 1], labels == 1
     which = np.clip(np.ceil(confidence * bins).astype(int), 1, bins)
     error = 0.0
     for k in range(1, bins + 1):
         if (which == k).any():
-            error += (which == k).mean() * abs(confidence[which == k].mean() - right[which == k].mean())
+            error += (which == k).mean() * abs(
+                confidence[which == k].mean() - right[which == k].mean()
+            )
     return float(error)
 
+
 # %% misconception: a confidence of one falls out
-# says: You have {yours:.4f}, where {right:.4f} is expected. {ones} answers have a confidence of exactly
-# one, and with bins that are open *above* they are in none of them: the surest answers of all go
-# unexamined. The bins are closed above, and the last one includes 1.
+# says: You have {yours:.4f}, where {right:.4f} is expected. {ones} answers have a confidence of
+# exactly one, and with bins that are open *above* they are in none of them: the surest answers of
+# all go unexamined. The bins are closed above, and the last one includes 1.
 def calibration_error(probabilities, labels, bins=10):
     confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
     edges = np.linspace(0, 1, bins + 1)
@@ -810,19 +883,33 @@ def calibration_error(probabilities, labels, bins=10):
             error += inside.mean() * abs(confidence[inside].mean() - right[inside].mean())
     return float(error)
 
+
+# %% misconception: a confidence of one has no bin
+# says: Your function stops with an index that is too large. Some answers have a confidence of
+# exactly 1, and `int(1.0 * bins)` is one more than the number of the last bin. The bins are closed
+# above: 1 belongs in the last of them.
+def calibration_error(probabilities, labels, bins=10):
+    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
+    sums = np.zeros(bins)
+    for sure, is_right in zip(confidence, right, strict=True):
+        sums[int(sure * bins)] += sure - is_right
+    return float(abs(sums).sum() / len(labels))
+
+
 # %% hint
-# Two arrays first, both `(N,)`: `confidence`, and whether the answer was right. Check them by hand on the
-# example.
+# Two arrays first, both `(N,)`: `confidence`, and whether the answer was right. Check them by hand
+# on the example.
 # %% hint
-# Then a loop over the bins. `inside` is boolean, `(N,)`; `inside.mean()` is the share of the answers in
-# the bin; skip a bin that is empty.
+# Then a loop over the bins. `inside` is boolean, `(N,)`; `inside.mean()` is the share of the
+# answers in the bin; skip a bin that is empty.
 # %% hint
-# For each bin add `inside.mean() * abs(confidence[inside].mean() - right[inside].mean())`, where `inside`
-# is `confidence > lower edge` and `confidence <= upper edge`.
+# For each bin add `inside.mean() * abs(confidence[inside].mean() - right[inside].mean())`, where
+# `inside` is `confidence > lower edge` and `confidence <= upper edge`.
 # %% explanation
-# Calibration is a property of groups: among all answers that are about 0.9 sure, about nine in ten should
-# be right. Each bin is such a group, and it counts by its size. A model may be perfectly calibrated and
-# useless, as the collapsed one of the chapter, so this number stands beside MCC and does not replace it.
+# Calibration is a property of groups: among all answers that are about 0.9 sure, about nine in ten
+# should be right. Each bin is such a group, and it counts by its size. A model may be perfectly
+# calibrated and useless, as the collapsed one of the chapter, so this number stands beside MCC and
+# does not replace it.
 
 # %% task 17.5
 # title: Does a 95 % interval hold 95 times in 100?
@@ -831,23 +918,24 @@ def calibration_error(probabilities, labels, bins=10):
 # minutes: 15
 # function: coverage
 #
-# A model is truly right about a share $p$ of all sentences. You test it on $n$ of them, find the share
-# $\hat p$, and give an interval. How often does the interval contain the truth? Two formulas, both with
-# $z = 1.96$:
+# A model is truly right about a share $p$ of all sentences. You test it on $n$ of them, find the
+# share $\hat p$, and give an interval. How often does the interval contain the truth? Two formulas,
+# both with $z = 1.96$:
 #
 # - the simple one, $\hat p \pm z \sqrt{\hat p (1 - \hat p) / n}$;
 # - Wilson's, $\dfrac{\hat p + z^2 / 2n}{1 + z^2 / n} \pm \dfrac{z}{1 + z^2 / n}
 #   \sqrt{\dfrac{\hat p (1 - \hat p)}{n} + \dfrac{z^2}{4 n^2}}$.
 #
-# Write `coverage(share, trials, experiments, seed)`: draw `experiments` test sets of `trials` sentences,
-# each sentence being right with probability `share`; compute both intervals for each; return the share
-# of experiments whose interval contains `share`, for the simple interval and for Wilson's. Your result
-# is compared with the exact one, with room for the luck of the draws.
+# Write `coverage(share, trials, experiments, seed)`: draw `experiments` test sets of `trials`
+# sentences, each sentence being right with probability `share`; compute both intervals for each;
+# return the share of experiments whose interval contains `share`, for the simple interval and for
+# Wilson's. Your result is compared with the exact one, with room for the luck of the draws.
 #
-# *Example.* For one test set of 20 sentences with 20 right, the simple interval is [1, 1], and Wilson's
-# [0.839, 1]. If the truth is 0.95, the first misses it and the second does not.
+# *Example.* For one test set of 20 sentences with 20 right, the simple interval is [1, 1], and
+# Wilson's [0.839, 1]. If the truth is 0.95, the first misses it and the second does not.
 #
 # Before you run it, write down what you expect for `share=0.95`, `trials=30`.
+
 
 # %% stub
 def coverage(share: float, trials: int, experiments: int, seed: int) -> tuple[float, float]:
@@ -863,11 +951,12 @@ def coverage(share: float, trials: int, experiments: int, seed: int) -> tuple[fl
     return float(simple.mean()), float(wilson.mean())
     # END SOLUTION
 
+
 # %% check
 def exact(share, n):
-    """Exact coverage of intervals right and wrong, from all numbers of right sentences there are."""
+    """Exact coverage of right and wrong intervals, from every number of right sentences."""
     k = np.arange(n + 1)
-    ways = np.array([math.comb(n, int(i)) for i in k], dtype=float)
+    ways = np.cumprod(np.append(1.0, (n - k[:-1]) / k[1:]))
     weight = ways * share**k * (1 - share) ** (n - k)
     p, z = k / n, 1.96
     spread, true = p * (1 - p) / n, share * (1 - share) / n
@@ -889,8 +978,12 @@ def cases(rng):
     while made < 2:
         share, trials = float(np.round(rng.uniform(0.9, 0.97), 4)), int(rng.integers(20, 45))
         found = exact(share, trials)
-        apart = [abs(found["simple"] - found[name]) for name in found if name != "simple"]
-        if min(apart) > 0.05 and abs(found["wilson"] - found["centre"]) > 0.03:
+        others = ("wilson", "true spread", "no root", "no n")
+        # Every mistake is to show, and to differ from the others.
+        apart = min(abs(found["simple"] - found[name]) for name in others)
+        apart = min(apart, abs(found["wilson"] - found["centre"]))
+        apart = min(apart, abs(found["true spread"] - found["no n"]), found["no root"])
+        if apart > 0.03:
             made += 1
             case = {"share": share, "trials": trials, "experiments": 40_000}
             yield {**case, "seed": int(rng.integers(2**31))}, found
@@ -900,7 +993,10 @@ def judge(case, got, expected):
     if not isinstance(got, list | tuple | np.ndarray | Tensor) or len(got) != 2:
         return "Two shares are expected: that of the simple interval, and that of Wilson's."
     simple, wilson = (float(x) for x in got)
-    near = lambda value, name: abs(value - expected[name]) < 0.012
+
+    def near(value, name):
+        return abs(value - expected[name]) < 0.012
+
     if near(simple, "simple") and near(wilson, "wilson"):
         return None
     if near(1 - simple, "simple") and near(1 - wilson, "wilson"):
@@ -909,8 +1005,9 @@ def judge(case, got, expected):
         return "Both numbers are right, the other way round: the simple interval comes first."
     if {simple, wilson} <= {0.0, 1.0} and (simple, wilson) != (1.0, 1.0):
         return (
-            f"You have {simple:.0f} and {wilson:.0f}: all your experiments came out alike. Is the generator "
-            "seeded inside the loop? Then each of them draws the very same test set. Seed it once, before."
+            f"You have {simple:.0f} and {wilson:.0f}: all your experiments came out alike. Is the "
+            "generator seeded inside the loop? Then each of them draws the very same test set. "
+            "Seed it once, before."
         )
     if simple == 1:
         return "an interval that always holds"
@@ -923,15 +1020,16 @@ def judge(case, got, expected):
     if near(simple, "simple") and near(wilson, "centre"):
         return "Wilson's width around the wrong centre"
     return (
-        f"You measure {simple:.3f} and {wilson:.3f}; exact are {expected['simple']:.3f} for the simple "
-        f"interval and {expected['wilson']:.3f} for Wilson's. Compare your ends with the example, "
-        "and draw as many experiments as are asked for."
+        f"You measure {simple:.3f} and {wilson:.3f}; exact are {expected['simple']:.3f} for the "
+        f"simple interval and {expected['wilson']:.3f} for Wilson's. Compare your ends with the "
+        "example, and draw as many experiments as are asked for."
     )
 
 
 def numbers(case, got, expected):
     simple, wilson = (float(x) for x in got)
     return {"simple": simple, "wilson": wilson, **case, "right": expected["simple"]}
+
 
 # %% another right solution
 def coverage(share, trials, experiments, seed):
@@ -948,9 +1046,10 @@ def coverage(share, trials, experiments, seed):
         hits["wilson"] += times * ((p - share) ** 2 <= z * z * share * (1 - share) / trials)
     return hits["simple"] / experiments, hits["wilson"] / experiments
 
+
 # %% misconception: misses are counted
-# says: You have {simple:.3f} and {wilson:.3f}: these are the shares of intervals that *miss* the truth.
-# Asked for are those that contain it.
+# says: You have {simple:.3f} and {wilson:.3f}: these are the shares of intervals that *miss* the
+# truth. Asked for are those that contain it.
 def coverage(share, trials, experiments, seed):
     z, n = 1.96, trials
     p = np.random.default_rng(seed).binomial(n, share, experiments) / n
@@ -959,11 +1058,12 @@ def coverage(share, trials, experiments, seed):
     wide = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return (abs(p - share) > half).mean(), (abs(centre - share) > wide).mean()
 
+
 # %% misconception: an interval that always holds
-# says: With you the simple interval holds in every single experiment. Most likely you ask whether it
-# contains the share that was *found*, around which it was built; the question is whether it contains
-# the true one, {share}. (If that is what you ask: is the generator seeded inside the loop, so that all
-# experiments draw the same test set?)
+# says: With you the simple interval holds in every single experiment. Most likely you ask whether
+# it contains the share that was *found*, around which it was built; the question is whether it
+# contains the true one, {share}. (If that is what you ask: is the generator seeded inside the loop,
+# so that all experiments draw the same test set?)
 def coverage(share, trials, experiments, seed):
     z, n = 1.96, trials
     p = np.random.default_rng(seed).binomial(n, share, experiments) / n
@@ -973,11 +1073,12 @@ def coverage(share, trials, experiments, seed):
     simple = (p - half <= p) & (p <= p + half)
     return simple.mean(), ((centre - wide <= p) & (p <= centre + wide)).mean()
 
+
 # %% misconception: the true share under the root
-# says: You measure {simple:.3f} for the simple interval; exact is {right:.3f}. Your width is made from
-# the true share {share}. Whoever tests a model does not know it: under the root stands the share that
-# was found, and when that happens to be 1 the interval shrinks to a point. This is what makes the
-# simple one fail. (With the true share it would be just as good as Wilson's.)
+# says: You measure {simple:.3f} for the simple interval; exact is {right:.3f}. Your width is made
+# from the true share {share}. Whoever tests a model does not know it: under the root stands the
+# share that was found, and when that happens to be 1 the interval shrinks to a point. This is what
+# makes the simple one fail. (With the true share it would be just as good as Wilson's.)
 def coverage(share, trials, experiments, seed):
     z, n = 1.96, trials
     p = np.random.default_rng(seed).binomial(n, share, experiments) / n
@@ -986,10 +1087,11 @@ def coverage(share, trials, experiments, seed):
     wide = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return (abs(p - share) <= half).mean(), (abs(centre - share) <= wide).mean()
 
+
 # %% misconception: no root
-# says: Your simple interval holds in {simple:.3f} of the experiments only, {right:.3f} is exact. Is there
-# a root over p (1 − p) / n? That is a variance, and so small that without the root the interval is
-# far too narrow.
+# says: Your simple interval holds in {simple:.3f} of the experiments only, {right:.3f} is exact. Is
+# there a root over p (1 − p) / n? That is a variance, and so small that without the root the
+# interval is far too narrow.
 def coverage(share, trials, experiments, seed):
     z, n = 1.96, trials
     p = np.random.default_rng(seed).binomial(n, share, experiments) / n
@@ -998,10 +1100,11 @@ def coverage(share, trials, experiments, seed):
     wide = z / (1 + z * z / n) * (p * (1 - p) / n + z * z / (4 * n * n))
     return (abs(p - share) <= half).mean(), (abs(centre - share) <= wide).mean()
 
+
 # %% misconception: not divided by n
-# says: Your simple interval holds in {simple:.3f} of the experiments, {right:.3f} is exact: it is too
-# wide. Its width is the spread of a single sentence, 0 or 1. A share of {trials} sentences spreads
-# less: there is a division by n under the root.
+# says: Your simple interval holds in {simple:.3f} of the experiments, {right:.3f} is exact: it is
+# too wide. Its width is the spread of a single sentence, 0 or 1. A share of {trials} sentences
+# spreads less: there is a division by n under the root.
 def coverage(share, trials, experiments, seed):
     z, n = 1.96, trials
     p = np.random.default_rng(seed).binomial(n, share, experiments) / n
@@ -1010,10 +1113,11 @@ def coverage(share, trials, experiments, seed):
     wide = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return (abs(p - share) <= half).mean(), (abs(centre - share) <= wide).mean()
 
+
 # %% misconception: Wilson's width around the wrong centre
-# says: Your simple interval is right. Wilson's holds in {wilson:.3f} of the experiments with you: its
-# width is there, but it still sits around the share that was found. Its centre is drawn towards one
-# half, (p + z² / 2n) / (1 + z² / n), and near 1 that matters as much as the width.
+# says: Your simple interval is right. Wilson's holds in {wilson:.3f} of the experiments with you:
+# its width is there, but it still sits around the share that was found. Its centre is drawn towards
+# one half, (p + z² / 2n) / (1 + z² / n), and near 1 that matters as much as the width.
 def coverage(share, trials, experiments, seed):
     z, n = 1.96, trials
     p = np.random.default_rng(seed).binomial(n, share, experiments) / n
@@ -1021,20 +1125,22 @@ def coverage(share, trials, experiments, seed):
     wide = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return (abs(p - share) <= half).mean(), (abs(p - share) <= wide).mean()
 
+
 # %% hint
-# First one experiment: draw the number of right sentences, compute both intervals by the formulas, and
-# hold them against the example. Then many.
+# First one experiment: draw the number of right sentences, compute both intervals by the formulas,
+# and hold them against the example. Then many.
 # %% hint
-# `np.random.default_rng(seed).binomial(trials, share, experiments)` gives the number of right sentences
-# of all experiments at once; NumPy's formulas then work on the whole array.
+# `np.random.default_rng(seed).binomial(trials, share, experiments)` gives the number of right
+# sentences of all experiments at once; NumPy's formulas then work on the whole array.
 # %% hint
-# An interval “centre ± half” contains the truth where `abs(centre - share) <= half`; the mean of that
-# boolean array is the coverage.
+# An interval “centre ± half” contains the truth where `abs(centre - share) <= half`; the mean of
+# that boolean array is the coverage.
 # %% explanation
-# The simple interval promises 95 % and keeps far less near the ends, because it measures its own width
-# with the share that was found: a run of luck without a mistake makes it sure and narrow at once.
-# Wilson's asks instead which true shares would make the finding unsurprising, and stays near 95 %. That
-# is why the chapter's bars carry it. Measuring the coverage is how any recipe for intervals is tested.
+# The simple interval promises 95 % and keeps far less near the ends, because it measures its own
+# width with the share that was found: a run of luck without a mistake makes it sure and narrow at
+# once. Wilson's asks instead which true shares would make the finding unsurprising, and stays near
+# 95 %. That is why the chapter's bars carry it. Measuring the coverage is how any recipe for
+# intervals is tested.
 
 # %% task 17.6
 # title: Project of Part III: a judge of a language nobody knows
@@ -1044,23 +1150,25 @@ def coverage(share, trials, experiments, seed):
 # function: judge_sentences
 # seconds: 40
 #
-# Somewhere people speak a language of which you have 3,000 sentences (`texts`, strings of words between
-# spaces) with `labels`: 1 for acceptable, 0 for not. Seven in ten are acceptable. The others were spoilt
-# by the two rules of the chapter: a verb no longer *agrees* with its subject, or an article or a
-# preposition has changed places with the word behind it. Every seed has another language: its words,
-# its forms and the place of its verb are drawn afresh, so nothing can be known in advance.
+# Somewhere people speak a language of which you have 3,000 sentences (`texts`, strings of words
+# between spaces) with `labels`: 1 for acceptable, 0 for not. Seven in ten are acceptable. The
+# others were spoilt by the two rules of the chapter: a verb no longer *agrees* with its subject, or
+# an article or a preposition has changed places with the word behind it. Every seed has another
+# language: its words, its forms and the place of its verb are drawn afresh, so nothing can be known
+# in advance.
 #
-# Write `judge_sentences(texts, labels, questions)`: return a 0 or 1 for each of the `questions`, 1,000
-# new sentences with the same mixture. You pass with an **MCC of 0.80** or more. Any method is allowed. A
-# good one needs about a second on one processor core.
+# Write `judge_sentences(texts, labels, questions)`: return a 0 or 1 for each of the `questions`,
+# 1,000 new sentences with the same mixture. You pass with an **MCC of 0.80** or more. Any method is
+# allowed. A good one needs about a second on one processor core.
 #
-# *Example of a language.* `su bovuka el su nigumi satero su bovumi` is acceptable: *the dog near the
-# cats sees the dogs*. The first noun is the subject, and *sees* agrees with it, not with *cats*.
-# `su nigumi el su bovuka satero su bovumi` (*the cats near the dog sees the dogs*) holds the very same
-# words, and is not.
+# *Example of a language.* `su bovuka el su nigumi satero su bovumi` is acceptable: *the dog near
+# the cats sees the dogs*. The first noun is the subject, and *sees* agrees with it, not with
+# *cats*. `su nigumi el su bovuka satero su bovumi` (*the cats near the dog sees the dogs*) holds
+# the very same words, and is not.
 #
-# Print some sentences of both kinds before you train anything. In the learner's notebook the inputs of
-# the public seed are used by `check`; to look at them, write your function so that it prints, and check.
+# Look at some sentences of both kinds before you train anything: let your function print a few, and
+# run the check.
+
 
 # %% stub
 def judge_sentences(texts: list[str], labels: list[int], questions: list[str]) -> list[int]:
@@ -1097,6 +1205,7 @@ def judge_sentences(texts: list[str], labels: list[int], questions: list[str]) -
     with torch.no_grad():
         return (model(asked)[:, 0] > 0).long().tolist()
     # END SOLUTION
+
 
 # %% check
 def language(rng):
@@ -1185,12 +1294,22 @@ def found(got, secret):
 
 
 def judge(case, got, secret):
-    said = np.asarray(got, dtype=float)
+    said = np.asarray(got)
+    if said.dtype.kind not in "biuf":
+        return "Numbers are expected, 1 for acceptable and 0 for spoilt, and no words."
     if said.size != len(case["questions"]):
-        return f"One answer for each question is expected, {len(case['questions'])}, not {said.size}."
+        return (
+            f"One answer for each question is expected, {len(case['questions'])}, not {said.size}."
+        )
     if not np.isin(said, (0, 1)).all():
         return "scores instead of answers"
-    if said.min() == said.max():
+    if said.mean() < 0.02:
+        return (
+            "You call next to every sentence unacceptable. If you look whole sentences up in the "
+            "training texts: next to none of the questions stands there. What has to be learned is "
+            "what sentences share."
+        )
+    if said.min() == 1:
         return "the colleague's model"
     f = found(got, secret)
     if f["mcc"] >= 0.8:
@@ -1202,16 +1321,17 @@ def judge(case, got, secret):
     if f["order"] > 0.6 and f["agreement"] - f["alarms"] < 0.3:
         return "neighbours only"
     return (
-        f"An MCC of {f['mcc']:.2f} on new sentences; 0.80 is needed. You find {f['agreement']:.0%} of "
-        f"the wrong verbs and {f['order']:.0%} of the wrong orders, and call {f['alarms']:.0%} of the "
-        "good sentences unacceptable. If the loss on the training sentences is still high, train longer; "
-        "if it is almost zero, your model knows those by heart: give it less to hold on to, such as "
-        "pieces of words."
+        f"An MCC of {f['mcc']:.2f} on new sentences; 0.80 is needed. You find {f['agreement']:.0%} "
+        f"of the wrong verbs and {f['order']:.0%} of the wrong orders, and call {f['alarms']:.0%} "
+        "of the good sentences unacceptable. If the loss on the training sentences is still high, "
+        "train longer; if it is almost zero, your model knows those by heart: give it less to hold "
+        "on to, such as pieces of words."
     )
 
 
 def numbers(case, got, secret):
     return found(got, secret)
+
 
 # %% another right solution
 def judge_sentences(texts, labels, questions):
@@ -1223,19 +1343,21 @@ def judge_sentences(texts, labels, questions):
         votes.setdefault(pattern(text), []).append(label)
     return [int(np.mean(votes.get(pattern(question), [0])) > 0.5) for question in questions]
 
+
 # %% misconception: the colleague's model
-# says: You say the same of every sentence. Your accuracy is {accuracy:.2f}, and your MCC is 0: this is the
-# colleague's model of the chapter. If a training ended there, either it was short, for “most sentences
-# are fine” is the first thing that is learned, or your model is not shown what decides: a list of words
-# without their order looks the same for a sentence and for the same sentence spoilt.
+# says: You call every sentence acceptable. Your accuracy is {accuracy:.2f}, and your MCC is 0: this
+# is the colleague's model of the chapter. If a training ended there, either it was short, for “most
+# sentences are fine” is the first thing that is learned, or your model is not shown what decides: a
+# list of words without their order looks the same for a sentence and for the same sentence spoilt.
 def judge_sentences(texts, labels, questions):
     return [1 for _ in questions]
 
+
 # %% misconception: a bag of words
-# says: Your MCC is {mcc:.2f}. Among the questions are {pairs} pairs of sentences that hold the same words,
-# one good and one spoilt, and in {alike} of these pairs you said the same of both: your model sees
-# *which* words there are and not *where*. Counts, sums and means of word vectors all forget the
-# order. Let each place count: vectors laid side by side, positions, a recurrent network.
+# says: Your MCC is {mcc:.2f}. Among the questions are {pairs} pairs of sentences that hold the same
+# words, one good and one spoilt, and in {alike} of these pairs you said the same of both: your
+# model sees *which* words there are and not *where*. Counts, sums and means of word vectors all
+# forget the order. Let each place count: vectors laid side by side, positions, a recurrent network.
 def judge_sentences(texts, labels, questions):
     torch.manual_seed(0)
     known = sorted({word for text in texts for word in text.split()})
@@ -1260,11 +1382,14 @@ def judge_sentences(texts, labels, questions):
     with torch.no_grad():
         return (model(counts(questions))[:, 0] > 0).long()
 
+
 # %% misconception: neighbours only
-# says: Your MCC is {mcc:.2f}. You find {order:.0%} of the sentences in a wrong order, and of those with a
-# wrong verb {agreement:.0%}, hardly more than the {alarms:.0%} of good ones that you reject. So your
+# says: Your MCC is {mcc:.2f}. You find {order:.0%} of the sentences in a wrong order, and of those
+# with a wrong verb {agreement:.0%}, while you reject {alarms:.0%} of the good ones. So far your
 # judge knows which words may stand *beside* each other. Between subject and verb there is another
-# noun: agreement has to be seen over a distance.
+# noun, and agreement has to be seen over that distance. If your model sees pairs of neighbours, it
+# never will; if it sees whole sentences, it has not got there yet: train longer, or cut the words
+# so that there are fewer kinds to learn.
 def judge_sentences(texts, labels, questions):
     def neighbours(text):
         words = text.split()
@@ -1273,9 +1398,10 @@ def judge_sentences(texts, labels, questions):
     good = {pair for t, label in zip(texts, labels, strict=True) if label for pair in neighbours(t)}
     return [int(good.issuperset(neighbours(question))) for question in questions]
 
+
 # %% misconception: the labels the wrong way round
-# says: Your MCC is {mcc:.2f}, so your judge knows the language well and says the opposite of what is asked:
-# 1 stands for acceptable, 0 for spoilt.
+# says: Your MCC is {mcc:.2f}, so your judge knows the language well and says the opposite of what
+# is asked: 1 stands for acceptable, 0 for spoilt.
 def judge_sentences(texts, labels, questions):
     votes: dict = {}
     for text, label in zip(texts, labels, strict=True):
@@ -1283,10 +1409,11 @@ def judge_sentences(texts, labels, questions):
     keys = [tuple(word[-2:] for word in question.split()) for question in questions]
     return [1 - int(np.mean(votes.get(key, [0])) > 0.5) for key in keys]
 
+
 # %% misconception: scores instead of answers
-# says: There are numbers other than 0 and 1 in your result: scores or probabilities, or labels of another
-# kind. Decide for each sentence, for example by a threshold (of zero for a logit, of one half for a
-# probability).
+# says: There are numbers other than 0 and 1 in your result: scores or probabilities, or labels of
+# another kind. Decide for each sentence, for example by a threshold (of zero for a logit, of one
+# half for a probability).
 def judge_sentences(texts, labels, questions):
     votes: dict = {}
     for text, label in zip(texts, labels, strict=True):
@@ -1294,20 +1421,22 @@ def judge_sentences(texts, labels, questions):
     keys = [tuple(word[-2:] for word in question.split()) for question in questions]
     return [0.05 + 0.9 * float(np.mean(votes.get(key, [0]))) for key in keys]
 
+
 # %% hint
-# Print ten acceptable sentences below each other. Which words occur all the time? What do the others
-# have in common at their ends?
+# Print ten acceptable sentences below each other. Which words occur all the time? What do the
+# others have in common at their ends?
 # %% hint
-# As in English, a word is a stem and an ending, and the ending says noun or verb, one or many. The stem
-# decides nothing. Chapter 2 cut words into pieces for that reason: here the last two letters are
-# enough, and instead of some sixty words there are about ten pieces.
+# As in English, a word is a stem and an ending, and the ending says noun or verb, one or many. The
+# stem decides nothing. Chapter 2 cut words into pieces for that reason: here the last two letters
+# are enough, and instead of some sixty words there are about ten pieces.
 # %% hint
-# Turn every sentence into the numbers of its endings, padded to 12 places. An embedding of width 16, all
-# places laid side by side (`torch.nn.Flatten`), a hidden layer of 64 with ReLU, one logit; AdamW with
-# 0.01, batches of 128, 300 steps.
+# Turn every sentence into the numbers of its endings, padded to 12 places. An embedding of width
+# 16, all places laid side by side (`torch.nn.Flatten`), a hidden layer of 64 with ReLU, one logit;
+# AdamW with 0.01, batches of 128, 300 steps.
 # %% explanation
-# What decides is which ending stands where. The hidden layer sees all places at once, so that it can
-# compare the first noun with the verb and pass over the noun in between; a bag of words cannot, since
-# half of the spoilt sentences hold the very words of a good one. (A table of all patterns of endings,
-# without any training, does as well: the language is small. On whole words a recurrent network needs
-# a few seconds.) And MCC was the right judge of it: seven in ten would have been right without a thought.
+# What decides is which ending stands where. The hidden layer sees all places at once, so that it
+# can compare the first noun with the verb and pass over the noun in between; a bag of words cannot,
+# since half of the spoilt sentences hold the very words of a good one. (A table of all patterns of
+# endings, without any training, does as well: the language is small. On whole words a recurrent
+# network needs a few seconds.) And MCC was the right judge of it: seven in ten would have been
+# right without a thought.

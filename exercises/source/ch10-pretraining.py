@@ -1,0 +1,1657 @@
+# %% [markdown]
+# # Exercises 10 · Pre-training, both tasks at once
+#
+# Chapter 10 ran a pre-training and did its sums. Here you write the parts of a step that people get
+# wrong without noticing: the schedule, the weight decay, the gradient of a batch that comes in
+# parts. Then you do the arithmetic of a training, and at the end, as the project of part II, you
+# train a model to fill in blanks that no reader from left to right can fill in.
+
+# %% setup
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class TwoHeads(nn.Module):
+    """A toy with both heads: ids (B, T) to token logits (B, T, V) and pair logits (B, 2)."""
+
+    def __init__(self, vocab_size: int, width: int = 8) -> None:
+        super().__init__()
+        self.table = nn.Embedding(vocab_size, width)
+        self.mix = nn.Linear(width, width)
+        self.tokens = nn.Linear(width, vocab_size)
+        self.pairs = nn.Linear(width, 2)
+
+    def forward(self, input_ids: Tensor) -> tuple[Tensor, Tensor]:
+        vectors = self.table(input_ids)
+        hidden = torch.tanh(self.mix(vectors + vectors.mean(1, keepdim=True)))
+        return self.tokens(hidden), self.pairs(hidden[:, 0])
+
+
+# %% task 10.1
+# title: Up, and down in a straight line
+# kind: write
+# points: 15
+# minutes: 8
+# function: learning_rate
+# tolerance: 1e-9
+#
+# Write `learning_rate(step, total, warmup, peak)`: the learning rate of one step out of `total`.
+# Steps are counted from 0.
+#
+# - In the first `warmup` steps it rises in equal pieces, so that the last of them has `peak`. The
+#   very first step already moves.
+# - From then on it falls in equal pieces. The first step after the warm-up has `peak` once more,
+#   and the next one after the last step would have 0; the last step still moves.
+# - `warmup` may be 0; it is less than `total`.
+#
+# *Example.* With `total=6, warmup=2, peak=1.0` the six rates are 0.5, 1, 1, 0.75, 0.5, 0.25.
+
+
+# %% stub
+def learning_rate(step: int, total: int, warmup: int, peak: float) -> float:
+    """Linear warm-up to the peak, then linear decay towards zero."""
+    # BEGIN SOLUTION
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * (total - step) / (total - warmup)
+    # END SOLUTION
+
+
+# %% run
+def run(function, case):
+    return [function(step, **case) for step in range(case["total"])]
+
+
+# %% check
+def cases(rng):
+    peak = round(float(rng.uniform(1, 9)), 1) * 1e-4
+    warmup = int(rng.integers(4, 8))
+    yield {"total": warmup * 5 + int(rng.integers(5)), "warmup": warmup, "peak": peak}
+    longer = {"total": int(rng.integers(80, 120)), "warmup": int(rng.integers(5, 30))}
+    yield {**longer, "peak": 2 * peak}
+    yield {"total": int(rng.integers(10, 20)), "warmup": 0, "peak": peak}
+
+
+def numbers(case, got, expected):
+    first = next(i for i, (a, b) in enumerate(zip(got, expected)) if not math.isclose(a, b))
+    after = case["warmup"]
+    return {
+        **case,
+        "step": first,
+        "mine": got[first],
+        "right": expected[first],
+        "start": got[0],
+        "before": got[after - 1] if after else got[0],
+        "after": got[after],
+        "last": got[-1],
+        "top": max(got),
+    }
+
+
+# %% another right solution
+def learning_rate(step, total, warmup, peak):
+    # Two straight lines, and the lower of them counts.
+    rising = (step + 1) / warmup if warmup else 1.0
+    falling = (total - step) / (total - warmup)
+    return peak * min(rising, falling, 1.0)
+
+
+# %% misconception: the first step stands still
+# says: Your first step has the rate {start:.1e}: it computes a whole batch and moves nothing, and
+# every step of the warm-up comes one too late. Steps are counted from 0, so the first piece of the
+# rise belongs to step 0.
+def learning_rate(step, total, warmup, peak):
+    if step < warmup:
+        return peak * step / warmup
+    return peak * (total - step) / (total - warmup)
+
+
+# %% misconception: the decay starts with the warm-up
+# says: At the end of the warm-up your rate jumps from {before:.2e} to {after:.2e}. The falling line
+# was begun at step 0, together with the warm-up. It starts where the warm-up ends, at the peak, and
+# has `total - warmup` steps to come down. (The first published code of BERT has this jump.)
+def learning_rate(step, total, warmup, peak):
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * (1 - step / total)
+
+
+# %% misconception: no decay
+# says: Your rate stays at {last:.2e} to the end. After the warm-up it is to fall in a straight
+# line, so that small steps can settle what the large ones keep stirring up.
+def learning_rate(step, total, warmup, peak):
+    return peak * min(1.0, (step + 1) / max(1, warmup))
+
+
+# %% misconception: no warm-up
+# says: Your first step has {start:.2e}, the full peak or nearly so. The first {warmup} steps are to
+# rise towards it: AdamW has not yet seen how large the gradients usually are.
+def learning_rate(step, total, warmup, peak):
+    return peak * (total - step) / total
+
+
+# %% misconception: rise and fall multiplied
+# says: Your largest rate is {top:.2e}, and the peak of {peak:.2e} is never reached. You multiply
+# the rise by the fall, so that the rate is already falling while it rises. One of the two holds at
+# a time.
+def learning_rate(step, total, warmup, peak):
+    rising = min(1.0, (step + 1) / max(1, warmup))
+    return peak * rising * (total - step) / total
+
+
+# %% misconception: the last step stands still
+# says: Your last step has the rate {last:.1e} and moves nothing. The line is to reach zero at step
+# {total}, which is no longer taken: its last one is the step before.
+def learning_rate(step, total, warmup, peak):
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * (total - 1 - step) / (total - 1 - warmup)
+
+
+# %% misconception: a division by zero without a warm-up
+# says: Without a warm-up your code divides by zero. `warmup` may be 0, and then the first step has
+# the peak.
+def learning_rate(step, total, warmup, peak):
+    return peak * min((step + 1) / warmup, (total - step) / (total - warmup))
+
+
+# %% misconception: a factor, not a rate
+# says: Step {step} has {mine:.3f} with you; {right:.2e} is expected. That is the share of the peak:
+# the rate is this share times `peak`.
+def learning_rate(step, total, warmup, peak):
+    if step < warmup:
+        return (step + 1) / warmup
+    return (total - step) / (total - warmup)
+
+
+# %% hint
+# Two cases, before and after the end of the warm-up. In the example: which two fractions give 0.5
+# and 1 at the steps 0 and 1, and which four give 1, 0.75, 0.5, 0.25 at the steps 2 to 5?
+# %% hint
+# Rising: `(step + 1) / warmup`. Falling: the steps that are left, `total - step`, of `total -
+# warmup`.
+# %% explanation
+# Counted from 0, step number `step` is the one after `step` others, so the rise is `(step + 1) /
+# warmup` and never zero. The fall divides the steps that are left by those that there were after
+# the warm-up: it starts at one, wherever the warm-up ends, and its last value is one piece, not
+# zero. A rate of zero would be a step paid for and not taken.
+
+# %% task 10.2
+# title: Who is to decay?
+# kind: write
+# points: 15
+# minutes: 10
+# function: parameter_groups
+#
+# With weight decay AdamW pulls weights a little towards zero at each step. BERT was trained with
+# it, except for the **biases** and the parameters of **LayerNorm**: a LayerNorm pulled towards zero
+# would fade out what it normalises. Write `parameter_groups(model, weight_decay)`. Return two
+# groups for the optimizer, as a list of two dictionaries, `{"params": [...], "weight_decay": ...}`:
+# one that decays by `weight_decay` and one that does not decay.
+#
+# - Tell them apart by their names, from `model.named_parameters()`. The last part of a bias's name
+#   is `bias`. A LayerNorm is called `norm` or `LayerNorm`, and its parameters `norm.weight` and
+#   `norm.bias` (`LayerNorm.weight`, `LayerNorm.bias`), wherever it stands in the model.
+# - The models also have tables like `position_bias.weight` and matrices like `norm_gate.weight`:
+#   these decay, whatever they are called.
+# - Parameters that are frozen (`requires_grad` is `False`) are in neither group.
+#
+# *Example.* With the parameters `dense.weight`, `dense.bias`, `norm.weight`, `norm.bias` the first
+# group holds `dense.weight`, the second the other three.
+
+
+# %% stub
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
+    """Two groups for AdamW: matrices decay, biases and LayerNorm do not."""
+    # BEGIN SOLUTION
+    decays, stays = [], []
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            *_, owner, kind = ("", *name.split("."))
+            is_spared = kind == "bias" or owner in ("norm", "LayerNorm")
+            (stays if is_spared else decays).append(parameter)
+    return [
+        {"params": decays, "weight_decay": weight_decay},
+        {"params": stays, "weight_decay": 0.0},
+    ]
+    # END SOLUTION
+
+
+# %% run
+def run(function, case):
+    width = case["width"]
+
+    def layer(norm):
+        block = nn.ModuleDict({"dense": nn.Linear(width, width), norm: nn.LayerNorm(width)})
+        block["position_bias"] = nn.Embedding(5, 2)
+        return block
+
+    model = nn.ModuleDict({"embeddings": nn.ModuleDict({"token": nn.Embedding(9, width)})})
+    model["embeddings"]["LayerNorm"] = nn.LayerNorm(width)
+    model["layers"] = nn.ModuleList([layer(norm) for norm in case["norms"]])
+    model["norm_gate"] = nn.Linear(width, width)
+    model["head"] = nn.Linear(width, 9)
+    model["head"].weight = model["embeddings"]["token"].weight  # tied: one parameter, two places
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(not name.startswith(case["frozen"]))
+    groups = function(model, case["weight_decay"])
+    if groups is None:
+        return None
+    optimizer = torch.optim.AdamW(groups, lr=1e-3)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    return {
+        names[id(parameter)]: group["weight_decay"]
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+    }
+
+
+# %% check
+def cases(rng):
+    for layers in (2, 3):
+        norms = ["norm", "LayerNorm", "norm"][:layers]
+        yield {
+            "width": int(rng.integers(3, 7)),
+            "norms": norms,
+            "frozen": f"layers.{int(rng.integers(1, layers))}." if layers == 3 else "nothing",
+            "weight_decay": float(rng.choice([0.05, 0.1, 0.2])),
+        }
+
+
+def sort(case, got, expected):
+    """Names that are in a wrong place, by kind."""
+    wrong = [name for name in expected if got.get(name) != expected[name]]
+    decays = [name for name in wrong if expected[name] == 0.0]
+    spared = [name for name in wrong if expected[name] != 0.0]
+    return wrong, decays, spared
+
+
+def numbers(case, got, expected):
+    wrong, decays, spared = sort(case, got, expected)
+    extra = [name for name in got if name not in expected]
+
+    def some(names):
+        names = sorted(names, key=lambda name: ("norm" not in name.lower(), name))
+        return ", ".join(f"`{name}`" for name in names[:2])
+
+    return {
+        "decay": case["weight_decay"],
+        "frozen": some(extra),
+        "decays": some(decays),
+        "norms": some([name for name in decays if name.endswith("weight")]),
+        "spared": some(spared),
+        "here": got.get(decays[0]) if decays else None,
+        "many": len(decays),
+    }
+
+
+def judge(case, got, expected):
+    if got is None:
+        return "Your function returns nothing: is there a `return`?"
+    if set(got) - set(expected):
+        return "frozen parameters are in a group"
+    missing = sorted(set(expected) - set(got))
+    if missing:
+        return f"These parameters are in no group and are never trained: {', '.join(missing[:3])}."
+    wrong, decays, spared = sort(case, got, expected)
+    if not wrong:
+        return None
+    still = [name for name in expected if expected[name] == 0.0]
+    if not spared and decays == still:
+        if {got[name] for name in still} == {0.01}:
+            return "a group without a value does decay"
+        return "everything decays"
+    if len(wrong) == len(expected):
+        return "the groups are exchanged"
+    if any(got[name] not in (0.0, case["weight_decay"]) for name in wrong):
+        values = sorted(set(got.values()))
+        return f"Your groups decay by {values}; 0 and {case['weight_decay']} are asked for."
+    if not decays and len(spared) == len(expected) - len(still):
+        return "Nothing decays with you. The matrices and tables are to decay."
+    biases = [name for name in decays if name.endswith("bias")]
+    norms = [name for name in decays if name.endswith("weight")]
+    if biases and norms:
+        return f"These are to be spared and still decay: {', '.join([norms[0], *biases[:2]])}."
+    if biases:
+        return "biases decay"
+    if norms == [name for name in still if name.endswith("weight")]:
+        return "only biases are spared"
+    if decays:
+        return "a LayerNorm is known by one name only"
+    if any("position_bias" in name for name in spared):
+        return "“bias” anywhere in the name"
+    return "“norm” anywhere in the name"
+
+
+# %% another right solution
+def parameter_groups(model, weight_decay):
+    # By kind instead of by name: what a LayerNorm owns, and whatever has one axis only.
+    spared = {
+        id(parameter)
+        for module in model.modules()
+        for parameter in module.parameters(recurse=False)
+        if isinstance(module, nn.LayerNorm) or parameter.ndim == 1
+    }
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return [
+        {"params": [p for p in trained if id(p) in spared], "weight_decay": 0},
+        {"params": [p for p in trained if id(p) not in spared], "weight_decay": weight_decay},
+    ]
+
+
+# %% misconception: everything decays
+# says: Everything decays by {decay}, also {many} biases and parameters of LayerNorms, such as
+# {decays}. These are to be left alone.
+def parameter_groups(model, weight_decay):
+    trained = [p for p in model.parameters() if p.requires_grad]
+    return [
+        {"params": trained, "weight_decay": weight_decay},
+        {"params": [], "weight_decay": 0.0},
+    ]
+
+
+# %% misconception: a group without a value does decay
+# says: The groups are right, but the second one decays by {here}. That is what AdamW takes if a
+# group says nothing about it: its default is not zero. Write the 0 down.
+def parameter_groups(model, weight_decay):
+    decays, stays = [], []
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            owner, kind = (["", *name.split(".")])[-2:]
+            is_spared = kind == "bias" or owner in ("norm", "LayerNorm")
+            (stays if is_spared else decays).append(parameter)
+    return [{"params": decays, "weight_decay": weight_decay}, {"params": stays}]
+
+
+# %% misconception: the groups are exchanged
+# says: It is the other way round with you: {decays} decay, and {spared} do not. Weight decay is for
+# the matrices.
+def parameter_groups(model, weight_decay):
+    decays, stays = [], []
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            owner, kind = (["", *name.split(".")])[-2:]
+            is_spared = kind == "bias" or owner in ("norm", "LayerNorm")
+            (stays if is_spared else decays).append(parameter)
+    return [
+        {"params": decays, "weight_decay": 0.0},
+        {"params": stays, "weight_decay": weight_decay},
+    ]
+
+
+# %% misconception: a LayerNorm is known by one name only
+# says: Still decaying: {norms}, while the LayerNorms of the other name are spared. The pair of
+# words `bias` and `LayerNorm.weight` is copied from program to program; where a LayerNorm is called
+# `norm` it finds nothing, and says nothing.
+def parameter_groups(model, weight_decay):
+    words = ("bias", "LayerNorm.weight")
+    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    return [
+        {
+            "params": [p for n, p in named if not any(word in n for word in words)],
+            "weight_decay": weight_decay,
+        },
+        {"params": [p for n, p in named if any(word in n for word in words)], "weight_decay": 0.0},
+    ]
+
+
+# %% misconception: only biases are spared
+# says: Still decaying: {norms}. The biases are spared, and a LayerNorm's bias with them, but its
+# weight is to be left alone as well: it is one at the start, and near zero it would fade out its
+# whole row.
+def parameter_groups(model, weight_decay):
+    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    return [
+        {"params": [p for n, p in named if not n.endswith("bias")], "weight_decay": weight_decay},
+        {"params": [p for n, p in named if n.endswith("bias")], "weight_decay": 0.0},
+    ]
+
+
+# %% misconception: biases decay
+# says: Still decaying: {decays}. Besides the LayerNorms all biases are to be spared: the last part
+# of their name says what they are.
+def parameter_groups(model, weight_decay):
+    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+
+    def is_norm(name):
+        return name.split(".")[-2] in ("norm", "LayerNorm")
+
+    return [
+        {"params": [p for n, p in named if not is_norm(n)], "weight_decay": weight_decay},
+        {"params": [p for n, p in named if is_norm(n)], "weight_decay": 0.0},
+    ]
+
+
+# %% misconception: “bias” anywhere in the name
+# says: These should decay and do not: {spared}. The word `bias` occurs in the name, but it is a
+# table of that name: only the last part, behind the last full stop, says whether a parameter is a
+# bias.
+def parameter_groups(model, weight_decay):
+    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+    words = ("bias", "norm.weight", "LayerNorm.weight")
+    return [
+        {
+            "params": [p for n, p in named if not any(word in n for word in words)],
+            "weight_decay": weight_decay,
+        },
+        {"params": [p for n, p in named if any(word in n for word in words)], "weight_decay": 0.0},
+    ]
+
+
+# %% misconception: “norm” anywhere in the name
+# says: This should decay and does not: {spared}. The letters `norm` occur in the name, but it is no
+# LayerNorm: cut the name at its full stops, and compare the part before the last one as a whole.
+def parameter_groups(model, weight_decay):
+    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
+
+    def is_spared(name):
+        return name.endswith("bias") or "norm" in name.lower()
+
+    return [
+        {"params": [p for n, p in named if not is_spared(n)], "weight_decay": weight_decay},
+        {"params": [p for n, p in named if is_spared(n)], "weight_decay": 0.0},
+    ]
+
+
+# %% misconception: frozen parameters are in a group
+# says: These are frozen, and in one of your groups all the same: {frozen}. AdamW passes over what
+# has no gradient, but whoever counts the trained parameters, or thaws some later, is misled. Look
+# at `requires_grad` first.
+def parameter_groups(model, weight_decay):
+    decays, stays = [], []
+    for name, parameter in model.named_parameters():
+        owner, kind = (["", *name.split(".")])[-2:]
+        is_spared = kind == "bias" or owner in ("norm", "LayerNorm")
+        (stays if is_spared else decays).append(parameter)
+    return [
+        {"params": decays, "weight_decay": weight_decay},
+        {"params": stays, "weight_decay": 0.0},
+    ]
+
+
+# %% hint
+# Cut each name at its full stops: `name.split(".")`. The last part says what the parameter is, the
+# one before it to whom it belongs.
+# %% hint
+# A parameter is spared if the last part is `bias`, or if the part before is `norm` or `LayerNorm`.
+# Go through `model.named_parameters()` and fill two lists.
+# %% explanation
+# Whole parts of a name are compared, not pieces of text in it: so `position_bias.weight` is a table
+# and `norm_gate.weight` a matrix. Tied weights come up once in `named_parameters()`, and so in one
+# group only. Both groups write their decay down, since AdamW's own default is 0.01. (minibert asks
+# for the number of axes instead, as the second solution does: a name can be changed, a vector stays
+# a vector.)
+
+# %% task 10.3
+# title: A large batch in parts
+# kind: write
+# points: 20
+# minutes: 20
+# function: accumulate
+#
+# A batch that does not fit into memory is cut into parts; the gradients are added up, and the
+# weights move once. Write `accumulate(model, parts)`.
+#
+# - `model` takes `input_ids` `(b, T)` and returns token logits `(b, T, V)` and pair logits `(b,
+#   2)`. You can try with `TwoHeads(vocab_size)` from the first cell.
+# - `parts` is a list of dictionaries with `input_ids` `(b, T)`, `labels` `(b, T)`, -100 where
+#   nothing is asked, and `next_sentence_label` `(b,)`. The parts may have different `b` and `T`,
+#   different numbers of labels, and a part may have **no label at all**.
+# - Call `backward()` so that each parameter's `.grad` ends with the gradient that **the whole
+#   batch** would have given. Its loss is the sum of two: the mean cross-entropy over all labelled
+#   tokens of all parts, and the mean over all pairs of all parts. Return that loss as a number. The
+#   gradients are empty at the beginning; do not move the weights.
+#
+# *Example.* Two parts, with one label that costs 8.0 and with three that cost 4.0 each: the whole
+# batch has 20 / 4 = 5.0. The mean of the two means would be 6.0.
+
+
+# %% stub
+def accumulate(model: nn.Module, parts: list[dict[str, Tensor]]) -> float:
+    """Leave the whole batch's gradient in the parameters; return the whole batch's loss."""
+    # BEGIN SOLUTION
+    labelled = sum(int((part["labels"] != -100).sum()) for part in parts)
+    pairs = sum(len(part["input_ids"]) for part in parts)
+    whole = 0.0
+    for part in parts:
+        token_logits, pair_logits = model(part["input_ids"])
+        mlm = F.cross_entropy(token_logits.mT, part["labels"], reduction="sum") / labelled
+        nsp = F.cross_entropy(pair_logits, part["next_sentence_label"], reduction="sum") / pairs
+        (mlm + nsp).backward()
+        whole += (mlm + nsp).item()
+    return whole
+    # END SOLUTION
+
+
+# %% run
+def run(function, case):
+    torch.manual_seed(case["seed"])
+    model = TwoHeads(case["vocab_size"])
+    loss = function(model, case["parts"])
+    return {
+        "loss": loss,
+        "gradient": {
+            name: torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            for name, parameter in model.named_parameters()
+        },
+    }
+
+
+# %% check
+import numpy as np
+
+
+def cases(rng):
+    for asked in ((1, 9, 4), (2, 7), (6, 0, 3)):
+        vocab = int(rng.integers(12, 20))
+        parts = []
+        for number, count in enumerate(asked):
+            rows, length = 3 + 2 * number, int(rng.integers(4, 8))
+            labels = np.full(rows * length, -100)
+            asked_at = rng.choice(len(labels), size=count, replace=False)
+            labels[asked_at] = rng.integers(vocab, size=count)
+            parts.append(
+                {
+                    "input_ids": torch.from_numpy(rng.integers(vocab, size=(rows, length))),
+                    "labels": torch.from_numpy(labels.reshape(rows, length)),
+                    "next_sentence_label": torch.from_numpy(rng.integers(2, size=rows)),
+                }
+            )
+        yield {"parts": parts, "vocab_size": vocab, "seed": int(rng.integers(2**31))}
+
+
+def flat(gradient):
+    return torch.cat([value.flatten() for value in gradient.values()])
+
+
+def numbers(case, got, expected):
+    labels = [int((part["labels"] != -100).sum()) for part in case["parts"]]
+    return {
+        "mine": flat(got["gradient"]).norm().item(),
+        "right": flat(expected["gradient"]).norm().item(),
+        "labels": " and ".join(map(str, labels)),
+        "pairs": " and ".join(str(len(part["input_ids"])) for part in case["parts"]),
+        "parts": len(labels),
+    }
+
+
+def judge(case, got, expected):
+    mine, right = flat(got["gradient"]), flat(expected["gradient"])
+
+    def close(one, other):
+        return torch.allclose(one.double(), other.double(), rtol=1e-3, atol=1e-6)
+
+    if mine.isnan().any():
+        return "There is NaN in your gradients: something is divided by zero on the way."
+    if close(mine, right):
+        if got["loss"] is None:
+            return "The gradients are right; the loss of the whole batch is to be returned as well."
+        loss, want = float(got["loss"]), float(expected["loss"])
+        if math.isclose(loss, want, rel_tol=1e-4):
+            return None
+        if math.isnan(loss):
+            return "NaN from a part without labels"
+        return (
+            f"The gradients are right, but the loss that you return is {loss:.3f}, not {want:.3f}."
+        )
+    if (mine == 0).all():
+        return "All gradients are empty: `backward()` is missing, or a `zero_grad()` follows it."
+
+    # The gradient of each part's two sums. Whatever was computed is some mixture of these.
+    torch.manual_seed(case["seed"])
+    model, mlm, nsp, labels, pairs = TwoHeads(case["vocab_size"]), [], [], [], []
+    weights = list(model.parameters())
+
+    def gradient(loss):
+        slopes = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True)
+        both = zip(weights, slopes, strict=True)
+        return torch.cat([torch.zeros(w.numel()) if s is None else s.flatten() for w, s in both])
+
+    for part in case["parts"]:
+        token_logits, pair_logits = model(part["input_ids"])
+        both = (token_logits.mT, part["labels"]), (pair_logits, part["next_sentence_label"])
+        for into, (logits, wanted) in zip((mlm, nsp), both, strict=True):
+            into.append(gradient(F.cross_entropy(logits, wanted, reduction="sum")))
+        labels.append(max(1, int((part["labels"] != -100).sum())))
+        pairs.append(len(pair_logits))
+    n, b, k = sum(int((p["labels"] != -100).sum()) for p in case["parts"]), sum(pairs), len(pairs)
+    x = [one / count for one, count in zip(mlm, labels, strict=True)]  # the parts' means
+    y = [one / count for one, count in zip(nsp, pairs, strict=True)]
+    by_labels, by_pairs = [count / n for count in labels], [count / b for count in pairs]
+
+    def mixed(of_x, of_y):
+        return sum(a * one for a, one in zip(of_x, x, strict=True)) + sum(
+            a * one for a, one in zip(of_y, y, strict=True)
+        )
+
+    even, none, last = [1 / k] * k, [0.0] * k, [0.0] * (k - 1)
+    known = [
+        ("the mean of the parts' means", (even, even)),
+        ("the mean of the parts' means", (even, by_pairs)),
+        ("the sum of the parts' means", ([1.0] * k, [1.0] * k)),
+        ("everything by tokens", (by_labels, by_labels)),
+        ("everything by pairs", (by_pairs, by_pairs)),
+        ("the pairs are forgotten", (by_labels, none)),
+        ("the pairs are forgotten", (even, none)),
+        ("the tokens are forgotten", (none, by_pairs)),
+        ("the pairs part by part", (by_labels, even)),
+        ("only the last part is left", ([*last, by_labels[-1]], [*last, by_pairs[-1]])),
+        ("only the last part is left", ([*last, 1 / k], [*last, 1 / k])),
+        ("only the last part is left", ([*last, 1.0], [*last, 1.0])),
+        ("two sums", (labels, pairs)),
+        ("one divisor for both", (by_labels, [count / n for count in pairs])),
+    ]
+    name = next((name for name, shares in known if close(mine, mixed(*shares))), None)
+    if name == "the tokens are forgotten":
+        return "Your gradient is that of the pairs alone: the tokens have to be in the loss, too."
+    if name == "the pairs part by part":
+        return (
+            "The tokens are right. Of the pairs you take a mean in each part, and then the mean of "
+            f"these; but the parts have {' and '.join(map(str, pairs))} pairs."
+        )
+    return name or (
+        f"Your gradient has the length {mine.norm():.3f}, that of the whole batch "
+        f"{right.norm():.3f}. Which two numbers does the whole batch divide by?"
+    )
+
+
+# %% another right solution
+def accumulate(model, parts):
+    # Means of the parts, each weighted by its share of the whole, and one way back for all.
+    counts = torch.tensor([(part["labels"] != -100).sum().item() for part in parts])
+    rows = torch.tensor([part["labels"].shape[0] for part in parts])
+    shares = counts / counts.sum(), rows / rows.sum()
+    total = torch.zeros(())
+    for part, of_tokens, of_pairs in zip(parts, *shares):
+        tokens, pairs = model(part["input_ids"])
+        if of_tokens > 0:
+            mlm = F.cross_entropy(tokens.flatten(0, 1), part["labels"].flatten())
+            total = total + of_tokens * mlm
+        total = total + of_pairs * F.cross_entropy(pairs, part["next_sentence_label"])
+    total.backward()
+    return total
+
+
+# %% misconception: the mean of the parts' means
+# says: Your gradient has the length {mine:.3f}, that of the whole batch {right:.3f}. You take the
+# mean in each part and then the mean of the {parts} parts. They have {labels} labels, so that a
+# token in a part with few labels counts for more than one elsewhere. Divide by the number of labels
+# in all parts.
+def accumulate(model, parts):
+    whole = 0.0
+    for part in parts:
+        tokens, pairs = model(part["input_ids"])
+        loss = F.cross_entropy(tokens.mT, part["labels"], reduction="sum")
+        loss = loss / (part["labels"] != -100).sum().clamp(min=1)
+        loss = (loss + F.cross_entropy(pairs, part["next_sentence_label"])) / len(parts)
+        loss.backward()
+        whole += loss.item()
+    return whole
+
+
+# %% misconception: the sum of the parts' means
+# says: Your gradient has the length {mine:.3f}, that of the whole batch {right:.3f}. `backward()`
+# adds to what is there, and you add up {parts} means: the more parts a batch is cut into, the
+# larger the step. The whole batch has one mean.
+def accumulate(model, parts):
+    whole = 0.0
+    for part in parts:
+        tokens, pairs = model(part["input_ids"])
+        loss = F.cross_entropy(tokens.mT, part["labels"], reduction="sum")
+        loss = loss / (part["labels"] != -100).sum().clamp(min=1)
+        loss = loss + F.cross_entropy(pairs, part["next_sentence_label"])
+        loss.backward()
+        whole += loss.item()
+    return whole
+
+
+# %% misconception: everything by tokens
+# says: Your gradient has the length {mine:.3f}, that of the whole batch {right:.3f}. The tokens are
+# weighted rightly, by {labels} labels, but you give the pairs the same weights. There are {pairs}
+# pairs in the parts, and each of them counts alike: the second loss needs shares of its own.
+def accumulate(model, parts):
+    labelled = sum(int((part["labels"] != -100).sum()) for part in parts)
+    whole = 0.0
+    for part in parts:
+        tokens, pairs = model(part["input_ids"])
+        count = int((part["labels"] != -100).sum())
+        mlm = F.cross_entropy(tokens.mT, part["labels"], reduction="sum") / max(1, count)
+        nsp = F.cross_entropy(pairs, part["next_sentence_label"])
+        loss = (mlm + nsp) * count / labelled
+        loss.backward()
+        whole += loss.item()
+    return whole
+
+
+# %% misconception: everything by pairs
+# says: Your gradient has the length {mine:.3f}, that of the whole batch {right:.3f}. You weigh each
+# part by its pairs, {pairs}. For the second loss that is right. The first is a mean over labelled
+# tokens, and of these the parts have {labels}.
+def accumulate(model, parts):
+    rows = sum(len(part["input_ids"]) for part in parts)
+    whole = 0.0
+    for part in parts:
+        tokens, pairs = model(part["input_ids"])
+        mlm = F.cross_entropy(tokens.mT, part["labels"], reduction="sum")
+        mlm = mlm / (part["labels"] != -100).sum().clamp(min=1)
+        nsp = F.cross_entropy(pairs, part["next_sentence_label"])
+        loss = (mlm + nsp) * len(pairs) / rows
+        loss.backward()
+        whole += loss.item()
+    return whole
+
+
+# %% misconception: NaN from a part without labels
+# says: The gradients are right, but the loss that you return is NaN. A part without labels has no
+# mean: its loss is 0 / 0, and zero times NaN is still NaN, in this sum and in every mean of the log
+# that it enters. Take the sum over a part, which is 0 there, and divide by the labels of the whole
+# batch.
+def accumulate(model, parts):
+    labelled = sum(int((part["labels"] != -100).sum()) for part in parts)
+    rows = sum(len(part["input_ids"]) for part in parts)
+    whole = 0.0
+    for part in parts:
+        tokens, pairs = model(part["input_ids"])
+        count = int((part["labels"] != -100).sum())
+        mlm = F.cross_entropy(tokens.mT, part["labels"]) * count / labelled
+        nsp = F.cross_entropy(pairs, part["next_sentence_label"]) * len(pairs) / rows
+        (mlm + nsp).backward()
+        whole += (mlm + nsp).item()
+    return whole
+
+
+# %% misconception: the pairs are forgotten
+# says: Your gradient has the length {mine:.3f}, that of the whole batch {right:.3f}: nothing goes
+# back from the pairs, and their head gets no gradient at all. The loss is the sum of both
+# exercises.
+def accumulate(model, parts):
+    labelled = sum(int((part["labels"] != -100).sum()) for part in parts)
+    whole = 0.0
+    for part in parts:
+        tokens, _ = model(part["input_ids"])
+        mlm = F.cross_entropy(tokens.mT, part["labels"], reduction="sum") / labelled
+        mlm.backward()
+        whole += mlm.item()
+    return whole
+
+
+# %% misconception: only the last part is left
+# says: Your gradient has the length {mine:.3f}, that of the whole batch {right:.3f}: it is that of
+# the last part alone. Are the gradients cleared inside the loop, or is `backward()` called only
+# behind it, on the last loss? They are to add up over all {parts} parts.
+def accumulate(model, parts):
+    labelled = sum(int((part["labels"] != -100).sum()) for part in parts)
+    rows = sum(len(part["input_ids"]) for part in parts)
+    whole = 0.0
+    for part in parts:
+        model.zero_grad()
+        tokens, pairs = model(part["input_ids"])
+        mlm = F.cross_entropy(tokens.mT, part["labels"], reduction="sum") / labelled
+        nsp = F.cross_entropy(pairs, part["next_sentence_label"], reduction="sum") / rows
+        (mlm + nsp).backward()
+        whole += (mlm + nsp).item()
+    return whole
+
+
+# %% misconception: two sums
+# says: Your gradient has the length {mine:.3f}, that of the whole batch {right:.3f}. You add up all
+# losses and divide by nothing. Both exercises are means: over all labelled tokens, {labels}, and
+# over all pairs, {pairs}.
+def accumulate(model, parts):
+    whole = 0.0
+    for part in parts:
+        tokens, pairs = model(part["input_ids"])
+        loss = F.cross_entropy(tokens.mT, part["labels"], reduction="sum")
+        loss = loss + F.cross_entropy(pairs, part["next_sentence_label"], reduction="sum")
+        loss.backward()
+        whole += loss.item()
+    return whole
+
+
+# %% misconception: one divisor for both
+# says: Your gradient has the length {mine:.3f}, that of the whole batch {right:.3f}. Both sums are
+# divided by the number of labelled tokens. The pairs, {pairs}, are fewer or more than these,
+# {labels}: their mean has a divisor of its own.
+def accumulate(model, parts):
+    labelled = sum(int((part["labels"] != -100).sum()) for part in parts)
+    whole = 0.0
+    for part in parts:
+        tokens, pairs = model(part["input_ids"])
+        loss = F.cross_entropy(tokens.mT, part["labels"], reduction="sum")
+        loss = loss + F.cross_entropy(pairs, part["next_sentence_label"], reduction="sum")
+        (loss / labelled).backward()
+        whole += loss.item() / labelled
+    return whole
+
+
+# %% hint
+# Two numbers have to be known before the first part is read: how many labels all parts have
+# together, and how many pairs.
+# %% hint
+# In each part take sums (`reduction="sum"`) and divide by the numbers of the whole batch. Gradients
+# add up by themselves: `backward()` adds to what is in `.grad`.
+# %% hint
+# `mlm = F.cross_entropy(token_logits.mT, labels, reduction="sum") / labelled`, the same for the
+# pairs with `/ pairs`, and `(mlm + nsp).backward()` inside the loop.
+# %% explanation
+# A mean over the whole batch is the sum over all parts, divided once by the whole batch's count.
+# The two exercises count different things, tokens and pairs, so each has its own divisor. With sums
+# a part without labels adds an honest zero. The gradient of a sum is the sum of the gradients,
+# which is why the parts can be read one after the other, and why both losses can go back at once.
+
+# %% task 10.4
+# title: Three lines in the wrong place
+# kind: repair
+# points: 15
+# minutes: 10
+# function: update
+#
+# `update(model, optimizer, parts, limit)` takes **one** step with a batch that comes in parts, each
+# a tuple of inputs and targets, all of the same size. The loss is the mean squared error over the
+# whole batch, and before the step the batch's gradient is cut down to the length `limit` if it is
+# longer. What was in `.grad` before, from the last update, must not count.
+#
+# The version below contains three mistakes. With AdamW, which divides by the usual size of the
+# gradients, the loss falls all the same, so they are rarely found. Mend them.
+#
+# *Example.* Two parts have the gradients 3 and 1. Their mean is 2, and with `limit=1.5` the step is
+# taken with 1.5.
+
+
+# %% stub
+def update(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    parts: list[tuple[Tensor, Tensor]],
+    limit: float,
+) -> None:
+    """One step of the optimizer on a batch in parts."""
+    # BEGIN STUB
+    for inputs, targets in parts:
+        optimizer.zero_grad()
+        loss = F.mse_loss(model(inputs), targets)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), limit)
+    optimizer.step()
+    # END STUB
+    # BEGIN SOLUTION
+    optimizer.zero_grad()
+    for inputs, targets in parts:
+        (F.mse_loss(model(inputs), targets) / len(parts)).backward()
+    nn.utils.clip_grad_norm_(model.parameters(), limit)
+    optimizer.step()
+    # END SOLUTION
+
+
+# %% run
+def run(function, case):
+    torch.manual_seed(case["seed"])
+    model = nn.Linear(case["width"], 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    steps = []
+    for batch in case["batches"]:
+        function(model, optimizer, [tuple(part) for part in batch], case["limit"])
+        steps.append(torch.cat([p.detach().flatten() for p in model.parameters()]).clone())
+    return torch.stack(steps)
+
+
+# %% check
+def cases(rng):
+    width = 4
+    for limit, updates in ((1e6, 1), (1e6, 3), (0.5, 3)):
+
+        def part():
+            x = torch.from_numpy(rng.normal(size=(5, width))).float()
+            return x, torch.from_numpy(rng.normal(size=(5, 1)) + rng.choice([-2, 2])).float()
+
+        batches = [[part() for _ in range(3)] for _ in range(updates)]
+        yield {
+            "batches": batches,
+            "width": width,
+            "limit": limit,
+            "seed": int(rng.integers(2**31)),
+        }
+
+
+def simulate(case, clear="first", divide=True, cut="whole"):
+    """The weights after each update of one of the versions, right or wrong."""
+
+    def version(model, optimizer, parts, limit):
+        if clear == "first":
+            optimizer.zero_grad()
+        for inputs, targets in parts:
+            if clear == "each":
+                optimizer.zero_grad()
+            loss = F.mse_loss(model(inputs), targets)
+            (loss / len(parts) if divide else loss).backward()
+            if cut == "each":
+                nn.utils.clip_grad_norm_(model.parameters(), limit)
+        if cut == "whole":
+            nn.utils.clip_grad_norm_(model.parameters(), limit)
+        optimizer.step()
+
+    torch.manual_seed(case["seed"])
+    model = nn.Linear(case["width"], 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    steps = []
+    for batch in case["batches"]:
+        version(model, optimizer, batch, case["limit"])
+        steps.append(torch.cat([p.detach().flatten() for p in model.parameters()]).clone())
+    return torch.stack(steps)
+
+
+def numbers(case, got, expected):
+    torch.manual_seed(case["seed"])
+    model = nn.Linear(case["width"], 1)
+    start = torch.cat([p.detach().flatten() for p in model.parameters()])
+    return {
+        "mine": (got[0] - start).norm().item(),
+        "right": (expected[0] - start).norm().item(),
+        "later": (got[-1] - got[-2]).norm().item() if len(got) > 1 else 0.0,
+        "right_later": (expected[-1] - expected[-2]).norm().item() if len(got) > 1 else 0.0,
+        "limit": case["limit"],
+        "length": (got[0] - start).norm().item() / 0.1,
+        "apart": (got[0] - expected[0]).norm().item(),
+        "parts": len(case["batches"][0]),
+    }
+
+
+def judge(case, got, expected):
+    def alike(other):
+        return torch.allclose(got.double(), other.double(), rtol=1e-4, atol=1e-5)
+
+    if alike(expected):
+        return None
+    torch.manual_seed(case["seed"])
+    start = torch.cat([p.detach().flatten() for p in nn.Linear(case["width"], 1).parameters()])
+    if (got == start).all():
+        return "the weights do not move"
+    for cut in ("whole", "each", "never"):
+        for divide in (True, False):
+            if alike(simulate(case, "each", divide, cut)):
+                return "the parts before the last are thrown away"
+        if alike(simulate(case, "first", False, cut)):
+            return "the parts are added, not averaged"
+        for divide in (True, False):
+            if alike(simulate(case, "never", divide, cut)):
+                return "old gradients are never cleared"
+    if alike(simulate(case, cut="each")):
+        return "each part is cut for itself"
+    if alike(simulate(case, cut="never")):
+        return "the cut has no effect"
+    return (
+        "The weights after the update are not those of one step with the mean gradient of the whole "
+        f"batch, cut to {case['limit']}."
+    )
+
+
+# %% another right solution
+def update(model, optimizer, parts, limit):
+    # All parts have the same size: the batch is put together again, and cut by hand.
+    inputs = torch.cat([x for x, _ in parts])
+    targets = torch.cat([y for _, y in parts])
+    loss = ((model(inputs) - targets) ** 2).mean()
+    slopes = torch.autograd.grad(loss, list(model.parameters()))
+    length = sum(slope.square().sum() for slope in slopes).sqrt()
+    for parameter, slope in zip(model.parameters(), slopes):
+        parameter.grad = slope * min(1.0, limit / (length.item() + 1e-6))
+    optimizer.step()
+
+
+# %% misconception: the parts before the last are thrown away
+# says: One update moves your weights by {mine:.3f}; {right:.3f} is expected. The gradients are
+# cleared before every part, so that only the last of {parts} parts is left when the step is taken.
+# The others were computed for nothing. When do the old gradients have to go?
+def update(model, optimizer, parts, limit):
+    for inputs, targets in parts:
+        optimizer.zero_grad()
+        F.mse_loss(model(inputs), targets).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), limit)
+    optimizer.step()
+
+
+# %% misconception: the parts are added, not averaged
+# says: One update moves your weights by {mine:.3f}; {right:.3f} is expected. All parts count now,
+# but the {parts} means are added up. The mean over the whole batch, with parts of the same size, is
+# the mean of their means.
+def update(model, optimizer, parts, limit):
+    optimizer.zero_grad()
+    for inputs, targets in parts:
+        F.mse_loss(model(inputs), targets).backward()
+    nn.utils.clip_grad_norm_(model.parameters(), limit)
+    optimizer.step()
+
+
+# %% misconception: old gradients are never cleared
+# says: The first update is right, the third moves your weights by {later:.3f} instead of
+# {right_later:.3f}: the gradients of the earlier updates are still in it. Once for each update they
+# have to be cleared.
+def update(model, optimizer, parts, limit):
+    for inputs, targets in parts:
+        (F.mse_loss(model(inputs), targets) / len(parts)).backward()
+    nn.utils.clip_grad_norm_(model.parameters(), limit)
+    optimizer.step()
+
+
+# %% misconception: the weights do not move
+# says: Your weights do not move at all. Are the gradients cleared just before the step? Then the
+# optimizer finds none. Clear them before the first part, or after the step.
+def update(model, optimizer, parts, limit):
+    for inputs, targets in parts:
+        (F.mse_loss(model(inputs), targets) / len(parts)).backward()
+    nn.utils.clip_grad_norm_(model.parameters(), limit)
+    optimizer.zero_grad()
+    optimizer.step()
+
+
+# %% misconception: each part is cut for itself
+# says: Where nothing has to be cut you are right. With the limit {limit} your first update ends
+# {apart:.3f} away from the right place. You cut inside the loop, where only some of the parts are
+# in the gradient: what came early is shortened before the rest is there, and counts for less. What
+# is to be cut is the gradient of the whole batch, once.
+def update(model, optimizer, parts, limit):
+    optimizer.zero_grad()
+    for inputs, targets in parts:
+        (F.mse_loss(model(inputs), targets) / len(parts)).backward()
+        nn.utils.clip_grad_norm_(model.parameters(), limit)
+    optimizer.step()
+
+
+# %% misconception: the cut has no effect
+# says: Where nothing has to be cut you are right. With the limit {limit} your first step still uses
+# a gradient of the length {length:.2f}. Is the cut missing, or does it come after the step?
+def update(model, optimizer, parts, limit):
+    optimizer.zero_grad()
+    for inputs, targets in parts:
+        (F.mse_loss(model(inputs), targets) / len(parts)).backward()
+    optimizer.step()
+    nn.utils.clip_grad_norm_(model.parameters(), limit)
+
+
+# %% hint
+# Write down what is in `.grad` after each line, for the two parts of the example, with the
+# gradients 3 and 1.
+# %% hint
+# Which of the five lines belong to a part, and which to the whole update? And what do two means
+# have to be divided by, so that their sum is the mean of all?
+# %% hint
+# Clear once before the loop; in the loop divide the loss by `len(parts)` and go back; cut once
+# after the loop; then step.
+# %% explanation
+# A gradient is cleared once for each update, filled part by part, and cut when it is whole. Each
+# part's mean enters with the weight one over the number of parts. That holds for parts of the same
+# size; where a loss counts tokens, and the parts have different numbers of them, it takes the
+# shares of task 10.3.
+
+# %% task 10.5
+# title: What a training costs
+# kind: predict
+# points: 15
+# minutes: 15
+# function: predict
+#
+# A pre-training is told to you in a few numbers. Check it **by arithmetic**. A product of `(n, a)`
+# with `(a, b)` takes $n a b$ multiplications and as many additions. For **each token** the way
+# forward takes:
+#
+# - in each of `layers` layers: four products with a square matrix of `width` by `width`, two with
+#   one of `width` by `inner` (or `inner` by `width`), and attention over the `length` positions of
+#   the sequence: scores and average are `length * width` multiplications each;
+# - at the share `asked` of the tokens the head: one product with a square matrix, and one with the
+#   `width` by `vocab` output matrix.
+#
+# All else counts nothing. The way back costs twice the way forward. `plan` is a list of `(steps,
+# length)`: so many steps with full sequences of that length, `batch` sequences each. Return a
+# dictionary:
+#
+# - `"tokens"`: how many tokens the training goes through;
+# - `"rounds"`: how often it goes through a corpus of `words` words, if a word makes `pieces`
+#   tokens;
+# - `"operations"`: additions and multiplications, forward and back, of the whole training;
+# - `"used"`: the share of `chips` chips' peak, `peak` operations a second each, that was used if it
+#   took `days` days.
+#
+# *Example.* `layers=1, width=2, inner=8, vocab=10, asked=0.5, batch=2, plan=[(10, 4)], words=20,
+# pieces=2.0, chips=1, peak=1.0, days=1`: 80 tokens are 2 rounds. Forward, a token takes 2 · (16 +
+# 32 + 16) in the layer and 0.5 · 2 · (4 + 20) in the head, 152 together; all is 80 · 3 · 152 =
+# 36,480. A day has 86,400 seconds: used is 0.422.
+
+
+# %% stub
+def predict(
+    layers: int,
+    width: int,
+    inner: int,
+    vocab: int,
+    asked: float,
+    batch: int,
+    plan: list[tuple[int, int]],
+    words: float,
+    pieces: float,
+    chips: int,
+    peak: float,
+    days: float,
+) -> dict:
+    """Tokens, rounds, operations, and the share of the chips' peak."""
+    # BEGIN SOLUTION
+    tokens, operations = 0, 0.0
+    for steps, length in plan:
+        layer = 4 * width * width + 2 * width * inner + 2 * length * width
+        head = width * width + width * vocab
+        forward = 2 * (layers * layer + asked * head)
+        tokens += steps * batch * length
+        operations += steps * batch * length * 3 * forward
+    return {
+        "tokens": tokens,
+        "rounds": tokens / (words * pieces),
+        "operations": operations,
+        "used": operations / (chips * peak * days * 24 * 3600),
+    }
+    # END SOLUTION
+
+
+# %% check
+def cases(rng):
+    yield {
+        "layers": 1,
+        "width": 2,
+        "inner": 8,
+        "vocab": 10,
+        "asked": 0.5,
+        "batch": 2,
+        "plan": [(10, 4)],
+        "words": 20,
+        "pieces": 2.0,
+        "chips": 1,
+        "peak": 1.0,
+        "days": 1,
+    }
+    bert = {"layers": 12, "width": 768, "inner": 3072, "vocab": 30522, "asked": 0.15, "batch": 256}
+    bert |= {"plan": [(900_000, 128), (100_000, 512)], "words": 3.3e9, "pieces": 1.3}
+    yield {**bert, "chips": 16, "peak": 46e12, "days": 4}  # BERT-Base itself
+    for _ in range(2):
+        width = 64 * int(rng.integers(2, 9))
+        yield {
+            "layers": int(rng.integers(2, 9)),
+            "width": width,
+            "inner": 3 * width,
+            "vocab": int(rng.integers(2000, 9000)),
+            "asked": float(rng.choice([0.1, 0.2, 0.25])),
+            "batch": int(rng.choice([24, 32, 48])),
+            "plan": [
+                (int(rng.integers(5000, 9000)), 64),
+                (int(rng.integers(1000, 3000)), 32 * int(rng.integers(8, 16))),
+            ],
+            "words": float(rng.integers(2, 9)) * 1e6,
+            "pieces": round(float(rng.uniform(1.2, 1.6)), 2),
+            "chips": int(rng.integers(2, 5)),
+            "peak": 1e12,
+            "days": round(float(rng.uniform(0.2, 2)), 2),
+        }
+
+
+def numbers(case, got, expected):
+    return {
+        **case,
+        **{f"my_{key}": value for key, value in got.items()},
+        **{f"right_{key}": value for key, value in expected.items()},
+        "times": expected["operations"] / got["operations"],
+        "phases": " and ".join(str(length) for _, length in case["plan"]),
+    }
+
+
+# %% another right solution
+def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chips, peak, days):
+    # Counted for whole sequences, matrix by matrix.
+    matrices = layers * [(width, width)] * 4 + layers * [(width, inner), (inner, width)]
+    head = [(width, width), (width, vocab)]
+    forward = tokens = 0
+    for steps, length in plan:
+        sequences = steps * batch
+        products = sum(length * a * b for a, b in matrices)
+        products += layers * 2 * length * length * width
+        products += sum(asked * length * a * b for a, b in head)
+        forward += sequences * 2 * products
+        tokens += sequences * length
+    seconds = 86_400 * days
+    return {
+        "tokens": float(tokens),
+        "rounds": tokens / pieces / words,
+        "operations": forward + 2 * forward,
+        "used": 3 * forward / seconds / chips / peak,
+    }
+
+
+# %% misconception: additions forgotten
+# says: You count {my_operations:.4g} operations; {right_operations:.4g} are expected, twice as
+# many. Each product of two numbers is also added to a sum: a product of matrices takes as many
+# additions as multiplications.
+def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chips, peak, days):
+    tokens, operations = 0, 0.0
+    for steps, length in plan:
+        layer = 4 * width * width + 2 * width * inner + 2 * length * width
+        forward = layers * layer + asked * (width * width + width * vocab)
+        tokens += steps * batch * length
+        operations += steps * batch * length * 3 * forward
+    used = operations / (chips * peak * days * 86400)
+    rounds = tokens / (words * pieces)
+    return {"tokens": tokens, "rounds": rounds, "operations": operations, "used": used}
+
+
+# %% misconception: the way back counted once
+# says: You count {my_operations:.4g} operations; {right_operations:.4g} are expected. The way back
+# costs twice the way forward, for each product has two gradients, one for the matrix and one for
+# what went in. Both ways together are three, not two.
+def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chips, peak, days):
+    tokens, operations = 0, 0.0
+    for steps, length in plan:
+        layer = 4 * width * width + 2 * width * inner + 2 * length * width
+        forward = 2 * (layers * layer + asked * (width * width + width * vocab))
+        tokens += steps * batch * length
+        operations += steps * batch * length * 2 * forward
+    used = operations / (chips * peak * days * 86400)
+    rounds = tokens / (words * pieces)
+    return {"tokens": tokens, "rounds": rounds, "operations": operations, "used": used}
+
+
+# %% misconception: forward only
+# says: You count {my_operations:.4g} operations, a third of {right_operations:.4g}. That is the way
+# forward alone. A training also goes back, and that costs twice as much.
+def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chips, peak, days):
+    tokens, operations = 0, 0.0
+    for steps, length in plan:
+        layer = 4 * width * width + 2 * width * inner + 2 * length * width
+        forward = 2 * (layers * layer + asked * (width * width + width * vocab))
+        tokens += steps * batch * length
+        operations += steps * batch * length * forward
+    used = operations / (chips * peak * days * 86400)
+    rounds = tokens / (words * pieces)
+    return {"tokens": tokens, "rounds": rounds, "operations": operations, "used": used}
+
+
+# %% misconception: attention left out
+# says: You count {my_operations:.4g} operations; {right_operations:.4g} are expected. The six
+# matrices of a layer are there, and attention is missing: each token is compared with all positions
+# of its sequence, and mixes all of their values.
+def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chips, peak, days):
+    tokens, operations = 0, 0.0
+    for steps, length in plan:
+        layer = 4 * width * width + 2 * width * inner
+        forward = 2 * (layers * layer + asked * (width * width + width * vocab))
+        tokens += steps * batch * length
+        operations += steps * batch * length * 3 * forward
+    used = operations / (chips * peak * days * 86400)
+    rounds = tokens / (words * pieces)
+    return {"tokens": tokens, "rounds": rounds, "operations": operations, "used": used}
+
+
+# %% misconception: the head at every token
+# says: You count {my_operations:.4g} operations; {right_operations:.4g} are expected. You send
+# every token through the head, but only the share {asked} of them is asked. With a large vocabulary
+# that makes a difference.
+def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chips, peak, days):
+    tokens, operations = 0, 0.0
+    for steps, length in plan:
+        layer = 4 * width * width + 2 * width * inner + 2 * length * width
+        forward = 2 * (layers * layer + width * width + width * vocab)
+        tokens += steps * batch * length
+        operations += steps * batch * length * 3 * forward
+    used = operations / (chips * peak * days * 86400)
+    rounds = tokens / (words * pieces)
+    return {"tokens": tokens, "rounds": rounds, "operations": operations, "used": used}
+
+
+# %% misconception: an average length
+# says: You count {my_operations:.5g} operations; {right_operations:.5g} are expected. The tokens
+# are right, but for attention you take one average length for all. A long sequence has more tokens,
+# and each of them costs more as well; an average of the lengths cannot know that the two go
+# together. Go through {phases} one by one.
+def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chips, peak, days):
+    steps = sum(count for count, _ in plan)
+    length = sum(count * long for count, long in plan) / steps
+    layer = 4 * width * width + 2 * width * inner + 2 * length * width
+    forward = 2 * (layers * layer + asked * (width * width + width * vocab))
+    tokens = sum(count * batch * long for count, long in plan)
+    operations = tokens * 3 * forward
+    used = operations / (chips * peak * days * 86400)
+    rounds = tokens / (words * pieces)
+    return {"tokens": tokens, "rounds": rounds, "operations": operations, "used": used}
+
+
+# %% misconception: one sequence a step
+# says: You count {my_tokens:,} tokens; {right_tokens:,} are expected. A step reads a whole batch of
+# {batch} sequences, not one.
+def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chips, peak, days):
+    tokens, operations = 0, 0.0
+    for steps, length in plan:
+        layer = 4 * width * width + 2 * width * inner + 2 * length * width
+        forward = 2 * (layers * layer + asked * (width * width + width * vocab))
+        tokens += steps * length
+        operations += steps * length * 3 * forward
+    used = operations / (chips * peak * days * 86400)
+    rounds = tokens / (words * pieces)
+    return {"tokens": tokens, "rounds": rounds, "operations": operations, "used": used}
+
+
+# %% misconception: words taken for tokens
+# says: You count {my_rounds:.3f} rounds; {right_rounds:.3f} are expected. You divide tokens by
+# words, two different units: a word makes {pieces} tokens here, so the corpus is longer in tokens
+# than in words. (It is the kind of mistake that made characters of BERT's 3.3 billion words.)
+def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chips, peak, days):
+    tokens, operations = 0, 0.0
+    for steps, length in plan:
+        layer = 4 * width * width + 2 * width * inner + 2 * length * width
+        forward = 2 * (layers * layer + asked * (width * width + width * vocab))
+        tokens += steps * batch * length
+        operations += steps * batch * length * 3 * forward
+    used = operations / (chips * peak * days * 86400)
+    return {"tokens": tokens, "rounds": tokens / words, "operations": operations, "used": used}
+
+
+# %% misconception: one chip
+# says: Your share of the peak is {my_used:.4g}; {right_used:.4g} is expected. `peak` is that of one
+# chip, and {chips} of them worked.
+def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chips, peak, days):
+    tokens, operations = 0, 0.0
+    for steps, length in plan:
+        layer = 4 * width * width + 2 * width * inner + 2 * length * width
+        forward = 2 * (layers * layer + asked * (width * width + width * vocab))
+        tokens += steps * batch * length
+        operations += steps * batch * length * 3 * forward
+    used = operations / (peak * days * 86400)
+    rounds = tokens / (words * pieces)
+    return {"tokens": tokens, "rounds": rounds, "operations": operations, "used": used}
+
+
+# %% hint
+# Begin with one token on its way forward, and check the 152 of the example. How many
+# multiplications does a product of one row with an `(a, b)` matrix take?
+# %% hint
+# `layer = 4 * width * width + 2 * width * inner + 2 * length * width`, and the head in the same
+# manner, times `asked`. All of it twice for the additions, and three times for both ways.
+# %% hint
+# Go through `plan` with a loop: tokens are `steps * batch * length`, and the cost of a token
+# depends on the length.
+# %% explanation
+# One row times a matrix costs two operations for each number in the matrix: so the work of a layer
+# is about twice its parameters, and three times that for both ways, which is the rule of six
+# operations for each parameter and token. Attention comes on top and grows with the length. For
+# BERT-Base this gives 2.4e19 operations, so that four days on 16 chips of the second generation
+# used about a tenth of their peak, and about ten rounds over the text.
+
+# %% task 10.6
+# title: Project: what neither side knows alone
+# kind: project
+# points: 20
+# minutes: 30
+# function: fill_blanks
+# seconds: 60
+#
+# The project of part II: a masked language model of your own, for a language of which you know
+# nothing. Its tokens are the ids `0` to `tokens - 1`; a text is a row of `T` of them, `T` odd. At
+# the even places 0, 2, 4, … stands what the speaker likes, some tokens more often than others. Each
+# token **between** two of these is decided by them, by a rule that is hidden in the texts and is
+# another one in every check: it needs the left **and** the right neighbour.
+#
+# Write `fill_blanks(texts, questions, tokens)`. `texts` `(N, T)` are whole; make the blanks for
+# training yourself. Each row of `questions` `(M, T)` has the id `tokens`, a `[MASK]`, at one odd
+# place. Return what belongs there, ids `(M,)`. You pass with **95 %** on questions that are not
+# among the texts. One processor core needs less than a second with two small tables and one hidden
+# layer; a small encoder with attention can do it in ten. Whoever looks to the left alone is right
+# in four of ten.
+#
+# *Example.* With the rule “the middle one is the left one plus twice the right one, counted modulo
+# 5” a text could be `[1, 2, 3, 1, 4]`, since 1 + 2 · 3 = 7 is 2, and 3 + 2 · 4 = 11 is 1. For the
+# question `[1, 5, 3, 1, 4]` the answer is 2. (The real rules need not be sums of any kind.)
+
+
+# %% stub
+def fill_blanks(texts: Tensor, questions: Tensor, tokens: int) -> Tensor:
+    """Train on whole texts; say what belongs into the blank of each question: ids (M,)."""
+    # BEGIN SOLUTION
+    torch.manual_seed(0)
+    left, right = nn.Embedding(tokens, 32), nn.Embedding(tokens, 32)
+    to_logits = nn.Linear(32, tokens)
+
+    def forward(rows: Tensor, row: Tensor, place: Tensor) -> Tensor:
+        hidden = left(rows[row, place - 1]) + right(rows[row, place + 1])
+        return to_logits(F.gelu(hidden))  # (n, tokens)
+
+    modules = nn.ModuleList([left, right, to_logits])
+    optimizer = torch.optim.AdamW(modules.parameters(), lr=0.02)
+    for step in range(250):
+        row = torch.randint(len(texts), (256,))
+        blank = 2 * torch.randint(texts.shape[1] // 2, (256,)) + 1
+        loss = F.cross_entropy(forward(texts, row, blank), texts[row, blank])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    row, blank = (questions == tokens).nonzero().T
+    with torch.no_grad():
+        return forward(questions, row, blank).argmax(-1)
+    # END SOLUTION
+
+
+# %% check
+import numpy as np
+
+
+def cases(rng):
+    tokens, length = 8, 9
+    # A Latin square: either neighbour alone leaves all answers open. Not a symmetric one.
+    symmetric = True
+    while symmetric:
+        order = rng.permutation(tokens)[:, None], rng.permutation(tokens)[None, :]
+        rule = rng.permutation(tokens)[(order[0] + order[1]) % tokens]
+        symmetric = (rule == rule.T).mean() > 0.4
+    chances = np.full(tokens, 0.6 / (tokens - 1))
+    chances[rng.integers(tokens)] = 0.4
+
+    def draw(count):
+        ids = rng.choice(tokens, size=(count, length), p=chances)
+        ids[:, 1::2] = rule[ids[:, 0:-1:2], ids[:, 2::2]]
+        return ids
+
+    texts, questions = draw(2000), draw(600)
+    row, blank = np.arange(600), 2 * rng.integers(length // 2, size=600) + 1
+    answers = questions[row, blank].copy()
+    questions[row, blank] = tokens
+    yield (
+        {
+            "texts": torch.from_numpy(texts),
+            "questions": torch.from_numpy(questions),
+            "tokens": tokens,
+        },
+        torch.from_numpy(answers),
+    )
+
+
+def share_of(got, expected):
+    return (got == expected).double().mean().item()
+
+
+def numbers(case, got, expected):
+    common = int(torch.bincount(got.long().clamp(min=0)).argmax())
+    return {"share": share_of(got, expected), "common": common, "mask": case["tokens"]}
+
+
+def judge(case, got, expected):
+    if got is None:
+        return "Your function returns nothing: is there a `return`?"
+    got = torch.as_tensor(got)
+    if tuple(got.shape) != tuple(expected.shape):
+        want, have = tuple(expected.shape), tuple(got.shape)
+        return f"One id for each question is expected, shape {want}; your result has {have}."
+    got = got.long()
+    share = share_of(got, expected)
+    if share >= 0.95:
+        return None
+    tokens, questions, texts = case["tokens"], case["questions"], case["texts"]
+    row, blank = (questions == tokens).nonzero().T
+    left, right = questions[row, blank - 1], questions[row, blank + 1]
+    if share_of(got, torch.full_like(got, tokens)) > 0.5:
+        return "answers with the mask"
+
+    def follows(by):
+        """How far the answers can be told from one thing alone."""
+        return sum(int(got[by == value].bincount().max()) for value in by.unique()) / len(got)
+
+    if got.min() < 0 or got.max() >= tokens:
+        return f"Ids run from 0 to {tokens - 1}; yours from {got.min()} to {got.max()}."
+    if got.bincount().max() > 0.9 * len(got):
+        return "the same answer everywhere"
+    rule = torch.zeros(tokens, tokens, dtype=torch.long)
+    rule[texts[:, 0:-1:2].flatten(), texts[:, 2::2].flatten()] = texts[:, 1::2].flatten()
+    if share_of(got, rule[right, left]) > 0.9:
+        return "left and right exchanged"
+    for place in range(1, texts.shape[1], 2):
+        if share_of(got, rule[questions[:, place - 1], questions[:, place + 1]]) > 0.9:
+            return "always the same place"
+    if follows(left) > 0.97:
+        return "only the left neighbour"
+    if follows(right) > 0.97:
+        return "only the right neighbour"
+    if follows(torch.minimum(left, right) * tokens + torch.maximum(left, right)) > 0.97:
+        return "both neighbours, but not which is which"
+    seen = F.one_hot(texts[:, 1::2].flatten(), tokens).double()
+    sides = [texts[:, 0:-1:2].flatten(), texts[:, 2::2].flatten()]
+    votes = [torch.zeros(tokens, tokens).double().index_add_(0, side, seen) + 1 for side in sides]
+    added = (votes[0].log()[left] + votes[1].log()[right]).argmax(-1)
+    if share_of(got, added) > 0.9:
+        return "each side votes for itself"
+    return (
+        f"{share:.0%} are right on new questions; 95 % are needed. Do both neighbours of the blank "
+        "reach your model, and does it know which is which? Is there a layer in which they meet "
+        "before the logits? Then train longer, or look at the hints."
+    )
+
+
+# %% another right solution
+def fill_blanks(texts, questions, tokens):
+    # Without a gradient: count what stands between each two neighbours.
+    counts = torch.zeros(tokens, tokens, tokens)
+    for text in texts.tolist():
+        for left, middle, right in zip(text[0::2], text[1::2], text[2::2]):
+            counts[left, right, middle] += 1
+    answers = []
+    for question in questions.tolist():
+        blank = question.index(tokens)
+        answers.append(int(counts[question[blank - 1], question[blank + 1]].argmax()))
+    return torch.tensor(answers)
+
+
+# %% misconception: only the left neighbour
+# says: {share:.0%} are right, and your answers can be told from the token to the left of the blank
+# alone. More training will not help: what stands there leaves all answers open, and the best that a
+# reader from left to right can do is to bet on the commonest right neighbour. Let your model see
+# the token behind the blank as well.
+def fill_blanks(texts, questions, tokens):
+    counts = torch.zeros(tokens, tokens)
+    for place in range(1, texts.shape[1], 2):
+        ones = torch.ones(len(texts))
+        counts.index_put_((texts[:, place - 1], texts[:, place]), ones, accumulate=True)
+    row, blank = (questions == tokens).nonzero().T
+    return counts[questions[row, blank - 1]].argmax(-1)
+
+
+# %% misconception: only the right neighbour
+# says: {share:.0%} are right, and your answers can be told from the token to the right of the blank
+# alone. The rule needs the left one, too: with one of the two every answer is still possible.
+def fill_blanks(texts, questions, tokens):
+    counts = torch.zeros(tokens, tokens)
+    for place in range(1, texts.shape[1], 2):
+        ones = torch.ones(len(texts))
+        counts.index_put_((texts[:, place + 1], texts[:, place]), ones, accumulate=True)
+    row, blank = (questions == tokens).nonzero().T
+    return counts[questions[row, blank + 1]].argmax(-1)
+
+
+# %% misconception: both neighbours, but not which is which
+# says: {share:.0%} are right. Your model sees both neighbours, but gives the same answer when they
+# change places: if their vectors come from one table and are added, nothing tells left from right.
+# Give each side a table of its own, or add positions.
+def fill_blanks(texts, questions, tokens):
+    def key(a, b):
+        return torch.minimum(a, b) * tokens + torch.maximum(a, b)
+
+    counts = torch.zeros(tokens * tokens, tokens)
+    for place in range(1, texts.shape[1], 2):
+        pair = key(texts[:, place - 1], texts[:, place + 1])
+        counts.index_put_((pair, texts[:, place]), torch.ones(len(texts)), accumulate=True)
+    row, blank = (questions == tokens).nonzero().T
+    return counts[key(questions[row, blank - 1], questions[row, blank + 1])].argmax(-1)
+
+
+# %% misconception: each side votes for itself
+# says: {share:.0%} are right. Both sides are there, but each votes for its own answer and the votes
+# are added, as if two one-way readers were asked. What the right neighbour means depends on the
+# left one: the two have to meet in a layer that is not linear before the logits.
+def fill_blanks(texts, questions, tokens):
+    row, blank = (questions == tokens).nonzero().T
+    total = torch.zeros(len(questions), tokens)
+    for side in (-1, 1):
+        counts = torch.ones(tokens, tokens)
+        for place in range(1, texts.shape[1], 2):
+            ones = torch.ones(len(texts))
+            counts.index_put_((texts[:, place + side], texts[:, place]), ones, accumulate=True)
+        total += counts.log()[questions[row, blank + side]]
+    return total.argmax(-1)
+
+
+# %% misconception: left and right exchanged
+# says: {share:.0%} are right, and nearly all of your answers would be if left and right changed
+# places. In the questions you read the neighbours in another order than in the texts.
+def fill_blanks(texts, questions, tokens):
+    rule = torch.zeros(tokens, tokens, dtype=torch.long)
+    rule[texts[:, 0:-1:2], texts[:, 2::2]] = texts[:, 1::2]
+    row, blank = (questions == tokens).nonzero().T
+    return rule[questions[row, blank + 1], questions[row, blank - 1]]
+
+
+# %% misconception: always the same place
+# says: {share:.0%} are right. Your model has learned the rule, and answers for one and the same
+# place in every question. The blank stands elsewhere in each: `(questions == tokens).nonzero()`
+# finds it.
+def fill_blanks(texts, questions, tokens):
+    rule = torch.zeros(tokens, tokens, dtype=torch.long)
+    rule[texts[:, 0:-1:2], texts[:, 2::2]] = texts[:, 1::2]
+    return rule[questions[:, 0], questions[:, 2]]
+
+
+# %% misconception: the same answer everywhere
+# says: {share:.0%} are right: nearly all of your answers are {common}, whatever stands around the
+# blank. Either nothing of the context reaches the logits, or the answer was in view while you
+# trained. Then your model has learned to copy it, and behind a blank there is nothing to copy.
+def fill_blanks(texts, questions, tokens):
+    return torch.full((len(questions),), int(texts[:, 1::2].flatten().bincount().argmax()))
+
+
+# %% misconception: answers with the mask
+# says: Most of your answers are {mask}, the `[MASK]` itself. Your model repeats what it sees. The
+# label of a blank is the token that stood there before it was blanked out, and the mask is never an
+# answer.
+def fill_blanks(texts, questions, tokens):
+    row, blank = (questions == tokens).nonzero().T
+    return questions[row, blank]
+
+
+# %% hint
+# To make a blank for training, choose a text and an odd place in it: the label is what stands
+# there, and the input is what stands on both sides. You can have thousands of these.
+# %% hint
+# Two tables of vectors, one for the left neighbour and one for the right, so that the model can
+# tell them apart. Add the two vectors, bend the sum (`F.gelu`), and let a linear layer make logits
+# of it.
+# %% hint
+# AdamW with a learning rate of 0.02, batches of 256 blanks, 250 steps, cross-entropy. In a question
+# the blank is found by `row, blank = (questions == tokens).nonzero().T`.
+# %% explanation
+# The two tables tell left from right, and the bend between the sum and the logits lets the two
+# sides meet: without it each side could only add its own votes, and no such sum fits a rule in
+# which every left neighbour leaves every answer open. This is what a masked model can do and a
+# reader from left to right cannot, however long it is trained. (Counting is right as well, here
+# where two neighbours are all that matters; with longer contexts there are too many to count, and
+# one needs vectors.)
