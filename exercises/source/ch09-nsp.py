@@ -663,9 +663,10 @@ def lay_out(pairs, cls_id, sep_id, pad_id):
 # function: pretraining_losses
 #
 # A small BERT that was copied many times trains both exercises with one loss function. Its token
-# labels are 0 where nothing is predicted (0 is the id of `[PAD]`, which is never an answer), its
-# pair labels are 0 if B follows A and 1 if B is random. The masked tokens are learned well. The
-# second exercise soon has a loss close to 0, and an accuracy of one half.
+# labels are 0 where nothing is predicted (0 is the id of `[PAD]`, which is never an answer). Its
+# pair labels, written here as in this course, are 0 if B follows A and 1 if B is random. The masked
+# tokens are learned well. The second exercise soon has a loss close to 0, and an accuracy of one
+# half.
 #
 # `pretraining_losses(token_logits, token_labels, pair_logits, pair_labels)` gets `(B, T, V)`, `(B,
 # T)`, `(B, 2)` and `(B,)` and is to return both losses: the mean over the tokens that are asked,

@@ -423,7 +423,11 @@ def judge(case, got, expected):
         return torch.allclose(mine, right.double(), rtol=1e-4, atol=1e-4)
 
     if not near(expected[0]):
-        return next((name for name, wrong in variants(case).items() if near(wrong)), "")
+        return next(
+            (name for name, wrong in variants(case).items() if near(wrong)),
+            f"Your probabilities are not those expected: the first is {mine[0, 0]:.3f} instead of "
+            f"{expected[0][0, 0]:.3f}.",
+        )
     if list(got[1]) == expected[1]:
         return None
     names = list(case["id2label"].values())
@@ -432,6 +436,8 @@ def judge(case, got, expected):
         return "the names in the order in which they were written down"
     if list(got[1]) == [sorted(names)[i] for i in largest]:
         return "the names in alphabetical order"
+    if list(got[1]) == largest:
+        return "The probabilities are right. You return numbers; `id2label` has their names."
     return (
         f"The probabilities are right. The names are not: the first should be {expected[1][0]!r}."
     )
@@ -699,6 +705,10 @@ def judge(case, got, expected):
         return math.isclose(loss, F.cross_entropy(x, target).item(), rel_tol=1e-4)
 
     sums_to_one = (scores >= 0).all() and near(scores.sum(-1), torch.ones(len(scores))).all()
+    if sums_to_one and is_loss(scores.log(), right):
+        return (
+            "Your loss is right. What you return are probabilities; return the logits themselves."
+        )
     if case["training"]:
         kept = F.linear(case["pooled"] / (1 - p), case["weight"], case["bias"])
         gone = near(scores, case["bias"].expand_as(scores))
@@ -715,7 +725,11 @@ def judge(case, got, expected):
                 return "the dropout falls on the logits"
             if (gone | near(scores, plain)).all():
                 return "what is left is not scaled up"
-            return ""
+            return (
+                "In training your logits are not those of pooled vectors in which each number is "
+                f"either zero or divided by {1 - p}. What does the dropout fall on, how often, and "
+                "what becomes of the rest?"
+            )
         if abs(gone.float().mean().item() - p) > 0.12:
             return f"You drop {gone.float().mean():.0%} of the numbers, where {p:.0%} is asked for."
     elif sums_to_one:
@@ -727,9 +741,7 @@ def judge(case, got, expected):
             return "the classes are numbered by the alphabet"
         if is_loss(scores.softmax(-1), right):
             return "the softmax is still in front of the loss"
-        return (
-            f"Your logits are right, but your loss, {loss:.3f}, is not the cross-entropy of them."
-        )
+        return f"Your logits are right, but your loss, {loss:.3f}, is not their mean cross-entropy."
     if list(got[2]) != [names[i] for i in scores.argmax(-1).tolist()]:
         if list(got[2]) == [sorted(set(labels))[i] for i in scores.argmax(-1).tolist()]:
             return "the classes are numbered by the alphabet"
@@ -956,6 +968,7 @@ def judge(case, got, expected):
             "the whole token matrix": case["vocab_size"] * hidden,
             "[PAD] is counted": len(ids.unique()) * hidden,
             "a token counts as often as it occurs": int(mask.sum()) * hidden,
+            "rows are counted, not numbers": len(ids[mask].unique()),
         },
         "position": {
             "the whole position matrix": 512 * hidden,
@@ -1063,6 +1076,19 @@ def reached(input_ids, attention_mask, vocab_size, hidden, layers, labels):
         "token": int(attention_mask.sum()) * hidden,
         "position": int(attention_mask.sum(1).max()) * hidden,
         "segment": hidden,
+        "key_bias": 0,
+        "frozen": labels * hidden + labels,
+    }
+
+
+# %% misconception: rows are counted, not numbers
+# says: You count {token} in the token matrix. That many rows are reached, which is the main thing; but
+# asked for are numbers, and each row holds {hidden}.
+def reached(input_ids, attention_mask, vocab_size, hidden, layers, labels):
+    return {
+        "token": len(input_ids[attention_mask.bool()].unique()),
+        "position": int(attention_mask.sum(1).max()),
+        "segment": 1,
         "key_bias": 0,
         "frozen": labels * hidden + labels,
     }
@@ -1335,6 +1361,19 @@ def occlude(words, probability):
     for word in words:
         rest.remove(word)
         effects.append(whole - probability(rest))
+    return effects
+
+
+# %% misconception: each word against the text before it
+# says: From place {first} on ({at!r}) your numbers are not those expected: you take one word after the
+# other away and note each step. The steps add up nicely, but a word's effect then depends on which words
+# went before it. Compare with the whole text each time, with only that word missing.
+def occlude(words, probability):
+    effects, rest = [], list(words)
+    while rest:
+        before = probability(rest)
+        rest.pop(0)
+        effects.append(before - probability(rest))
     return effects
 
 

@@ -97,7 +97,8 @@ def variants(case):
 
 
 def judge(case, got, expected):
-    for mine, right, known in zip(got, expected, variants(case), strict=True):
+    whats = "cross-entropy", "binary cross-entropy"
+    for mine, right, known, what in zip(got, expected, variants(case), whats, strict=True):
         mine = torch.as_tensor(mine).double()
         if mine.shape != right.shape:
             return ""
@@ -113,12 +114,16 @@ def judge(case, got, expected):
         high = right > 10
         if (mine[high] < right[high]).any() and (mine[~high] - right[~high]).abs().lt(0.5).all():
             return "the large losses are cut off"
-        return ""
+        return (
+            f"Your {what} is not as expected: the first text has {mine[0]:.3f}, not {right[0]:.3f}."
+        )
     return None
 
 
 def numbers(case, got, expected):
     one, several = (torch.as_tensor(part) for part in got)
+    mine, right = torch.cat((one, several)), torch.cat(tuple(expected))
+    worst = int((right - mine).argmax())
     return {
         "count": case["logits"].shape[1],
         "nan": int(torch.cat((one, several)).isnan().sum()),
@@ -128,8 +133,8 @@ def numbers(case, got, expected):
         "right_one": float(expected[0][0]),
         "several": float(several[0]),
         "right_several": float(expected[1][0]),
-        "highest": float(torch.cat((one, several)).max()),
-        "right": float(torch.cat(tuple(expected)).max()),
+        "worst": float(mine[worst]),
+        "right": float(right[worst]),
     }
 
 
@@ -165,10 +170,10 @@ def losses(logits, labels, targets):
 
 
 # %% misconception: the large losses are cut off
-# says: No NaN, no infinity: but your largest loss is {highest:.1f} where {right:.1f} is right. It
-# looks as if a small number were added, or a lower bound set, inside the logarithm. That is a
-# popular cure and a bad one: beyond the bound the loss is flat, so that exactly the texts on which
-# the model is most wrong no longer pull.
+# says: No NaN, no infinity; but where your loss is {worst:.1f} it should be {right:.1f}. It looks as if a
+# small number were added, or a lower bound set, inside the logarithm. That is a popular cure and a bad
+# one: beyond the bound the loss is flat, so that exactly the texts on which the model is most wrong no
+# longer pull.
 def losses(logits, labels, targets):
     one = -(logits.softmax(-1)[torch.arange(len(labels)), labels] + 1e-9).log()
     p = torch.where(targets.bool(), logits, -logits).sigmoid()
@@ -325,7 +330,7 @@ def judge(case, got, expected):
         for name, wrong in known.items():
             if np.allclose(mine, wrong, rtol=1e-4, atol=1e-5, equal_nan=True):
                 return name.strip()
-        return ""
+        return f'Your "{key}" is {mine.round(3)} and not {right.round(3)}. Try the example by hand.'
     return None if set(got) == set(expected) else ""
 
 
@@ -556,8 +561,8 @@ def scores(confusion):
 # Headlines may have no topic, one, or several. The function below gets `logits` `(B, C)`, `targets`
 # `(B, C)` of 0.0 and 1.0, and a `threshold`. It is to return the mean loss, and a boolean `(B, C)`
 # that is `True` for each label whose probability is **above** the threshold. Somebody wrote it with
-# the wrong one of the chapter's two readings: it runs, its loss goes down, and it never says two
-# topics. Mend it.
+# the wrong one of the chapter's two readings: it runs, its loss goes down, and with a threshold of
+# one half it never says two topics. Mend it.
 #
 # Give the loss as PyTorch has it: a mean over all texts and all labels.
 #
@@ -622,7 +627,10 @@ def judge(case, got, expected):
             if is_said(z.softmax(-1) > threshold):
                 return "the softmax is still there"
             return "the loss still shares out one whole"
-        return next((name for name, value in known.items() if is_loss(value)), "")
+        return next(
+            (name for name, value in known.items() if is_loss(value)),
+            f"Your loss is {loss:.3f}, and {expected[0]:.3f} is expected.",
+        )
     if is_said(expected[1]):
         return None if said.dtype == torch.bool else ""
     known = {
@@ -631,7 +639,10 @@ def judge(case, got, expected):
         "only the largest label is said": F.one_hot(z.argmax(-1), z.shape[1]).bool(),
         "the labels are rounded": z.sigmoid() > 0.5,
     }
-    return next((name for name, answer in known.items() if is_said(answer)), "")
+    return next(
+        (name for name, answer in known.items() if is_said(answer)),
+        f"The loss is right. Of your answers {int((said.bool() != expected[1]).sum())} are not.",
+    )
 
 
 def numbers(case, got, expected):
@@ -758,13 +769,13 @@ def topics(logits, targets, threshold):
 # testing: a dictionary of three lists of row numbers, `"train"`, `"dev"` and `"test"`. The rules
 # are those of the course:
 #
-# 1. The side is decided by the text alone: `int(sha256(text).hexdigest(), 16) % 10`, with the text
-# encoded in UTF-8; 0 to 7 is for training, 8 for development, 9 for testing. 2. A text that occurs
-# several times with the same label counts once, with its first row. 3. A text that occurs with two
-# different labels is left out altogether.
+# - The side is decided by the text alone: `int(sha256(text).hexdigest(), 16) % 10`, with the text
+#   encoded in UTF-8; 0 to 7 is for training, 8 for development, 9 for testing.
+# - A text that occurs several times with the same label counts once, with its first row.
+# - A text that occurs with two different labels is left out altogether.
 #
-# The version below goes by the place in the file. Copies of one text end up on both sides; and
-# whoever adds a row at the top moves every text to another side. Mend it.
+# The version below goes by the place in the file. Copies of one text end up on several sides; and a
+# row added at the top sends other texts to training and to testing than before. Mend it.
 #
 # *Example.* For `texts = ["a", "b", "a", "b", "c"]` and `labels = ["x", "x", "x", "y", "y"]` row 0
 # and row 4 are left. The hash of “a” leaves the remainder 9 and that of “c” 8, so the result is
@@ -820,6 +831,8 @@ def judge(case, got, expected):
     if set(got) != set(expected):
         return ""
     texts, labels = case["texts"], case["labels"]
+    if any(isinstance(row, str) for rows in got.values() for row in rows):
+        return "The numbers of the rows are asked for, and you return texts."
     mine = {row: side for side, rows in got.items() for row in rows}
     if sum(map(len, got.values())) > len(mine):
         return "You have put a row on two sides."
@@ -986,8 +999,8 @@ def split(texts, labels):
 
 # %% misconception: texts counted once, sides still by the place
 # says: Copies are dealt with, but the side still goes by the place in the file: row {row},
-# “{text}”, is in {yours!r} and its hash says {side!r}. Add one row at the top and nearly every text
-# changes sides, those of the test set among them.
+# “{text}”, is in {yours!r} and its hash says {side!r}. Add one row at the top, and the
+# test set consists of other texts than before, which the model may have learned from.
 def split(texts, labels):
     sides, first, names = {"train": [], "dev": [], "test": []}, {}, {}
     for row, (text, label) in enumerate(zip(texts, labels, strict=True)):
@@ -1311,8 +1324,8 @@ def predict(probabilities, right, labels, topics):
 # - for each size the 95 % interval of Wilson for its mean accuracy, `(len(sizes), 2)`: how far off
 #   could that be because only `M` questions were asked?
 #
-# With the share $s$, the number of questions $M$ and $z = 1.96$ the interval runs from $c - h$ to
-# $c + h$:
+# With the share $s$ (here the mean accuracy), the number of questions $M$ and $z = 1.96$ the interval
+# runs from $c - h$ to $c + h$:
 #
 # $$ c = \frac{s + z^2 / 2M}{1 + z^2 / M}, \qquad
 #    h = \frac{z}{1 + z^2 / M} \sqrt{\frac{s (1 - s)}{M} + \frac{z^2}{4 M^2}} $$
