@@ -50,6 +50,7 @@ def kernel_environment() -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "IPYTHONDIR": str(profile.parent),
         "OMP_NUM_THREADS": "2",
+        "OMP_WAIT_POLICY": "PASSIVE",
         "ATEN_CPU_CAPABILITY": "avx2",
         "MKL_CBWR": "COMPATIBLE",
         "ONEDNN_MAX_CPU_ISA": "AVX2",

@@ -44,8 +44,8 @@ def notebook(exercises: ExerciseSet) -> NotebookNode:
     new = nbformat.v4
     minutes = sum(task.minutes for task in exercises.tasks)
     facts = (
-        f"\n\n{len(exercises.tasks)} tasks, 100 points, about {minutes} minutes. Write in the cells "
-        "that hold `NotImplementedError` or a broken function, run them, and run the check below."
+        f"\n\n{len(exercises.tasks)} tasks, 100 points, about {minutes} minutes. Write in the "
+        "cells that hold `NotImplementedError` or a broken function, run them, and run the check below."
     )
     setup = exercises.setup + "\nfrom exercises import check, hint, progress, solution\n"
     cells: list[tuple[str, NotebookNode, str | None]]

@@ -92,7 +92,7 @@ def _to_tree(value: Any, arrays: list[np.ndarray], depth: int) -> Any:
         return value
     if isinstance(value, np.generic):
         return value.item()
-    if type(value) in (list, tuple):
+    if type(value) is list or isinstance(value, tuple):  # torch.Size is a tuple too
         items = [_to_tree(item, arrays, depth + 1) for item in value]
         return items if type(value) is list else {"": "tuple", "of": items}
     if type(value) is dict:

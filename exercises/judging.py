@@ -312,7 +312,7 @@ def _shape_of_problem(got: Any, want: Any, place: str = "") -> str:
     if isinstance(got, dict) and isinstance(want, dict):
         if got.keys() != want.keys():
             return f"{here}your keys are {sorted(map(str, got))}, not {sorted(map(str, want))}."
-        found = (_shape_of_problem(got[k], want[k], str(k)) for k in want)
+        found = (_shape_of_problem(got[k], want[k], f"`{k}`") for k in want)
         return next((text for text in found if text), "")
     numbers = bool | int | float
     if isinstance(got, numbers) and isinstance(want, numbers):

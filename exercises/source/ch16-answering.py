@@ -712,7 +712,9 @@ def cases(rng):
         best = int(np.argmax(case["scores"]))
         first, last = case["spans"][best]
         is_plain = max(case["nulls"]) < case["scores"][best] - 3 and is_clear(case)
-        if is_plain and best > 0 and last - first > 1:
+        # The last token of the second one is a word by itself, with a gap before it.
+        ends = case["offsets"][best][:, 1][last - 1] < case["offsets"][best][:, 0][last]
+        if is_plain and best > 0 and last - first > 1 and (ends or not found):
             found.append(case)
     # Of any two other ways of deciding, the one is to be wrong somewhere where the other is not, or
     # not in its way. Three pairs cannot be had; there the narrower mistake is listed first.
