@@ -43,9 +43,10 @@ def notebook(exercises: ExerciseSet) -> NotebookNode:
     """The learner's notebook: the same for the same source, cell for cell."""
     new = nbformat.v4
     minutes = sum(task.minutes for task in exercises.tasks)
+    count = len(exercises.tasks)
     facts = (
-        f"\n\n{len(exercises.tasks)} tasks, 100 points, about {minutes} minutes. Write in the "
-        "cells that hold `NotImplementedError` or a broken function, run them, and run the check below."
+        f"\n\n{count} tasks, 100 points, about {minutes} minutes. Write in the cells that hold "
+        "`NotImplementedError` or a broken function, run them, and run the check below each."
     )
     setup = exercises.setup + "\nfrom exercises import check, hint, progress, solution\n"
     cells: list[tuple[str, NotebookNode, str | None]]
