@@ -25,7 +25,8 @@ from typing import Any
 
 import numpy as np
 
-LONGEST = 32 * 2**20  # bytes of an answer
+LONGEST = 16 * 2**20  # bytes of an answer
+LONGEST_TREE = 2**20  # of it without the arrays: text becomes objects many times its size
 _LENGTH = struct.Struct("<Q")
 
 
@@ -45,8 +46,12 @@ def pack(value: Any) -> bytes:
     return out.getvalue()
 
 
-def unpack(data: bytes) -> Any:
+def unpack(data: bytes, limit: int = LONGEST) -> Any:
     """What `pack` packed.
+
+    Args:
+        data: the bytes.
+        limit: of the JSON text, in bytes.
 
     Raises:
         ValueError: if the bytes are not that, whatever they are.
@@ -54,8 +59,8 @@ def unpack(data: bytes) -> Any:
     try:
         stream = io.BytesIO(data)
         size = _LENGTH.unpack(stream.read(_LENGTH.size))[0]
-        if size > len(data):
-            raise ValueError("the text is longer than the data")
+        if size > min(len(data), limit):
+            raise ValueError("the text is too long")
         tree = json.loads(stream.read(size))
         arrays = []
         while stream.tell() < len(data):

@@ -211,7 +211,7 @@ def checked(data: bytes, count: int) -> dict[str, Any]:
     if not data:
         return {"error": nothing}
     try:
-        answer = child.unpack(data)
+        answer = child.unpack(data, child.LONGEST_TREE)
     except ValueError:
         return {"error": nothing | {"message": "What came back is no result."}}
     if not isinstance(answer, dict):

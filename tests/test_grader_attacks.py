@@ -209,6 +209,7 @@ IN_THE_CHILD = {
     "a deep list": (
         "def double(x):\n    a = []\n    for _ in range(100_000):\n        a = [a]\n    return a"
     ),
+    "millions of empty lists": "def double(x):\n    return [[] for _ in range(3_000_000)]",
     "a list that holds itself": "def double(x):\n    a = []\n    a.append(a)\n    return a",
     "a signal to the parent": (
         "import os, signal\ndef double(x):\n    os.kill(os.getppid(), signal.SIGKILL)\n"

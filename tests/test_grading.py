@@ -207,6 +207,20 @@ def test_notebooks_nested_in_a_learners_folder_are_one_submission(small_set, tmp
     assert points(grader.grade(one)) == [70, 30]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", source.names())
+def test_right_solutions_of_every_set_pass_in_the_child_too(name):
+    """The child has what a task needs, and the task needs no more than the child has."""
+    way = isolation.choose("auto")
+    task = source.load(name).tasks[-1]
+    bench = Bench(task, b"a class")
+    for code in (task.solution, task.alternative):
+        came = isolation.run(way, task, code, "", bench.cases)
+        assert "results" in came, came
+        verdict = bench.verdict(came["results"])
+        assert verdict.passed, verdict.message
+
+
 # --- the command --------------------------------------------------------------------------------
 
 
