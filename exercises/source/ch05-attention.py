@@ -209,7 +209,7 @@ def cases(rng):
 def numbers(case, got, expected):
     return {
         "sees": int(got[0, 0, 0].sum()),
-        "hidden": int((got & ~expected).sum()),
+        "empty": int((~got.any(-1)).sum()),
     }
 
 
@@ -231,8 +231,9 @@ def causal_padding_mask(attention_mask):
 
 
 # %% misconception: padded rows are closed, padded columns are open
-# says: A real position may still look at padding with you, in {hidden} places. A *row* is who asks, a
-# *column* who is looked at: padding must be closed as a column, `attention_mask[:, None, None, :]`.
+# says: {empty} rows of your result look at nobody, those of the padding, and the softmax of nothing is
+# NaN, which no later layer gets rid of. A *row* is who asks, a *column* who is looked at: it is as a
+# column that padding is closed, `attention_mask[:, None, None, :]`.
 def causal_padding_mask(attention_mask):
     length = attention_mask.shape[1]
     past = torch.ones(length, length, dtype=torch.bool).tril()
@@ -274,8 +275,9 @@ def causal_padding_mask(attention_mask):
 # result is “who is looked at”?
 # %% explanation
 # With `diagonal=1` position *i* sees position *i* + 1, which is its answer: the loss falls by copying,
-# and at generation time, when there is no next token yet, nothing has been learned. And padding has to
-# be closed as a column: what matters is that nobody reads it.
+# and at generation time, when there is no next token yet, nothing has been learned. And padding is
+# closed as a column, because nobody is to read it; a row that is closed instead has nobody left to look
+# at, and its softmax is NaN.
 
 # %% task 5.3
 # title: Shapes and parameters before you run anything
