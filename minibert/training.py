@@ -16,6 +16,7 @@ from torch.nn.utils import clip_grad_norm_
 from tqdm import tqdm
 
 from minibert import checkpoint, distributed, optimization, snapshots
+from minibert.allocation import kept_memory
 from minibert.batching import (
     BatchSource,
     derived_seed,
@@ -134,6 +135,7 @@ class Trainer:
         with (
             Journal(self.output, self.step, self.total_steps, tensorboard) as journal,
             held_back() as is_interrupted,
+            kept_memory(),
         ):
             for batch in self._batches():
                 norm, rate = self._update(batch, journal)
