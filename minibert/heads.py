@@ -62,7 +62,7 @@ def token_loss(logits: Tensor, labels: Tensor, label_count: float | None = None)
     logits, labels = logits.flatten(0, -2).float(), labels.flatten()
     total = F.cross_entropy(logits, labels, ignore_index=IGNORED, reduction="sum")
     if label_count is None:
-        # The mean of nothing is NaN, and one batch without a label would end the training.
+        # The mean of nothing is NaN, and so would be every loss that it is added to.
         return total / (labels != IGNORED).sum().clamp(min=1)
     return total / label_count
 

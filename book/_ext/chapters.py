@@ -1,4 +1,4 @@
-"""The list of chapters, and references by number that also work for a chapter still to come."""
+"""The list of chapters, and references to them by number."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from book.register import CHAPTERS, PARTS, TOC, listed_chapters, title
+from book.register import CHAPTERS, PARTS, title
 
 
 class Chapters(SphinxDirective):
@@ -18,14 +18,11 @@ class Chapters(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Write the list in Markdown and parse it."""
-        self.env.note_dependency(str(TOC))
-        listed, lines = listed_chapters(), []
+        lines = []
         for part, chapters in PARTS.items():
             lines += [f"Part {part}", ""]
             for chapter in chapters:
-                words = f"{int(chapter[2:4])} · {title(chapter)}"
-                here = chapter in listed
-                lines.append(f"- [{words}]({chapter}.md)" if here else f"- {words} *(to come)*")
+                lines.append(f"- [{int(chapter[2:4])} · {title(chapter)}]({chapter}.md)")
             lines.append("")
         box = nodes.container(classes=["chapters"])
         self.state.nested_parse(StringList(lines, "chapters"), 0, box)
@@ -38,8 +35,6 @@ def chapter_role(
     """`` {chapter}`5` ``: “chapter 5”, linked where it is in the book (from a page beside it)."""
     chapter = CHAPTERS[int(text) - 1]
     words = f"chapter {text}"
-    if chapter not in listed_chapters():
-        return [nodes.Text(words)], []
     return [nodes.reference(rawtext, words, internal=True, refuri=f"{chapter}.html")], []
 
 

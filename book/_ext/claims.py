@@ -11,15 +11,14 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from book.register import (
+    CHAPTERS,
     CLAIMS,
     DOCUMENTS,
     NOTEBOOKS,
-    TOC,
     VERDICTS,
     Claim,
     ClaimCell,
     claim_cells,
-    listed_chapters,
     load_claims,
 )
 
@@ -29,24 +28,16 @@ COLOURS = {
     "wrong": "danger",
     "example": "info",
     "cited": "muted",
-    "to come": "muted-line",
 }
 
 
-def shown_verdict(claim: Claim, listed: list[str]) -> str:
-    """The verdict, or `to come` as long as no page settles the claim."""
-    settled = set(claim.chapters) & set(listed) and claim.verdict != "open"
-    return claim.verdict if settled else "to come"
-
-
-def summary(claims: list[Claim], listed: list[str]) -> list[str]:
+def summary(claims: list[Claim]) -> list[str]:
     """A table in Markdown: how many claims of each document have which verdict."""
-    columns = [*(v for v in VERDICTS if v != "open"), "to come"]
-    lines = [f"| document | {' | '.join(columns)} |", f"| --- |{' ---: |' * len(columns)}"]
+    lines = [f"| document | {' | '.join(VERDICTS)} |", f"| --- |{' ---: |' * len(VERDICTS)}"]
     rows = [(f"{k} · {title}", k) for k, (title, _) in DOCUMENTS.items()] + [("all", "")]
     for title, letter in rows:
-        verdicts = [shown_verdict(c, listed) for c in claims if c.id.startswith(letter)]
-        lines.append(f"| {title} | {' | '.join(str(verdicts.count(v)) for v in columns)} |")
+        verdicts = [c.verdict for c in claims if c.id.startswith(letter)]
+        lines.append(f"| {title} | {' | '.join(str(verdicts.count(v)) for v in VERDICTS)} |")
     return lines
 
 
@@ -55,11 +46,7 @@ def links(claim: Claim, cells: dict[str, list[ClaimCell]]) -> str:
     parts = []
     for chapter in claim.chapters:
         number = int(chapter[2:4])
-        own = [cell for cell in cells.get(chapter, []) if cell.claim == claim.id]
-        if not own:
-            parts.append(f"chapter {number} (to come)")
-            continue
-        checks = sum(cell.assertions for cell in own)
+        checks = sum(cell.assertions for cell in cells[chapter] if cell.claim == claim.id)
         counted = f"{checks} assertion{'s' if checks != 1 else ''}"
         # Plain HTML: the anchor is made when the chapter is read, too late for a reference.
         anchor = f'<a class="reference internal" href="{chapter}.html#claim-{claim.id}">'
@@ -67,17 +54,13 @@ def links(claim: Claim, cells: dict[str, list[ClaimCell]]) -> str:
     return "; ".join(parts)
 
 
-def entry(claim: Claim, listed: list[str], cells: dict[str, list[ClaimCell]]) -> list[str]:
+def entry(claim: Claim, cells: dict[str, list[ClaimCell]]) -> list[str]:
     """One claim in Markdown."""
-    verdict = shown_verdict(claim, listed)
-    measured = " · measured" if claim.measured and verdict != "to come" else ""
-    finding = f"{claim.finding} " if verdict != "to come" else ""
+    measured = " · measured" if claim.measured else ""
     return [
-        f"**{claim.id}** {{bdg-{COLOURS[verdict]}}}`{verdict}`{measured} \\",
+        f"**{claim.id}** {{bdg-{COLOURS[claim.verdict]}}}`{claim.verdict}`{measured} \\",
         f"{claim.statement} \\",
-        f"→ {finding}{{octicon}}`arrow-right;0.8em` {links(claim, cells)}".replace(
-            "→ {octicon}", "{octicon}"
-        ),
+        f"→ {claim.finding} {{octicon}}`arrow-right;0.8em` {links(claim, cells)}",
         "",
     ]
 
@@ -89,19 +72,15 @@ class Claims(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Read register and notebooks, and parse what they give as Markdown."""
-        for file in (CLAIMS, TOC, *NOTEBOOKS.glob("*.ipynb")):
+        for file in (CLAIMS, *NOTEBOOKS.glob("*.ipynb")):
             self.env.note_dependency(str(file))
-        claims, listed = load_claims(), listed_chapters()
+        claims = load_claims()
         if self.arguments:
-            cells = {
-                chapter: claim_cells(NOTEBOOKS / f"{chapter}.ipynb")
-                for chapter in listed
-                if (NOTEBOOKS / f"{chapter}.ipynb").exists()
-            }
+            cells = {name: claim_cells(NOTEBOOKS / f"{name}.ipynb") for name in CHAPTERS}
             wanted = [c for c in claims if re.match(rf"{self.arguments[0]}\d", c.id)]
-            lines = [line for c in wanted for line in entry(c, listed, cells)]
+            lines = [line for c in wanted for line in entry(c, cells)]
         else:
-            lines = summary(claims, listed)
+            lines = summary(claims)
         box = nodes.container(classes=["claims"])
         self.state.nested_parse(StringList(lines, str(CLAIMS)), 0, box)
         return [box]
