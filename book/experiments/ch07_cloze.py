@@ -122,7 +122,7 @@ def measure(seed: int, *, length: int, rows: int, asked: int, steps: int, rate: 
 if __name__ == "__main__":
     run(
         "ch07_cloze",
-        {"length": 16, "rows": 20_000, "asked": 3200, "steps": 600, "rate": 5e-3},
+        {"length": 16, "rows": 20_000, "asked": 3200, "steps": 3000, "rate": 5e-3},
         seeds=[0, 1, 2],
         measure=measure,
         quick={"rows": 2000, "asked": 320, "steps": 5},
