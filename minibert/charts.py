@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from minibert.calibration import Reliability
 from minibert.style import (
@@ -48,7 +48,7 @@ def lines(
         alt: what is to be seen.
     """
     figure, axes = canvas(title, "", 3.0)
-    told, whole = [], True
+    told, whole, measured = [], True, set()
     for i, (name, value) in enumerate(series.items()):
         parts = value if isinstance(value, tuple) else (range(len(value)), value)
         x, y, *band = (as_array(part) for part in parts)
@@ -60,8 +60,12 @@ def lines(
             axes.fill_between(x, *band, color=color, alpha=0.18, linewidth=0)
         told.append(f"{name} goes from {y[0]:.3g} to {y[-1]:.3g}")
         whole &= bool((x == x.round()).all())
+        measured |= set(x.tolist())
     if log_x:
         axes.set_xscale("log")
+        if markers and len(measured) <= 10:  # the few values that there are, written out
+            axes.set_xticks(sorted(measured), [f"{at:g}" for at in sorted(measured)])
+            axes.xaxis.set_minor_locator(NullLocator())
     elif whole:  # layers, epochs: there is nothing between 1 and 2
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel=drawable(xlabel), ylabel=drawable(ylabel))

@@ -320,3 +320,10 @@ def test_attention_view_shows_in_a_browser_what_the_weights_say(tmp_path):
     assert first == [""] * 6  # a view does not meddle with its neighbour
     assert [int(share.split()[0]) for share in second] == pytest.approx(100 * row, abs=0.51)
     assert said.startswith(f"这 looks at: {ZH[row.argmax()]} ")
+
+
+def test_the_few_measured_points_of_a_logarithmic_axis_are_written_out():
+    figure = plots.lines({"a": ([3e-5, 3e-4], [1, 2])}, "Rates", log_x=True, markers=True)
+    (axes,) = figure.axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["3e-05", "0.0003"]
+    assert list(axes.get_xticks(minor=True)) == []

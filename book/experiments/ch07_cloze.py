@@ -4,13 +4,16 @@ Two models a seed: the same random start, the same rows of Wikipedia letters, th
 letters in the same order, the same steps. One flag is different, `is_causal`: the one sees what
 stands to the left of a hidden letter, the other both sides. Both are then asked for one hidden
 letter in each of the same rows from passages that neither has read; and both write: four letters
-are given, twelve are `[MASK]`, and these are drawn one after the other.
+are given, twelve are `[MASK]`, and these are drawn one after the other. The race is run over
+several distances, each from the start and with the learning rate falling to nought at its end.
 
-    python book/experiments/ch07_cloze.py            about two minutes on one free core
+    python book/experiments/ch07_cloze.py            five minutes a seed on one free core
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -76,8 +79,10 @@ def pieces(rows: Tensor) -> list[tuple[int, ...]]:
     return [tuple(run) for row in rows[:, 1:].unfold(1, PIECE, 1).tolist() for run in row]
 
 
-def measure(seed: int, *, length: int, rows: int, asked: int, steps: int, rate: float) -> Any:
-    """Accuracy by place, loss, written rows and the share of their pieces seen in training."""
+def measure(
+    seed: int, *, length: int, rows: int, asked: int, steps: Sequence[int], rate: float
+) -> Any:
+    """By kind of model and number of steps: accuracy by place, loss, and what it writes."""
     learn, unseen = letter_rows("train", length, rows), letter_rows("test", length, asked)
     known = set(pieces(learn))
     starts = unseen[:200, :GIVEN]
@@ -91,7 +96,7 @@ def measure(seed: int, *, length: int, rows: int, asked: int, steps: int, rate: 
     }
     real = pieces(unseen[:200])
     found["real"] = round(sum(piece in known for piece in real) / len(real), 4)
-    for kind, is_causal in KINDS.items():
+    for (kind, is_causal), count in itertools.product(KINDS.items(), steps):
         torch.manual_seed(seed)
         model = BertForMaskedLM(
             letter_config(
@@ -101,11 +106,11 @@ def measure(seed: int, *, length: int, rows: int, asked: int, steps: int, rate: 
                 initializer_range=0.1,
             )
         )
-        loss = train(model, learn, steps=steps, rate=rate, seed=seed)
+        loss = train(model, learn, steps=count, rate=rate, seed=seed)
         written = {"left to right": write(model, starts, forward, seed)}
         if not is_causal:
             written["in any order"] = write(model, starts, shuffled, seed)
-        found[kind] = {
+        found.setdefault(kind, {})[str(count)] = {
             "loss": round(loss, 4),
             "accuracy": cloze(model, unseen),
             "known pieces": {
@@ -114,16 +119,17 @@ def measure(seed: int, *, length: int, rows: int, asked: int, steps: int, rate: 
             },
             "written": [tokenizer.decode(row) for row in written["left to right"][:8]],
         }
-        mean = sum(found[kind]["accuracy"]) / length
-        print(f"  {kind}: {mean:.3f} {found[kind]['known pieces']}", flush=True)
+        last = found[kind][str(count)]
+        mean = sum(last["accuracy"]) / length
+        print(f"  {kind}, {count} steps: {mean:.3f} {last['known pieces']}", flush=True)
     return found
 
 
 if __name__ == "__main__":
     run(
         "ch07_cloze",
-        {"length": 16, "rows": 20_000, "asked": 3200, "steps": 3000, "rate": 5e-3},
-        seeds=[0, 1, 2],
+        {"length": 16, "rows": 20_000, "asked": 3200, "steps": [600, 3000, 12000], "rate": 5e-3},
+        seeds=[0, 1, 2, 3],
         measure=measure,
-        quick={"rows": 2000, "asked": 320, "steps": 5},
+        quick={"rows": 2000, "asked": 320, "steps": [5, 6]},
     )
