@@ -74,7 +74,7 @@ if __name__ == "__main__":
             "trained": 24,
             "asked": 72,
             "rows": 5000,
-            "steps": 300,
+            "steps": 3000,
             "batch": 16,
             "rate": 3e-3,
         },
