@@ -241,7 +241,7 @@ if __name__ == "__main__":
             "vocab_size": 800,
             "frequencies": [30, 60],
             "size": 32,
-            "steps": 80,
+            "steps": 1000,
             "batch": 16,
             "rate": 5e-3,
             "judge_rate": 4e-3,
