@@ -4,7 +4,8 @@
 
 The first call is the slow one: it draws the inputs and runs the solution and every misconception
 on them, to know a mistake when it sees one; the later calls only run the learner's function. The
-imports at the head of a notebook are not counted.
+imports at the head of a notebook are not counted. PyTorch's own import of its optimizers, at the
+first use of one, counts for the first task that trains: name one SET to see it there.
 """
 
 from __future__ import annotations

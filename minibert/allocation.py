@@ -1,10 +1,10 @@
 """Memory of large tensors, kept from step to step instead of asked for again.
 
 glibc serves a request above a limit (at most 32 MiB) with pages fresh from the kernel and gives
-them back when it is freed. A training step does that with every large tensor, and the kernel has to
-find and to clear each page when it is first touched: up to half of the time of a pre-training step
-on a processor. Nothing of this concerns other C libraries, or a GPU, where PyTorch keeps memory
-itself.
+them back when it is freed. A training step does that with every large tensor, the scores of a whole
+vocabulary above all, and the kernel has to find and to clear each page when it is first touched
+(`make bench` says what that costs). Nothing of this concerns other C libraries, or a GPU, where
+PyTorch keeps memory itself.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def kept_memory() -> Iterator[None]:
     try:
         yield
     finally:
-        # What glibc comes to by itself once large blocks have been freed.
+        # Its defaults, but for the thresholds, which grow to this when large blocks are freed.
         libc.mallopt(_MMAP_MAX, 65536)
         libc.mallopt(_MMAP_THRESHOLD, 32 * _MIB)
         libc.mallopt(_TRIM_THRESHOLD, 64 * _MIB)
-        libc.mallopt(_TOP_PAD, 0)
+        libc.mallopt(_TOP_PAD, _MIB // 8)
         libc.malloc_trim(0)
