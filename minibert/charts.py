@@ -103,12 +103,12 @@ def bars(
     colors = [COLORS["B"] if name in highlight else COLORS["A"] for name in values]
     places = np.arange(len(values))
     axes.barh(places, numbers, color=colors, height=0.7, edgecolor=FAINT, linewidth=0.6)
-    ends = numbers.copy()
+    starts, ends = numbers.copy(), numbers.copy()
     for i, name in enumerate(values):
         if intervals and name in intervals:
             low, high = intervals[name]
             axes.plot([low, high], [i, i], color=INK, linewidth=1.2, linestyle="-", marker="|")
-            ends[i] = max(ends[i], high)
+            starts[i], ends[i] = min(starts[i], low), max(ends[i], high)
         text = f"  {numbers[i]:{form}}"
         axes.text(max(ends[i], 0), i, text, va="center", size=9)
     axes.set_yticks(places, [drawable(name) for name in values])
@@ -116,7 +116,7 @@ def bars(
     axes.set_xlabel(drawable(xlabel))
     axes.tick_params(axis="y", length=0)
     axes.margins(x=0.16)
-    axes.set_xlim(left=min(0.0, numbers.min() * 1.16))
+    axes.set_xlim(left=min(0.0, starts.min() * 1.16))
     told = "; ".join(f"{name} {v:{form}}" for name, v in values.items())
     figure.alt = alt or f"Bars of {xlabel or 'values'}: {told}."
     return figure
@@ -160,7 +160,8 @@ def stacked_bars(
         )
         left += length
     paper: Any = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}  # over a limit's line
-    for place, total in zip(places, left, strict=True):
+    # Shares of a whole all end at the same place: their total says nothing.
+    for place, total in zip(places, [] if np.allclose(left, left[0]) else left, strict=False):
         axes.text(total, place, f" {total:.3g}", va="center", size=9, bbox=paper)
     axes.set_yticks(places, [drawable(name) for name in parts])
     axes.invert_yaxis()

@@ -124,7 +124,7 @@ def heatmap(
         values = (".2f" if m.dtype.kind == "f" else "d") if len(columns) <= 8 else ""
     margin = 0.45 + 0.07 * max(map(columns_of, rows))
     cell = min(0.5, (4.8 - margin - 0.6) / len(columns))
-    top = 0.07 * max(map(columns_of, columns)) + (0.5 if xlabel else 0.3)
+    top = _names_height(columns) + (0.55 if xlabel else 0.3)
     figure, axes = canvas(title, alt or _extremes(m, rows, columns), cell * len(rows) + top)
     image = _draw_matrix(axes, m, limits)
     _name_ticks(axes, rows, columns)
@@ -201,7 +201,7 @@ def attention_heads(
             if i >= len(maps) - across:
                 _name_columns(axes, tokens, letters["size"])
             axes.tick_params(length=0)
-    note = "rows ask, columns are looked at; dark = 1"
+    note = "rows ask, columns are looked at; full colour = 1"
     if not is_roomy:
         note = "layers down, heads across; in each map rows ask"
     figure.supxlabel(note, size=8.5, color=FAINT)
@@ -230,8 +230,7 @@ def mask(
         f"Mask of {len(tokens)} by {len(tokens)} cells. Positions that each may see: {open_share}."
     )
     cell = min(0.36, 3.6 / len(tokens))
-    names = 0.07 * max(map(columns_of, tokens))
-    figure, axes = canvas(title, alt or words, cell * len(tokens) + names + 0.8)
+    figure, axes = canvas(title, alt or words, cell * len(tokens) + _names_height(tokens) + 0.85)
     axes.set(xlim=(-0.5, len(tokens) - 0.5), ylim=(len(tokens) - 0.5, -0.5), aspect="equal")
     axes.imshow(m, cmap=SEQUENTIAL, vmin=0, vmax=1.6)
     rows, columns = np.nonzero(~m)
@@ -348,10 +347,21 @@ def _name_ticks(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None
 def _name_columns(axes: Axes, columns: Sequence[str], size: float) -> None:
     names = [drawable(name) for name in columns]
     axes.set_xticks(range(len(columns)), names, size=size)
-    if max(map(columns_of, columns)) * len(columns) > 36:
-        for label, name in zip(axes.get_xticklabels(), names, strict=True):
-            # A Chinese character lying on its side is hard to read, and need not.
-            label.set_rotation(0 if columns_of(name) > len(name) else 90)
+    for label, is_turned in zip(axes.get_xticklabels(), _turned(columns), strict=True):
+        label.set_rotation(90 if is_turned else 0)
+
+
+def _turned(columns: Sequence[str]) -> list[bool]:
+    """Which names over the columns are set upright, where they would run into each other."""
+    crowded = max(map(columns_of, columns)) * len(columns) > 36
+    # A Chinese character lying on its side is hard to read, and need not.
+    return [crowded and columns_of(name) == len(name) for name in columns]
+
+
+def _names_height(columns: Sequence[str]) -> float:
+    """Inches that the names over the columns take."""
+    turned = [columns_of(n) for n, up in zip(columns, _turned(columns), strict=True) if up]
+    return max(0.2, 0.08 * max(turned, default=0))
 
 
 def _extremes(m: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> str:
