@@ -147,6 +147,21 @@ def test_bars_print_their_values():
     assert [text.get_text().strip() for text in axes.texts] == ["0.50", "0.25"]
 
 
+def test_bars_show_intervals_whole():
+    intervals = {"a": (-0.4, 1.3), "b": (-0.1, 0.3)}
+    axes = plots.bars({"a": 0.5, "b": 0.1}, intervals=intervals).axes[0]
+    left, right = axes.get_xlim()
+    assert left < -0.4
+    assert right > 1.3
+
+
+def test_stacked_bars_print_totals_where_they_differ():
+    sizes = plots.stacked_bars({"x": {"a": 1.0, "b": 2.0}, "y": {"a": 1.0, "b": 1.0}})
+    shares = plots.stacked_bars({"x": {"a": 0.25, "b": 0.75}, "y": {"a": 0.5, "b": 0.5}})
+    assert [text.get_text().strip() for text in sizes.axes[0].texts] == ["3", "2"]
+    assert len(shares.axes[0].texts) == 0
+
+
 def test_reader_settings_are_left_alone():
     before = dict(mpl.rcParams)
     DRAWINGS["lines"]().png()
