@@ -124,10 +124,10 @@ def heatmap(
         values = (".2f" if m.dtype.kind == "f" else "d") if len(columns) <= 8 else ""
     margin = 0.45 + 0.07 * max(map(columns_of, rows))
     cell = min(0.5, (4.8 - margin - 0.6) / len(columns))
-    top = _names_height(columns) + (0.55 if xlabel else 0.3)
+    top = _names_height(columns, cell) + (0.55 if xlabel else 0.3)
     figure, axes = canvas(title, alt or _extremes(m, rows, columns), cell * len(rows) + top)
     image = _draw_matrix(axes, m, limits)
-    _name_ticks(axes, rows, columns)
+    _name_ticks(axes, rows, columns, cell)
     axes.set_xlabel(drawable(xlabel))
     axes.set_ylabel(drawable(ylabel))
     axes.xaxis.set_label_position("top")
@@ -199,7 +199,7 @@ def attention_heads(
             if i % across == 0:
                 axes.set_yticks(range(len(tokens)), [drawable(t) for t in tokens], **letters)
             if i >= len(maps) - across:
-                _name_columns(axes, tokens, letters["size"])
+                _name_columns(axes, tokens, letters["size"], 0.9 * size / len(tokens))
             axes.tick_params(length=0)
     note = "rows ask, columns are looked at; full colour = 1"
     if not is_roomy:
@@ -230,12 +230,13 @@ def mask(
         f"Mask of {len(tokens)} by {len(tokens)} cells. Positions that each may see: {open_share}."
     )
     cell = min(0.36, 3.6 / len(tokens))
-    figure, axes = canvas(title, alt or words, cell * len(tokens) + _names_height(tokens) + 0.85)
+    height = cell * len(tokens) + _names_height(tokens, cell) + 0.85
+    figure, axes = canvas(title, alt or words, height)
     axes.set(xlim=(-0.5, len(tokens) - 0.5), ylim=(len(tokens) - 0.5, -0.5), aspect="equal")
     axes.imshow(m, cmap=SEQUENTIAL, vmin=0, vmax=1.6)
     rows, columns = np.nonzero(~m)
     axes.scatter(columns, rows, marker="x", color=FAINT, s=(cell * 30) ** 2, linewidths=1)
-    _name_ticks(axes, tokens, tokens)
+    _name_ticks(axes, tokens, tokens, cell)
     axes.set_ylabel("asks")
     axes.set_xlabel("is looked at")
     axes.xaxis.set_label_position("top")
@@ -336,32 +337,39 @@ def _draw_matrix(axes: Axes, m: np.ndarray, limits: tuple[float, float] | None) 
     return image
 
 
-def _name_ticks(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
-    size = 9 if max(len(rows), len(columns)) <= 16 else 7
+def _name_ticks(axes: Axes, rows: Sequence[str], columns: Sequence[str], cell: float) -> None:
+    size = _tick_size(max(len(rows), len(columns)))
     # First, for the names that are turned are those that stand where the labels are then.
     axes.tick_params(length=0, top=False, bottom=False, labeltop=True, labelbottom=False)
     axes.set_yticks(range(len(rows)), [drawable(name) for name in rows], size=size)
-    _name_columns(axes, columns, size)
+    _name_columns(axes, columns, size, cell)
 
 
-def _name_columns(axes: Axes, columns: Sequence[str], size: float) -> None:
+def _tick_size(names: int) -> int:
+    """Points of the names on an axis with so many of them."""
+    return 9 if names <= 16 else 7
+
+
+def _name_columns(axes: Axes, columns: Sequence[str], size: float, cell: float) -> None:
     names = [drawable(name) for name in columns]
     axes.set_xticks(range(len(columns)), names, size=size)
-    for label, is_turned in zip(axes.get_xticklabels(), _turned(columns), strict=True):
+    turned = _turned(columns, size, cell)
+    for label, is_turned in zip(axes.get_xticklabels(), turned, strict=True):
         label.set_rotation(90 if is_turned else 0)
 
 
-def _turned(columns: Sequence[str]) -> list[bool]:
-    """Which names over the columns are set upright, where they would run into each other."""
-    crowded = max(map(columns_of, columns)) * len(columns) > 36
+def _turned(columns: Sequence[str], size: float, cell: float) -> list[bool]:
+    """Which names over columns of `cell` inches stand upright, lest they run into each other."""
+    crowded = max(map(columns_of, columns)) * size / 120 > cell  # 0.6 of its size is a letter wide
     # A Chinese character lying on its side is hard to read, and need not.
     return [crowded and columns_of(name) == len(name) for name in columns]
 
 
-def _names_height(columns: Sequence[str]) -> float:
+def _names_height(columns: Sequence[str], cell: float) -> float:
     """Inches that the names over the columns take."""
-    turned = [columns_of(n) for n, up in zip(columns, _turned(columns), strict=True) if up]
-    return max(0.2, 0.08 * max(turned, default=0))
+    turned = _turned(columns, _tick_size(len(columns)), cell)
+    upright = [columns_of(name) for name, up in zip(columns, turned, strict=True) if up]
+    return max(0.2, 0.08 * max(upright, default=0))
 
 
 def _extremes(m: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
-"""What the masks are for: 80/10/10, all masks, and no masks at all (claims B18, E2).
+"""What the masks are for: 80/10/10, its parts, all masks, and no masks at all (claims B18, E2).
 
-Three small models a seed, alike but for what is done to their input, read the same documents of
+Five small models a seed, alike but for what is done to their input, read the same documents of
 `small_world.py` (constructed) in the same order. They are then asked about documents that they
 have not read:
 
@@ -11,7 +11,7 @@ have not read:
 - place: in plain text, with nothing masked, can a linear classifier tell from the vector of the
   thing's word which place the document is about?
 
-    python book/experiments/ch08_masking.py          less than a minute on a free core
+    python book/experiments/ch08_masking.py          some twenty minutes on one core
 """
 
 from __future__ import annotations
@@ -22,21 +22,42 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from book.experiments.harness import run
 from book.experiments.small_world import PLACES, THINGS, documents, model_config, tokenizer
 from minibert import BertForMaskedLM, Tokenizer
-from minibert.batching import epoch_batches, seeded
+from minibert.batching import derived_seed, epoch_batches, seeded
 from minibert.corpus import PretrainingDataset, TokenCorpus
 from minibert.heads import IGNORED
 from minibert.optimization import learning_rate_factor, parameter_groups
 
-ARMS = {"80/10/10": 0.8, "100/0/0": 1.0, "no masks": None}
+# Of the selected tokens, in percent: masked / random / kept.
+ARMS = {"80/10/10": 0.8, "80/20/0": 0.8, "80/0/20": 0.8, "100/0/0": 1.0, "no masks": None}
+
+
+def as_arm(arm: str, batch: dict[str, Tensor], words: Tokenizer, seed: int) -> dict[str, Tensor]:
+    """A batch of 80/10/10 with its kept tokens made random, or its random ones put back."""
+    ids, labels = batch["input_ids"], batch["labels"]
+    seen = (labels != IGNORED) & (ids != words.mask_token_id)  # selected, and not hidden
+    if arm == "80/20/0":
+        ordinary = torch.tensor(sorted(set(range(words.vocab_size)) - words.special_ids))
+        picks = ordinary[torch.randint(len(ordinary), ids.shape, generator=seeded(seed))]
+        return batch | {"input_ids": torch.where(seen & (ids == labels), picks, ids)}
+    if arm == "80/0/20":
+        return batch | {"input_ids": torch.where(seen, labels, ids)}
+    return batch
 
 
 def train(
-    model: BertForMaskedLM, dataset: PretrainingDataset, *, steps: int, seed: int, rate: float
+    model: BertForMaskedLM,
+    dataset: PretrainingDataset,
+    arm: str,
+    *,
+    steps: int,
+    seed: int,
+    rate: float,
 ) -> list[float]:
     """The bare loop, without files: the loss of every step."""
     optimizer = torch.optim.AdamW(parameter_groups(model, 0.01), lr=rate)
@@ -47,6 +68,7 @@ def train(
         if step % epoch_steps == 0:
             batches = epoch_batches(dataset.lengths, 32, seed, step // epoch_steps)
         batch = dataset.collate(batches[step % epoch_steps], seeded(seed, step))
+        batch = as_arm(arm, batch, dataset.tokenizer, derived_seed(seed, step))
         for group in optimizer.param_groups:
             group["lr"] = rate * learning_rate_factor("linear", step, steps, steps // 10)
         loss = model(**batch).loss
@@ -75,7 +97,7 @@ def examine(
     picks = ordinary[torch.randint(len(ordinary), ids.shape, generator=generator)]
     disturbed = (torch.rand(ids.shape, generator=generator) < noise) & ~special & ~chosen
 
-    def read(inputs: torch.Tensor) -> torch.Tensor:
+    def read(inputs: Tensor) -> Tensor:
         return model(inputs, mask).logits[chosen]
 
     truth, zebra = whole[chosen], picks[chosen]
@@ -93,7 +115,7 @@ def examine(
     }
 
 
-def place_rows(texts: list[list[str]], tokenizer: Tokenizer) -> tuple[torch.Tensor, torch.Tensor]:
+def place_rows(texts: list[list[str]], tokenizer: Tokenizer) -> tuple[Tensor, Tensor]:
     """Documents (B, T) in plain sight and, at each thing, the number of its place (B, T).
 
     -1 elsewhere, and where the place is not mentioned.
@@ -109,13 +131,13 @@ def place_rows(texts: list[list[str]], tokenizer: Tokenizer) -> tuple[torch.Tens
 
 def probe(
     model: BertForMaskedLM,
-    learn: tuple[torch.Tensor, torch.Tensor],
-    unseen: tuple[torch.Tensor, torch.Tensor],
+    learn: tuple[Tensor, Tensor],
+    unseen: tuple[Tensor, Tensor],
 ) -> list[float]:
     """Accuracy of a linear classifier on each layer's vectors, the embeddings first."""
 
     @torch.no_grad()
-    def vectors(ids: torch.Tensor, labels: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    def vectors(ids: Tensor, labels: Tensor) -> list[tuple[Tensor, Tensor]]:
         mask = (ids != model.config.pad_token_id).long()
         states = model.bert(ids, mask, output_hidden_states=True).hidden_states
         return [(state[labels >= 0], labels[labels >= 0]) for state in states]
@@ -132,11 +154,11 @@ def probe(
         )
 
         def loss(
-            x: torch.Tensor = x,
-            y: torch.Tensor = y,
+            x: Tensor = x,
+            y: Tensor = y,
             classifier: torch.nn.Linear = classifier,
             search: torch.optim.Optimizer = search,
-        ) -> torch.Tensor:
+        ) -> Tensor:
             search.zero_grad()
             value = cross_entropy(classifier(x), y) + 1e-3 * classifier.weight.square().sum()
             value.backward()
@@ -148,11 +170,19 @@ def probe(
 
 
 def measure(
-    seed: int, *, width: int, length: int, steps: int, rate: float, noise: float, rows: int
+    seed: int,
+    *,
+    width: int,
+    length: int,
+    read: int,
+    steps: int,
+    rate: float,
+    noise: float,
+    rows: int,
 ) -> dict[str, Any]:
-    """One seed of all three arms."""
+    """One seed of all arms."""
     words = tokenizer()
-    texts, new_texts = documents(2000, seed=0), documents(rows, seed=1)
+    texts, new_texts = documents(read, seed=0), documents(rows, seed=1)
     learn, unseen = place_rows(documents(2 * rows, seed=2), words), place_rows(new_texts, words)
     result: dict[str, Any] = {}
     with TemporaryDirectory() as folder:
@@ -174,7 +204,7 @@ def measure(
             torch.manual_seed(seed)
             shape = model_config(words, width, length)
             model = BertForMaskedLM(shape)
-            losses = train(model, dataset, steps=steps, seed=seed, rate=rate)
+            losses = train(model, dataset, arm, steps=steps, seed=seed, rate=rate)
             curve = np.array(losses[: steps // 10 * 10]).reshape(-1, 10).mean(1)
             result[arm] = {
                 "loss": [round(float(value), 4) for value in curve],
@@ -189,8 +219,16 @@ def measure(
 if __name__ == "__main__":
     run(
         "ch08_masking",
-        {"width": 64, "length": 32, "steps": 200, "rate": 4e-3, "noise": 0.15, "rows": 300},
-        seeds=[0, 1, 2],
+        {
+            "width": 64,
+            "length": 32,
+            "read": 20000,  # documents
+            "steps": 2000,
+            "rate": 2e-3,
+            "noise": 0.15,
+            "rows": 1000,
+        },
+        seeds=[0, 1, 2, 3, 4],
         measure=measure,
-        quick={"steps": 30, "rows": 50},
+        quick={"read": 1000, "steps": 30, "rows": 50},
     )
