@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from minibert.calibration import Reliability
@@ -17,9 +18,11 @@ from minibert.style import (
     INK,
     MARKERS,
     SERIES,
+    WIDTH,
     CourseFigure,
     as_array,
     canvas,
+    columns_of,
     drawable,
     in_style,
 )
@@ -113,13 +116,19 @@ def bars(
         axes.text(max(ends[i], 0), i, text, va="center", size=9)
     axes.set_yticks(places, [drawable(name) for name in values])
     axes.invert_yaxis()
-    axes.set_xlabel(drawable(xlabel))
+    _name_lengths(axes, xlabel, names=values)
     axes.tick_params(axis="y", length=0)
     axes.margins(x=0.16)
     axes.set_xlim(left=min(0.0, starts.min() * 1.16))
     told = "; ".join(f"{name} {v:{form}}" for name, v in values.items())
     figure.alt = alt or f"Bars of {xlabel or 'values'}: {told}."
     return figure
+
+
+def _name_lengths(axes: Axes, xlabel: str, names: Iterable[str]) -> None:
+    """The label under bars, which starts further left where long names leave their axes narrow."""
+    room = WIDTH - 0.4 - 0.075 * max(map(columns_of, names))
+    axes.set_xlabel(drawable(xlabel), loc="right" if 0.08 * columns_of(xlabel) > room else "center")
 
 
 @in_style
@@ -165,7 +174,7 @@ def stacked_bars(
         axes.text(total, place, f" {total:.3g}", va="center", size=9, bbox=paper)
     axes.set_yticks(places, [drawable(name) for name in parts])
     axes.invert_yaxis()
-    axes.set_xlabel(drawable(xlabel))
+    _name_lengths(axes, xlabel, names=parts)
     axes.tick_params(axis="y", length=0)
     axes.margins(x=0.12)
     for name, limit in (limits or {}).items():

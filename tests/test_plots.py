@@ -155,6 +155,14 @@ def test_bars_show_intervals_whole():
     assert right > 1.3
 
 
+def test_a_long_label_under_bars_with_long_names_stays_on_the_paper():
+    figure = plots.bars({"a network with a long name": 1.0}, xlabel="accuracy on unseen texts " * 2)
+    figure.canvas.draw()
+    label = figure.axes[0].xaxis.label.get_window_extent()
+    assert label.x0 >= 0
+    assert label.x1 <= figure.bbox.x1
+
+
 def test_stacked_bars_print_totals_where_they_differ():
     sizes = plots.stacked_bars({"x": {"a": 1.0, "b": 2.0}, "y": {"a": 1.0, "b": 1.0}})
     shares = plots.stacked_bars({"x": {"a": 0.25, "b": 0.75}, "y": {"a": 0.5, "b": 0.5}})
