@@ -40,7 +40,7 @@ test: data ## Run every check: lint, format, types, tests, stored notebooks
 	@echo "==> Types"
 	$(BIN)/mypy
 	@echo "==> Tests"
-	$(BIN)/pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 	@echo "==> The chapters' stored results"
 	$(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with book/nbval.cfg book/notebooks
 
