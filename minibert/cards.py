@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from minibert.optimization import choose_device, choose_precision
 from minibert.training_config import TrainingConfig
 
 
@@ -27,6 +28,7 @@ def write_card(
         training: the settings of the run.
         figures: by side ("dev", "test"), what `metrics.json` holds.
     """
+    precision = choose_precision(training.precision, choose_device(training.device))
     lines = [
         f"# {folder.name}",
         "",
@@ -36,7 +38,7 @@ def write_card(
         shlex.join(command),
         "```",
         "",
-        f"Seed {training.seed}; torch {torch.__version__}, {platform.machine()}, "
+        f"Seed {training.seed}; {precision}, torch {torch.__version__}, {platform.machine()}, "
         f"{torch.get_num_threads()} threads. Every tenth step is in `log.jsonl`, every setting in "
         "`training_config.json`.",
         "",
