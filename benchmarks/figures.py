@@ -23,8 +23,8 @@ from pathlib import Path
 RESULTS = Path(__file__).parent / "results" / "figures.jsonl"
 
 COMMANDS = {
-    "movies": "--base minilm --train movies --epochs 2 --learning-rate 1e-4 --batch-size 32",
-    "reviews-zh": "--base course-zh --train reviews-zh --max-length 128 --epochs 3 "
+    "movies": "--base minilm --train movies --epochs 3 --learning-rate 1e-4 --batch-size 32",
+    "reviews-zh": "--base course-zh --train reviews-zh --max-length 256 --epochs 3 "
     "--learning-rate 2e-4 --batch-size 32",
     "bbc": "--base minilm --train bbc --max-length 256 --epochs 2 "
     "--learning-rate 1e-4 --batch-size 16",
