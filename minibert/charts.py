@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.transforms import Bbox
 
 from minibert.calibration import Reliability
 from minibert.style import (
@@ -197,6 +198,34 @@ def stacked_bars(
     return figure
 
 
+def _label_points(figure: CourseFigure, axes: Axes, words: Sequence[str], xy: np.ndarray) -> None:
+    """Write each word beside its point, on the side where it covers the fewest dots and words."""
+    figure.draw_without_rendering()  # before that no place on the paper is known
+    dots = axes.transData.transform(xy)
+    taken: list[Bbox] = []
+    sides = [(dx, dy) for dy in (3, -3, 6, -6) for dx in (4, -4)]  # points; the first is preferred
+    for word, point in zip(words, xy, strict=False):
+        if not word:
+            continue
+        tried = []
+        for dx, dy in sides:
+            note = axes.annotate(
+                drawable(word), tuple(point), (dx, dy), textcoords="offset points", size=8.5,
+                ha="left" if dx > 0 else "right", va="bottom" if dy > 0 else "top",
+            )  # fmt: skip
+            box = note.get_window_extent()
+            covered = sum(box.contains(*dot) for dot in dots) + sum(map(box.overlaps, taken))
+            covered += sum(not axes.bbox.contains(*corner) for corner in (box.min, box.max))
+            tried.append((covered, note, box))
+            if not covered:
+                break
+        best = min(tried, key=lambda one: one[0])
+        for one in tried:
+            if one is not best:
+                one[1].remove()
+        taken.append(best[2])
+
+
 @in_style
 def scatter(
     points: npt.ArrayLike,
@@ -236,13 +265,13 @@ def scatter(
             linewidths=0,
             label=drawable(name),
         )
-    for word, (x, y) in zip(labels or [], xy, strict=False):
-        axes.annotate(drawable(word), (x, y), (4, 3), textcoords="offset points", size=8.5)
     axes.set(xlabel=drawable(xlabel), ylabel=drawable(ylabel))
     axes.margins(0.12)
     axes.grid(visible=True)
+    axes.set_axisbelow(True)
     if groups is not None:
         figure.legend(loc="outside lower center", ncols=min(3, len(names)))
+    _label_points(figure, axes, labels or [], xy)
     centres = "; ".join(
         f"{n or 'all'} around ({xy[of == n][:, 0].mean():.2g}, {xy[of == n][:, 1].mean():.2g})"
         for n in names
