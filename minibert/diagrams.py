@@ -336,6 +336,9 @@ def _mark(text: str, color: str, ink: str, note: str = "") -> str:
     return f'<mark style="{style}">{html.escape(text)}{small}</mark>'
 
 
+ENTITIES = ("LOC", "PER", "ORG", "MISC")  # they keep their colours from text to text
+
+
 def highlight(text: str, spans: Sequence[tuple[int, int, str]]) -> Marked:
     """A text with spans marked in place: an answer, or entities with their types (claim B23).
 
@@ -349,6 +352,8 @@ def highlight(text: str, spans: Sequence[tuple[int, int, str]]) -> Marked:
     markup, plain, at = "", "", 0
     kinds = list(dict.fromkeys(name for *_, name in sorted(spans)))
     palette = [COLORS[c] for c in ("answer", "A", "B", "masked", "value", "special")]
+    if set(kinds) <= set(ENTITIES):
+        kinds = list(ENTITIES)
     for start, end, name in sorted(spans):
         if not at <= start < end <= len(text):
             raise ValueError(f"span {start} to {end} overlaps another or leaves the text")
