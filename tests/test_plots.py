@@ -350,3 +350,22 @@ def test_the_few_measured_points_of_a_logarithmic_axis_are_written_out():
     (axes,) = figure.axes
     assert [label.get_text() for label in axes.get_xticklabels()] == ["3e-05", "0.0003"]
     assert list(axes.get_xticks(minor=True)) == []
+
+
+def test_words_of_a_scatter_plot_do_not_cover_each_other():
+    close = [[0.0, 0.0], [0.01, 0.005], [0.0, 0.01], [1.0, 1.0]]
+    figure = plots.scatter(close, labels=["first", "second", "third", "far"])
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    assert [text.get_text() for text in figure.axes[0].texts] == ["first", "second", "third", "far"]
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_an_entity_keeps_its_colour_from_text_to_text():
+    def colour(marked):
+        return re.findall(r"background:(#\w+)", marked._repr_html_())
+
+    alone = colour(plots.highlight("Ada", [(0, 3, "PER")]))
+    both = colour(plots.highlight("Rome, Ada", [(0, 4, "LOC"), (6, 9, "PER")]))
+    assert alone == both[1:]
+    assert both[0] != both[1]
