@@ -28,10 +28,11 @@ import transformers
 from torch import Tensor
 
 from minibert import BertConfig, BertForCausalLM, BertForPreTraining
-from minibert.allocation import kept_memory
-from minibert.checkpoint import config_to_hugging_face
-from minibert.masking import mask_tokens
-from minibert.optimization import autocast, choose_device, has_native_bf16, parameter_groups
+from minibert.pretraining.masking import mask_tokens
+from minibert.training.allocation import kept_memory
+from minibert.training.devices import autocast, choose_device, has_native_bf16
+from minibert.training.optimization import parameter_groups
+from minibert.weights.folder import config_to_hugging_face
 
 ROWS, LENGTH, VOCABULARY = 64, 128, 8192
 

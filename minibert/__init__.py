@@ -4,20 +4,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from minibert.config import BertConfig
-    from minibert.datasets import load_dataset
-    from minibert.generation import generate
-    from minibert.heads import (
-        BertForCausalLM,
-        BertForMaskedLM,
-        BertForPreTraining,
+    from minibert.data.datasets import load_dataset
+    from minibert.model.bert import BertModel
+    from minibert.model.config import BertConfig
+    from minibert.model.generation import generate
+    from minibert.model.heads import BertForCausalLM, BertForMaskedLM, BertForPreTraining
+    from minibert.model.task_heads import (
         BertForQuestionAnswering,
         BertForSequenceClassification,
         BertForTokenClassification,
     )
-    from minibert.model import BertModel
-    from minibert.tokenizer import Tokenizer
-    from minibert.training import Trainer, TrainingConfig
+    from minibert.tokenization.tokenizer import Tokenizer
+    from minibert.training.config import TrainingConfig
+    from minibert.training.trainer import Trainer
 
 __all__ = [
     "BertConfig",
@@ -36,13 +35,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "BertConfig": "config",
-    "BertModel": "model",
-    "Tokenizer": "tokenizer",
-    "Trainer": "training",
-    "TrainingConfig": "training",
-    "generate": "generation",
-    "load_dataset": "datasets",
+    "BertConfig": "model.config",
+    "BertForCausalLM": "model.heads",
+    "BertForMaskedLM": "model.heads",
+    "BertForPreTraining": "model.heads",
+    "BertForQuestionAnswering": "model.task_heads",
+    "BertForSequenceClassification": "model.task_heads",
+    "BertForTokenClassification": "model.task_heads",
+    "BertModel": "model.bert",
+    "Tokenizer": "tokenization.tokenizer",
+    "Trainer": "training.trainer",
+    "TrainingConfig": "training.config",
+    "generate": "model.generation",
+    "load_dataset": "data.datasets",
 }
 
 
@@ -50,7 +55,7 @@ def __getattr__(name: str) -> Any:
     """Open a module when one of its names is first asked for: `minibert --help` needs none."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'heads')}"), name)
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 

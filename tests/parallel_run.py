@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 from trainings import OBJECTIVES, pretraining_data, still
 
-from minibert import distributed
-from minibert.pretraining import Sample
-from minibert.training import Trainer, TrainingConfig
+from minibert.pretraining.dataset import Subset
+from minibert.training import distributed
+from minibert.training.config import TrainingConfig
+from minibert.training.trainer import Trainer
 
 SCENARIOS = {
     "one": {},
@@ -31,7 +32,7 @@ def trainer(folder, steps=12, unlike=0, **changes):
     config = TrainingConfig(
         folder, max_steps=steps, device="cpu", precision="float32", **{**values, **changes}
     )
-    return Trainer(model, config, data, Sample(data, 8))
+    return Trainer(model, config, data, Subset(data, 8))
 
 
 def main(root):

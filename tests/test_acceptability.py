@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from minibert.acceptability import judged_sentences, spoil_agreement, spoil_order
-from minibert.datasets import load_dataset
+from minibert.course.texts.acceptability import labelled_sentences, spoil_agreement, spoil_order
+from minibert.data.datasets import load_dataset
 
 
 @pytest.mark.parametrize(
@@ -40,23 +40,23 @@ def test_an_article_or_a_preposition_goes_behind_its_word(sentence, spoilt):
 
 def test_three_sentences_in_ten_are_spoilt_by_the_two_rules_in_turn():
     passages = [f"The place number {i} is one of the many here." for i in range(200)]
-    judged = judged_sentences(passages)
+    judged = labelled_sentences(passages)
     assert len(judged) == 200
     assert Counter(sentence.rule for sentence in judged) == {"": 140, "agreement": 30, "order": 30}
     for sentence in judged:
         assert (sentence.text == sentence.original) == (sentence.label == "acceptable")
         assert sorted(sentence.text) == sorted(sentence.original) or sentence.rule == "agreement"
-    assert judged_sentences(reversed(passages)) == judged
+    assert labelled_sentences(reversed(passages)) == judged
 
 
 def test_a_sentence_to_which_only_one_rule_applies_is_not_taken():
-    assert judged_sentences(["Seven cats sleep on the mat in the hall."]) == []
-    assert judged_sentences(["Paris is where Berlin is not and never was."]) == []
+    assert labelled_sentences(["Seven cats sleep on the mat in the hall."]) == []
+    assert labelled_sentences(["Paris is where Berlin is not and never was."]) == []
 
 
 def test_a_sentence_in_two_passages_is_taken_once():
     sentence = "The place number one is one of the many here."
-    assert len(judged_sentences([sentence, sentence, f"{sentence} No."])) == 1
+    assert len(labelled_sentences([sentence, sentence, f"{sentence} No."])) == 1
 
 
 @pytest.mark.data

@@ -8,10 +8,11 @@ import torch
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
-from minibert.adapters import add_adapter, merge_adapter
-from minibert.config import BertConfig
-from minibert.heads import BertForMaskedLM, BertForSequenceClassification
-from minibert.model import BertModel
+from minibert.model.bert import BertModel
+from minibert.model.config import BertConfig
+from minibert.model.heads import BertForMaskedLM
+from minibert.model.lora import add_adapter, merge_adapter
+from minibert.model.task_heads import BertForSequenceClassification
 
 CONFIG = BertConfig(
     vocab_size=60,

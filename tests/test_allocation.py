@@ -6,7 +6,7 @@ import resource
 import pytest
 import torch
 
-from minibert.allocation import kept_memory
+from minibert.training.allocation import kept_memory
 
 
 def _faults_of_a_tensor_after_a_larger_one() -> int:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from minibert.attention import (
+from minibert.model.attention import (
     KeyValueCache,
     SelfAttention,
     attention,
@@ -15,11 +15,11 @@ from minibert.attention import (
     combined_mask,
     padding_mask,
 )
-from minibert.config import BertConfig
-from minibert.embeddings import sinusoidal_positions
-from minibert.encoder import ACTIVATIONS, EncoderLayer, gelu, gelu_tanh
-from minibert.heads import BertForPreTraining
-from minibert.model import BertModel
+from minibert.model.bert import BertModel
+from minibert.model.config import BertConfig
+from minibert.model.embeddings import sinusoidal_positions
+from minibert.model.encoder import ACTIVATIONS, EncoderLayer, gelu, gelu_tanh
+from minibert.model.heads import BertForPreTraining
 
 SIZE, HEADS, LENGTH = 32, 4, 9
 CONFIG = BertConfig(

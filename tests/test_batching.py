@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trainings import LENGTH, Rows, pretraining_data, still, tasks, texts
 
-from minibert.batching import (
+from minibert.training.batching import (
     derived_seed,
     epoch_batches,
     fingerprint,

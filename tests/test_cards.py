@@ -1,7 +1,6 @@
 """A card says how to make the model again, and quotes the measured figures."""
 
-from minibert.cards import write_card
-from minibert.training_config import TrainingConfig
+from minibert.weights.cards import write_card
 
 
 def test_a_card_gives_command_data_seed_and_every_figure(tmp_path):
@@ -10,7 +9,7 @@ def test_a_card_gives_command_data_seed_and_every_figure(tmp_path):
     command = ["minibert", "pretrain", "--corpus", "boolq", "my text.txt", "--seed", "3"]
     figures = {"dev": {"loss": 2.5, "masked_accuracy": 0.43214}, "test": {"loss": 2.75}}
     data = {"boolq": "Wikipedia passages", "my text.txt": ""}
-    write_card(folder, command, data, TrainingConfig(folder, seed=3), figures)
+    write_card(folder, command, data, "Seed 3; float32", figures)
     card = (folder / "CARD.md").read_text()
     assert "minibert pretrain --corpus boolq 'my text.txt' --seed 3" in card
     assert "Seed 3" in card

@@ -8,12 +8,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
 
-from minibert import names
-from minibert.checkpoint import resolve
-from minibert.config import BertConfig
-from minibert.heads import BertForMaskedLM, BertForSequenceClassification
-from minibert.hugging_face import config_from_hugging_face, config_to_hugging_face
-from minibert.model import BertModel
+from minibert.model.bert import BertModel
+from minibert.model.config import BertConfig
+from minibert.model.heads import BertForMaskedLM
+from minibert.model.task_heads import BertForSequenceClassification
+from minibert.weights import names
+from minibert.weights.folder import resolve
+from minibert.weights.hugging_face import config_from_hugging_face, config_to_hugging_face
 
 CONFIG = BertConfig(
     vocab_size=40,
@@ -174,8 +175,36 @@ def test_a_model_that_is_no_bert_is_refused(folder, change, message):
 
 
 def test_a_config_survives_the_way_there_and_back():
-    for config in (CONFIG, CONFIG.changed(is_causal=True, norm_position="pre", num_labels=4)):
-        assert config_from_hugging_face(config_to_hugging_face(config, "BertModel")) == config
+    other = BertConfig(  # in which no field has its default
+        vocab_size=90,
+        hidden_size=24,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        intermediate_size=17,
+        hidden_act="gelu_tanh",
+        hidden_dropout_prob=0.2,
+        attention_probs_dropout_prob=0.3,
+        max_position_embeddings=40,
+        type_vocab_size=3,
+        initializer_range=0.1,
+        layer_norm_eps=1e-5,
+        pad_token_id=1,
+        is_causal=True,
+        norm_position="pre",
+        position_embedding_type="sinusoidal",
+        num_labels=3,
+        id2label={0: "a", 1: "b", 2: "c"},
+        problem_type="multi_label_classification",
+    )
+    default = BertConfig().to_dict()
+    assert all(value != default[name] for name, value in other.to_dict().items())
+    for config in (
+        CONFIG,
+        CONFIG.changed(is_causal=True, norm_position="pre", num_labels=4),
+        other,
+    ):
+        stored = json.loads(json.dumps(config_to_hugging_face(config.to_dict(), "BertModel")))
+        assert BertConfig(**config_from_hugging_face(stored)) == config
 
 
 # ---------------------------------------------------------------- files
@@ -234,7 +263,7 @@ def test_a_write_that_fails_leaves_the_old_model(folder, monkeypatch):
     def fail(*arguments, **options):
         raise OSError("no space left")
 
-    monkeypatch.setattr("minibert.checkpoint.os.replace", fail)
+    monkeypatch.setattr("minibert.weights.folder.os.replace", fail)
     with pytest.raises(OSError, match="no space"):
         BertForMaskedLM(CONFIG).save_pretrained(folder, overwrite=True)
     assert (folder / "model.safetensors").read_bytes() == before

@@ -17,11 +17,11 @@ from minibert import (
     BertForPreTraining,
     BertForSequenceClassification,
 )
-from minibert.cli import main
-from minibert.commands.data import wanted_sources
-from minibert.corpora import CORPORA
-from minibert.datasets import DATASETS
-from minibert.registry import SOURCES
+from minibert.cli.data import wanted_sources
+from minibert.cli.main import main
+from minibert.course.texts.corpora import CORPORA
+from minibert.course.texts.datasets import DATASETS
+from minibert.data.registry import SOURCES
 
 FAST = ["--precision", "float32", "--device", "cpu", "--batch-size", "8"]
 
@@ -247,7 +247,9 @@ def test_no_network_and_no_cache(fails, base, tmp_path, monkeypatch):
     (tmp_path / "cache" / "sources").mkdir(parents=True)
     with monkeypatch.context() as quiet:
         quiet.setattr("tqdm.std.tqdm.__init__", _silent(quiet))
-        quiet.setattr("minibert.sources._run", lambda *_, **__: (1, "ERROR: Connection refused"))
+        quiet.setattr(
+            "minibert.data.download._run", lambda *_, **__: (1, "ERROR: Connection refused")
+        )
         for command in (["data", "get", "bbc"], classify(base, "bbc", tmp_path / "out")):
             told = fails(*command)
             assert told.startswith("bbc is not in the cache")
@@ -385,7 +387,9 @@ def test_every_name_of_a_data_set_or_corpus_can_be_fetched(capsys):
 
 def test_data_get_fetches_each_source_once(monkeypatch, capsys):
     fetched = []
-    monkeypatch.setattr("minibert.sources.fetch", lambda name: fetched.append(name) or Path(name))
+    monkeypatch.setattr(
+        "minibert.data.download.fetch", lambda name: fetched.append(name) or Path(name)
+    )
     assert main(["data", "get", "movies", "bbc", "tweets"]) == 0
     assert fetched == ["vader", "bbc"]
 

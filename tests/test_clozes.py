@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from minibert.clozes import cloze_questions
-from minibert.datasets import load_dataset
+from minibert.course.texts.clozes import cloze_questions
+from minibert.data.datasets import load_dataset
 
 TEXT = "Rome is old. The capital of Italy has, since 1871, been Rome on the Tiber (Lazio)."
 

@@ -6,14 +6,17 @@ from collections import Counter
 
 import pytest
 
-from minibert import datasets as minibert_datasets
-from minibert import hub, texts
-from minibert.corpora import CORPORA, load_corpus
-from minibert.datasets import DATASETS, load_dataset
-from minibert.examples import AnswerExample, Example, TaggedExample, label_names
-from minibert.sentences import clean
-from minibert.splits import divide, side
-from minibert.texts import tag_news_line
+from minibert.course.texts import published as texts
+from minibert.course.texts.corpora import CORPORA
+from minibert.course.texts.datasets import DATASETS
+from minibert.course.texts.published import tag_news_line
+from minibert.data import datasets as minibert_datasets
+from minibert.data import hub
+from minibert.data.corpora import load_corpus
+from minibert.data.datasets import load_dataset
+from minibert.data.examples import AnswerExample, Example, TaggedExample, label_names
+from minibert.data.sentences import clean
+from minibert.data.splits import divide, split_of
 
 
 def whole(splits) -> list:
@@ -36,9 +39,9 @@ def text_on(name: str, number: int = 0) -> str:
 
 
 def test_the_hash_of_the_text_decides_the_side():
-    assert side("") == "test"  # e3b0c442…b855 in decimals ends in 9
-    assert [side(f"text {i}") for i in range(300)] == [bucket(f"text {i}") for i in range(300)]
-    assert {side(f"text {i}") for i in range(300)} == {"train", "dev", "test"}
+    assert split_of("") == "test"  # e3b0c442…b855 in decimals ends in 9
+    assert [split_of(f"text {i}") for i in range(300)] == [bucket(f"text {i}") for i in range(300)]
+    assert {split_of(f"text {i}") for i in range(300)} == {"train", "dev", "test"}
 
 
 def test_duplicates_stay_once_and_contradictions_not_at_all():
@@ -316,7 +319,7 @@ def test_an_address_with_nobody_behind_it_does_not_answer():
 
 
 def test_the_hub_library_is_not_loaded_for_the_projects_own_data():
-    program = "import minibert.datasets, sys; sys.exit('datasets' in sys.modules)"
+    program = "import minibert.data.datasets, sys; sys.exit('datasets' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program]).returncode == 0
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from minibert import BertModel
-from minibert.dependence import influence, interaction, longest_chain
+from minibert.course.analysis.dependence import influence, interaction, longest_chain
 from tests import tiny
 
 IDS, OTHER = torch.tensor([2, 9, 10, 11, 12, 3]), 30

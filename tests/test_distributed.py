@@ -11,8 +11,8 @@ from parallel_run import SCENARIOS, trainer
 from safetensors.torch import load_file
 from trainings import environment
 
-from minibert import distributed
-from minibert.heads import BertForPreTraining
+from minibert.model.heads import BertForPreTraining
+from minibert.training import distributed
 
 HERE = Path(__file__).parent
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from minibert.dropout import Dropout, dropout
+from minibert.model.dropout import Dropout, dropout
 
 
 @pytest.mark.parametrize("probability", [0.1, 0.5])

@@ -5,15 +5,12 @@ import pytest
 import tiny
 import torch
 
-from minibert.answering import AnsweringDataset
-from minibert.batching import seeded
-from minibert.encoding import (
-    ClassificationDataset,
-    balanced_weights,
-    split_words,
-)
-from minibert.examples import AnswerExample, Example, TaggedExample
-from minibert.tagging import TaggingDataset, is_bio
+from minibert.data.examples import AnswerExample, Example, TaggedExample
+from minibert.finetuning.answering import AnsweringDataset
+from minibert.finetuning.classification import ClassificationDataset, balanced_weights
+from minibert.finetuning.tagging import TaggingDataset, is_bio
+from minibert.tokenization.rows import split_words
+from minibert.training.batching import seeded
 
 
 @pytest.fixture(scope="module")

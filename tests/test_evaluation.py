@@ -15,20 +15,14 @@ from minibert import (
     Trainer,
     TrainingConfig,
 )
-from minibert.answering import AnsweringDataset
-from minibert.encoding import ClassificationDataset
-from minibert.evaluation import evaluate, metrics_for, report
-from minibert.examples import AnswerExample, Example, TaggedExample
-from minibert.prediction import (
-    answers,
-    class_scores_of,
-    classify,
-    fill_mask,
-    forward,
-    predict,
-    tagged_sentences,
-)
-from minibert.tagging import TaggingDataset
+from minibert.data.examples import AnswerExample, Example, TaggedExample
+from minibert.finetuning.answering import AnsweringDataset, answers
+from minibert.finetuning.classification import ClassificationDataset, class_scores, classify
+from minibert.finetuning.evaluate import evaluate, metrics_for, report
+from minibert.finetuning.predict import predict
+from minibert.finetuning.tagging import TaggingDataset, tagged_sentences
+from minibert.pretraining.fill_mask import fill_mask
+from minibert.training.inference import Inference, run_inference
 
 TEXTS = ["awful", "the film was great", "lovely and fine", "the film was not very poor , who saw ?"]
 
@@ -49,13 +43,14 @@ def classes(tokenizer, labels=("bad", "good", "good", "bad"), **options):
 
 
 def results_of(dataset, *logits):
-    """What `forward` would yield if the model said this of each row."""
+    """What `run_inference` would yield if the model said this of each row."""
     order = np.argsort(-dataset.lengths, kind="stable")
     tensors = [torch.tensor([values[i] for i in order]) for values in logits]
     names = ("logits",) if len(logits) == 1 else ("start_logits", "end_logits")
     for first in range(0, len(order), 2):  # two rows a batch
         parts = [tensor[first : first + 2] for tensor in tensors]
-        yield {}, SimpleNamespace(**dict(zip(names, parts, strict=True)))
+        output = SimpleNamespace(**dict(zip(names, parts, strict=True)))
+        yield Inference(order[first : first + 2], {}, output)
 
 
 # ---------------------------------------------------------------------- texts with labels
@@ -70,7 +65,7 @@ def test_every_text_gets_its_own_probabilities_whatever_the_batches(tokenizer):
     assert np.std(np.array(alone)[:, 0]) > 0.05  # else any order would do
     for size in (1, 3, 32):
         dataset = classes(tokenizer)
-        scores = class_scores_of(forward(model, dataset, size), dataset)
+        scores = class_scores(run_inference(model, dataset, size), dataset)
         np.testing.assert_allclose(scores, alone, atol=1e-5)
 
 
@@ -80,7 +75,7 @@ def test_a_text_in_windows_gets_the_mean_of_them(tokenizer):
                                     stride=2)  # fmt: skip
     assert dataset.samples.tolist() == [0, 1, 1]
     logits = [[2.0, 0.0], [0.0, 4.0], [0.0, -4.0]]
-    scores = class_scores_of(results_of(dataset, logits), dataset)
+    scores = class_scores(results_of(dataset, logits), dataset)
     np.testing.assert_allclose(scores[1], [0.5, 0.5], atol=1e-6)
     np.testing.assert_allclose(scores[0], torch.tensor([2.0, 0.0]).softmax(-1), atol=1e-6)
 
@@ -90,9 +85,9 @@ def test_figures_of_one_label(tokenizer):
     sure = 20.0
     logits = [[sure, 0], [0, sure], [sure, 0], [sure, 0]]
     told = report(results_of(dataset, logits), dataset)
-    assert told.figures["accuracy"] == 0.75
-    assert told.figures["f1_macro"] == pytest.approx((0.8 + 2 / 3) / 2)
-    assert told.figures["calibration_error"] == pytest.approx(0.25, abs=1e-6)
+    assert told.metrics["accuracy"] == 0.75
+    assert told.metrics["f1_macro"] == pytest.approx((0.8 + 2 / 3) / 2)
+    assert told.metrics["calibration_error"] == pytest.approx(0.25, abs=1e-6)
     assert told.confusion.tolist() == [[2, 0], [1, 1]]
     assert told.reliability.counts.tolist() == [4]
     assert "good" in told.table
@@ -102,21 +97,21 @@ def test_figures_of_several_labels_follow_the_threshold(tokenizer):
     dataset = classes(tokenizer, [["a"], ["a", "b"], [], ["b"]])
     low = 0.2  # sigmoid: 0.55
     logits = [[9.0, -9.0], [9.0, low], [-9.0, -9.0], [-9.0, low]]
-    assert report(results_of(dataset, logits), dataset).figures["accuracy"] == 1.0
-    strict = report(results_of(dataset, logits), dataset, threshold=0.6).figures
+    assert report(results_of(dataset, logits), dataset).metrics["accuracy"] == 1.0
+    strict = report(results_of(dataset, logits), dataset, threshold=0.6).metrics
     assert strict["accuracy"] == 0.5
     assert strict["f1_micro"] == pytest.approx(2 * 2 / (2 + 4))
 
 
 def test_figures_of_numbers(tokenizer):
     dataset = classes(tokenizer, [1.0, 2.0, 3.0, 4.0])
-    figures = report(results_of(dataset, [[2.0], [3.0], [4.0], [5.0]]), dataset).figures
+    figures = report(results_of(dataset, [[2.0], [3.0], [4.0], [5.0]]), dataset).metrics
     assert figures == {
         "mean_absolute_error": pytest.approx(1.0),
         "mean_squared_error": pytest.approx(1.0),
         "pearson": pytest.approx(1.0),
     }
-    constant = report(results_of(dataset, [[2.0]] * 4), dataset).figures
+    constant = report(results_of(dataset, [[2.0]] * 4), dataset).metrics
     assert constant["pearson"] == 0.0
 
 
@@ -133,16 +128,16 @@ def test_the_trainer_logs_the_same_figures_as_a_later_evaluation(tokenizer, tmp_
     config = TrainingConfig(tmp_path / "run", epochs=2, batch_size=3, precision="float32")
     history = Trainer(model, config, dataset, dataset, metrics_for(dataset)).fit()
     best = min((entry for entry in history if "eval_loss" in entry), key=lambda e: e["eval_loss"])
-    for name, value in evaluate(model, dataset).figures.items():
+    for name, value in evaluate(model, dataset).metrics.items():
         assert best[f"eval_{name}"] == pytest.approx(value, abs=1e-6), name
 
 
 def test_a_model_in_training_reads_without_dropout_and_goes_on_training(tokenizer):
     model = made(BertForSequenceClassification, hidden_dropout_prob=0.5)
     dataset = classes(tokenizer)
-    calm = class_scores_of(forward(model, dataset), dataset)
+    calm = class_scores(run_inference(model, dataset), dataset)
     model.train()
-    np.testing.assert_array_equal(class_scores_of(forward(model, dataset), dataset), calm)
+    np.testing.assert_array_equal(class_scores(run_inference(model, dataset), dataset), calm)
     assert model.training
 
 
@@ -165,7 +160,7 @@ def test_tags_come_back_word_by_word_in_the_order_of_the_sentences(tokenizer):
     logits = [one_hot([1, 2], 8), one_hot([2, 0, 2, 2, 2, 1, 0], 8)]
     said = tagged_sentences(results_of(dataset, logits), dataset)
     assert [s.tags for s in said] == [["B-PER"], ["O", "B-LOC", "O"]]
-    assert report(results_of(dataset, logits), dataset).figures == {"accuracy": 1, "entity_f1": 1}
+    assert report(results_of(dataset, logits), dataset).metrics == {"accuracy": 1, "entity_f1": 1}
 
 
 def test_a_word_in_two_windows_is_read_where_it_has_more_text_around_it(tokenizer):
@@ -181,7 +176,7 @@ def test_a_word_in_two_windows_is_read_where_it_has_more_text_around_it(tokenize
 def test_words_that_were_cut_off_count_as_wrong_unless_they_are_o(tokenizer):
     sentence = TaggedExample(["anna", "saw", "bob"], ["B-PER", "O", "B-PER"])
     dataset = TaggingDataset([sentence], tokenizer, ["O", "B-LOC", "B-PER"], max_length=4)
-    figures = report(results_of(dataset, [one_hot([0, 2, 0], 4)]), dataset).figures
+    figures = report(results_of(dataset, [one_hot([0, 2, 0], 4)]), dataset).metrics
     assert figures["accuracy"] == pytest.approx(2 / 3)
     assert figures["entity_f1"] == pytest.approx(2 / 3)
 
@@ -221,7 +216,7 @@ def test_the_best_span_of_all_windows_is_the_answer(tokenizer):
     (said,) = answers(results_of(dataset, *logits), dataset)
     assert (said.text, said.start) == ("in rome", CONTEXT.index("in rome"))
     assert (said.score, said.null_score) == (8.0, -9.0 + 1.0)
-    figures = report(results_of(dataset, *logits), dataset).figures
+    figures = report(results_of(dataset, *logits), dataset).metrics
     assert figures == {"exact_match": 0.0, "f1": pytest.approx(2 / 3)}
 
 
@@ -231,7 +226,7 @@ def test_no_answer_is_said_where_its_score_is_higher_by_more_than_the_threshold(
     for threshold, text in ((None, "rome"), (2.0, "rome"), (0.0, "")):
         (said,) = answers(results_of(dataset, *logits), dataset, threshold)
         assert said.text == text
-    figures = report(results_of(dataset, *logits), dataset).figures
+    figures = report(results_of(dataset, *logits), dataset).metrics
     assert figures["no_answer_accuracy"] == 1.0
 
 

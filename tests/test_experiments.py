@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from book.experiments import harness
+from minibert.course.experiments import harness
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -109,7 +109,7 @@ def test_what_json_cannot_hold_leaves_the_file_as_it_was(folder: Path):
 
 
 def test_a_chapter_finds_the_harness_from_any_folder(tmp_path: Path):
-    code = "from book.experiments import harness; print(harness.RESULTS)"
+    code = "from minibert.course.experiments import harness; print(harness.RESULTS)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )

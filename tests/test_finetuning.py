@@ -8,11 +8,12 @@ import tiny
 import torch
 
 from minibert import BertForPreTraining, BertForSequenceClassification, Tokenizer
-from minibert.cli import main
-from minibert.encoding import ClassificationDataset
-from minibert.examples import Example
-from minibert.finetuning import TaskSettings, parse_class_weights, read_splits
-from minibert.prediction import predict
+from minibert.cli.main import main
+from minibert.data.datasets import read_splits
+from minibert.data.examples import Example
+from minibert.finetuning.classification import ClassificationDataset, parse_class_weights
+from minibert.finetuning.predict import predict
+from minibert.finetuning.settings import TaskSettings
 
 
 @pytest.fixture(scope="module")

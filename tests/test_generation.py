@@ -5,9 +5,9 @@ import torch
 from torch.testing import assert_close
 
 import minibert
-from minibert.config import BertConfig
-from minibert.generation import filter_logits, generate
-from minibert.heads import BertForCausalLM, BertForMaskedLM
+from minibert.model.config import BertConfig
+from minibert.model.generation import filter_logits, generate
+from minibert.model.heads import BertForCausalLM, BertForMaskedLM
 
 VOCABULARY, LIMIT = 40, 32
 CONFIG = BertConfig(

@@ -8,18 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.testing import assert_close
 
-from minibert.config import BertConfig
-from minibert.heads import (
-    BertForCausalLM,
-    BertForMaskedLM,
-    BertForPreTraining,
+from minibert.finetuning.answering import best_spans
+from minibert.model.bert import BertModel
+from minibert.model.config import BertConfig
+from minibert.model.heads import BertForCausalLM, BertForMaskedLM, BertForPreTraining
+from minibert.model.loss import token_loss
+from minibert.model.task_heads import (
     BertForQuestionAnswering,
     BertForSequenceClassification,
     BertForTokenClassification,
-    best_spans,
-    token_loss,
 )
-from minibert.model import BertModel
 
 VOCABULARY, ROWS, LENGTH = 60, 4, 10
 CONFIG = BertConfig(

@@ -4,15 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from minibert.attention import attention
-from minibert.config import BertConfig
-from minibert.heads import (
-    BertForMaskedLM,
-    BertForPreTraining,
-    BertForSequenceClassification,
-    BertForTokenClassification,
-)
-from minibert.inspection import (
+from minibert.course.analysis.inspection import (
     gradient_table,
     main_steps,
     parameter_table,
@@ -20,7 +12,11 @@ from minibert.inspection import (
     record,
     trace_shapes,
 )
-from minibert.model import BertModel
+from minibert.model.attention import attention
+from minibert.model.bert import BertModel
+from minibert.model.config import BertConfig
+from minibert.model.heads import BertForMaskedLM, BertForPreTraining
+from minibert.model.task_heads import BertForSequenceClassification, BertForTokenClassification
 
 CONFIG = BertConfig.preset("tiny", vocab_size=60, num_hidden_layers=3)
 LAYERS, SIZE, HEADS = 3, CONFIG.hidden_size, CONFIG.num_attention_heads

@@ -4,7 +4,8 @@ import pytest
 import torch
 from trainings import still, tasks
 
-from minibert.training import Trainer, TrainingConfig
+from minibert.training.config import TrainingConfig
+from minibert.training.trainer import Trainer
 
 TASKS = tasks()
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from minibert.masking import mask_tokens
+from minibert.pretraining.masking import mask_tokens
 
 VOCABULARY, MASK, PAD, CLS, SEP = 500, 4, 0, 2, 3
 SPECIAL = torch.tensor([0, 1, 2, 3, 4])
@@ -153,7 +153,7 @@ def test_everything_selected_can_be_masked(corrupted):
     assert torch.equal(after[~selected], ids[~selected])
 
 
-def test_a_share_of_masks_above_one_is_refused(corrupted):
+def test_a_fraction_of_masks_above_one_is_refused(corrupted):
     ids, special, _, _, _ = corrupted
-    with pytest.raises(ValueError, match="share between 0 and 1"):
+    with pytest.raises(ValueError, match="masked must be between 0 and 1"):
         mask_tokens(ids, special, MASK, VOCABULARY, special_ids=SPECIAL, generator=None, masked=1.5)

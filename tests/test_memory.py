@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 from trainings import environment
 
-from minibert import corpora, sources
-from minibert.corpus import TokenCorpus
-from minibert.pretraining import Texts, tokenise
-from minibert.tokenizer import Tokenizer
+from minibert.data import corpora
+from minibert.pretraining.corpus import CorpusDocuments, TokenCorpus, tokenise
+from minibert.tokenization.tokenizer import Tokenizer
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
@@ -31,9 +30,9 @@ def write_text(path, documents):
 STREAM = """
 import resource, sys
 from pathlib import Path
-from minibert.corpus import TokenCorpus
-from minibert import corpus
-from minibert.tokenizer import Tokenizer
+from minibert.pretraining.corpus import TokenCorpus
+from minibert.pretraining import corpus
+from minibert.tokenization.tokenizer import Tokenizer
 corpus._CHUNK = 300_000
 words = [f"w{i}" for i in range(200)]
 marks = []
@@ -69,7 +68,7 @@ def test_building_a_corpus_takes_no_more_memory_at_the_end_than_at_the_start(tmp
 def test_the_corpus_does_not_depend_on_the_chunks(tmp_path, tokenizer, monkeypatch):
     documents = [["a b", "c"], [], [""], ["d e f", "", "g"], ["h"]]
     whole = TokenCorpus.build(documents, tokenizer, tmp_path / "whole")
-    monkeypatch.setattr("minibert.corpus._CHUNK", 1)
+    monkeypatch.setattr("minibert.pretraining.corpus._CHUNK", 1)
     parts = TokenCorpus.build(iter(documents), tokenizer, tmp_path / "parts")
     for corpus in (whole, parts):
         assert corpus.tokens.tolist() == [5, 6, 7, 8, 9, 10, 11, 12]
@@ -107,17 +106,17 @@ def test_a_corpus_without_text_is_refused(tmp_path, tokenizer):
 
 
 def test_a_users_files_are_streamed_and_split_and_tokenised_once(tmp_path, tokenizer, monkeypatch):
-    monkeypatch.setattr(sources, "home", lambda: tmp_path / "home")
+    monkeypatch.setattr("minibert.pretraining.corpus.home", lambda: tmp_path / "home")
     path = tmp_path / "c.txt"
     write_text(path, 150)
-    texts = Texts([str(path)])
-    sides = {side: list(texts.documents(side)) for side in texts.sides}
+    texts = CorpusDocuments([str(path)])
+    sides = {side: list(texts.of(side)) for side in texts.splits}
     loaded = corpora.load_corpus(path)
     assert sides == {"train": loaded.train, "dev": loaded.dev, "test": loaded.test}
     assert texts.sentences(3) == [s for d in loaded.train for s in d][:3]
     made = tokenise(texts, tokenizer)
     assert [len(made[side].document_starts) for side in made] == [len(sides[s]) for s in sides]
-    monkeypatch.setattr("minibert.corpus._write", None)  # a second time would fail
+    monkeypatch.setattr("minibert.pretraining.corpus._write", None)  # a second time would fail
     again = tokenise(texts, tokenizer)
     assert all((again[side].tokens == made[side].tokens).all() for side in made)
     path.write_text("a\nb\n\nc\n")
@@ -127,13 +126,13 @@ def test_a_users_files_are_streamed_and_split_and_tokenised_once(tmp_path, token
 
 def test_a_corpus_that_is_not_there_is_told():
     with pytest.raises(FileNotFoundError, match="neither a text file nor a corpus"):
-        Texts(["no-such-file.txt"])
+        CorpusDocuments(["no-such-file.txt"])
 
 
 def test_texts_are_only_what_was_named(tmp_path):
     one, two = tmp_path / "1.txt", tmp_path / "2.txt"
     one.write_text("a b\nc\n\nd\n")
     two.write_text("e f\ng\n\na b\nc\n")  # its second document is in the first file too
-    texts = Texts([str(one), str(two)])
-    assert texts.sides == ["train"]
+    texts = CorpusDocuments([str(one), str(two)])
+    assert texts.splits == ["train"]
     assert list(texts.documents("train")) == [["a b", "c"], ["d"], ["e f", "g"]]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import precision_recall_fscore_support as by_type
 from sklearn.calibration import calibration_curve
 
-from minibert import metrics
+from minibert.finetuning import metrics
 
 classes = st.integers(1, 5).flatmap(
     lambda c: st.lists(

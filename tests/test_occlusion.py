@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from minibert.config import BertConfig
-from minibert.heads import BertForSequenceClassification
-from minibert.occlusion import occlude
-from minibert.tokenizer import Tokenizer
+from minibert.course.analysis.occlusion import occlude
+from minibert.model.config import BertConfig
+from minibert.model.task_heads import BertForSequenceClassification
+from minibert.tokenization.tokenizer import Tokenizer
 
 TOKENIZER = Tokenizer.train(
     ["这部电影很烂！ 真好看", "a dull film, badly made"], 120, min_frequency=1

@@ -9,10 +9,11 @@ from torch import nn
 from trainings import tasks, tiny_config
 from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup
 
-from minibert import optimization
-from minibert.adapters import add_adapter
-from minibert.heads import BertForMaskedLM
-from minibert.optimization import learning_rate_factor, parameter_groups
+from minibert.model.heads import BertForMaskedLM
+from minibert.model.lora import add_adapter
+from minibert.training import devices
+from minibert.training.config import SCHEDULES
+from minibert.training.optimization import learning_rate_factor, parameter_groups
 
 
 def _reference(make, total, warmup):
@@ -37,7 +38,7 @@ def test_schedules_are_the_references_with_a_first_step_that_moves(schedule, mak
         assert 0 < ours <= 1
 
 
-@pytest.mark.parametrize("schedule", optimization.SCHEDULES)
+@pytest.mark.parametrize("schedule", SCHEDULES)
 def test_the_rate_rises_to_the_peak_and_falls(schedule):
     rates = [learning_rate_factor(schedule, step, 100, 10) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
@@ -84,22 +85,22 @@ CPU, CUDA, MPS = torch.device("cpu"), torch.device("cuda"), torch.device("mps")
 )
 def test_a_processor_gets_bf16_only_where_it_has_it(monkeypatch, capabilities, expected):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-    assert optimization.choose_precision("auto", CPU) == expected
-    assert optimization.choose_precision("bf16", CPU) == "bf16"
-    assert optimization.choose_precision("float32", CPU) == "float32"
+    assert devices.choose_precision("auto", CPU) == expected
+    assert devices.choose_precision("bf16", CPU) == "bf16"
+    assert devices.choose_precision("float32", CPU) == "float32"
 
 
 def test_a_torch_that_cannot_say_gets_float32(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-    assert optimization.choose_precision("auto", CPU) == "float32"
+    assert devices.choose_precision("auto", CPU) == "float32"
 
 
 @pytest.mark.parametrize(("capability", "expected"), [((7, 5), "float32"), ((8, 0), "bf16")])
 def test_a_gpu_gets_bf16_from_ampere_on(monkeypatch, capability, expected):
     # torch.cuda.is_bf16_supported() also says yes where it is emulated.
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    assert optimization.choose_precision("auto", CUDA) == expected
-    assert optimization.choose_precision("auto", MPS) == "float32"
+    assert devices.choose_precision("auto", CUDA) == expected
+    assert devices.choose_precision("auto", MPS) == "float32"
 
 
 @pytest.mark.parametrize(
@@ -109,29 +110,29 @@ def test_a_gpu_gets_bf16_from_ampere_on(monkeypatch, capability, expected):
 def test_auto_takes_the_fastest_device(monkeypatch, cuda, mps, expected):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-    assert optimization.choose_device("auto").type == expected
-    assert optimization.choose_device("cpu").type == "cpu"
+    assert devices.choose_device("auto").type == expected
+    assert devices.choose_device("cpu").type == "cpu"
 
 
 @pytest.mark.parametrize("name", ["cuda", "mps"])
 def test_a_device_that_is_not_there_is_told(monkeypatch, name):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    with pytest.raises(ValueError, match="use --device cpu"):
-        optimization.choose_device(name)
+    with pytest.raises(ValueError, match="use device='cpu'"):
+        devices.choose_device(name)
 
 
 def test_unknown_names_list_the_known_ones():
     with pytest.raises(ValueError, match="auto, cpu, cuda, mps"):
-        optimization.choose_device("tpu")
+        devices.choose_device("tpu")
     with pytest.raises(ValueError, match="auto, float32, bf16"):
-        optimization.choose_precision("fp8", CPU)
+        devices.choose_precision("fp8", CPU)
 
 
 def test_bf16_is_for_products_and_float32_for_the_weights():
     linear = nn.Linear(4, 4)
-    with optimization.autocast("bf16", CPU):
+    with devices.autocast("bf16", CPU):
         assert linear(torch.ones(1, 4)).dtype == torch.bfloat16
-    with optimization.autocast("float32", CPU):
+    with devices.autocast("float32", CPU):
         assert linear(torch.ones(1, 4)).dtype == torch.float32
     assert linear.weight.dtype == torch.float32

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from minibert.config import BertConfig
-from minibert.corpus import OBJECTIVES, PretrainingDataset, TokenCorpus
-from minibert.heads import BertForPreTraining
-from minibert.pairs import draw_pairs, share, split_points
-from minibert.tokenizer import Tokenizer
+from minibert.model.config import BertConfig
+from minibert.model.heads import BertForPreTraining
+from minibert.pretraining.corpus import TokenCorpus
+from minibert.pretraining.dataset import OBJECTIVES, PretrainingDataset
+from minibert.pretraining.pairs import divide_budget, draw_pairs, split_points
+from minibert.tokenization.tokenizer import Tokenizer
 
 WORDS = [f"w{number}" for number in range(300)]
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -61,7 +62,7 @@ def test_split_points_are_the_sentences_that_do_not_open_a_document():
 @pytest.mark.parametrize("budget", [2, 7, 61])
 def test_a_budget_is_shared_evenly_and_used_up(budget):
     before, after = np.meshgrid(np.arange(1, 80), np.arange(1, 80))
-    taken_before, taken_after = share(before, after, budget)
+    taken_before, taken_after = divide_budget(before, after, budget)
     assert (taken_before + taken_after == np.minimum(before + after, budget)).all()
     assert (taken_before >= np.minimum(before, budget // 2)).all()
     assert (taken_after >= np.minimum(after, budget // 2)).all()

@@ -14,10 +14,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
 
-from minibert import checkpoint, heads, hugging_face
-from minibert.config import BertConfig
-from minibert.model import BertModel
-from minibert.optimization import parameter_groups
+from minibert import weights
+from minibert.model import heads, task_heads
+from minibert.model.bert import BertModel
+from minibert.model.config import BertConfig
+from minibert.training.optimization import parameter_groups
+from minibert.weights import hugging_face
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 transformers = pytest.importorskip("transformers")
@@ -63,7 +65,7 @@ def spans():
 
 def classifier(draw, **settings):
     return Case(
-        heads.BertForSequenceClassification,
+        task_heads.BertForSequenceClassification,
         "BertForSequenceClassification",
         draw,
         tuple({"num_labels": LABELS, **settings}.items()),
@@ -93,12 +95,12 @@ CASES = {
         lambda: {"labels": torch.randint(0, 2, (3, LABELS)).float()}
     ),
     "tokens": Case(
-        heads.BertForTokenClassification,
+        task_heads.BertForTokenClassification,
         "BertForTokenClassification",
         token_labels(LABELS),
         (("num_labels", LABELS),),
     ),
-    "answers": Case(heads.BertForQuestionAnswering, "BertForQuestionAnswering", spans),
+    "answers": Case(task_heads.BertForQuestionAnswering, "BertForQuestionAnswering", spans),
 }
 BY_CASE = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 BY_BATCH = pytest.mark.parametrize("is_padded", [False, True], ids=["full", "padded"])
@@ -117,9 +119,9 @@ def reference(case, **changes):
 
 def twin(case, theirs):
     """Our model with the weights of theirs."""
-    ours = case.ours(hugging_face.config_from_hugging_face(theirs.config.to_dict()))
+    ours = case.ours(BertConfig(**hugging_face.config_from_hugging_face(theirs.config.to_dict())))
     found = hugging_face.from_hugging_face(theirs.state_dict())
-    ours.load_state_dict(checkpoint.fit(ours.state_dict(), found, ()), strict=True)
+    ours.load_state_dict(weights.fit(ours.state_dict(), found, ()), strict=True)
     return ours
 
 
@@ -240,9 +242,9 @@ PAIRS = ["It is not.", "What lies on the Seine?"]
 
 @pytest.fixture(scope="module")
 def minilm():
-    from minibert.tokenizer import Tokenizer
+    from minibert.tokenization.tokenizer import Tokenizer
 
-    folder = checkpoint.resolve("minilm")
+    folder = weights.resolve("minilm")
     theirs = transformers.BertModel.from_pretrained(folder, attn_implementation="eager").eval()
     return BertModel.from_pretrained("minilm"), theirs, Tokenizer.from_pretrained("minilm")
 
@@ -353,7 +355,7 @@ def compare(ours, theirs):
 def test_label_names_travel_both_ways(tmp_path):
     config = transformers.BertConfig(**SHAPE, id2label={0: "no", 1: "yes", 2: "maybe"})
     transformers.BertForSequenceClassification(config).save_pretrained(tmp_path / "theirs")
-    ours = heads.BertForSequenceClassification.from_pretrained(tmp_path / "theirs")
+    ours = task_heads.BertForSequenceClassification.from_pretrained(tmp_path / "theirs")
     assert ours.config.labels == ["no", "yes", "maybe"]
     ours.save_pretrained(tmp_path / "ours")
     read = transformers.AutoConfig.from_pretrained(tmp_path / "ours")

@@ -18,10 +18,11 @@ import torch
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.testing.globalipapp import start_ipython
 
-from minibert import plots, style
-from minibert.attention_view import attention_view
-from minibert.calibration import reliability_curve
-from minibert.config import BertConfig
+from minibert.course import plots
+from minibert.course.drawing import style
+from minibert.course.drawing.attention_view import attention_view
+from minibert.finetuning.calibration import reliability_curve
+from minibert.model.config import BertConfig
 
 ZH = ["[CLS]", "这", "部", "电", "影", "[SEP]"]
 RNG = np.random.default_rng(0)

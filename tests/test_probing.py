@@ -5,10 +5,10 @@ import tiny
 import torch
 
 from minibert import BertModel
-from minibert.encoding import ClassificationDataset
-from minibert.examples import Example, TaggedExample
-from minibert.probing import text_vectors, token_vectors
-from minibert.tagging import TaggingDataset
+from minibert.course.analysis.probing import text_vectors, token_vectors
+from minibert.data.examples import Example, TaggedExample
+from minibert.finetuning.classification import ClassificationDataset
+from minibert.finetuning.tagging import TaggingDataset
 
 TEXTS = ["the film was great", "dull", "bob lives in paris ?", "awful and poor", "fine"]
 

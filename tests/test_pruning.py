@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from minibert.config import BertConfig
-from minibert.heads import BertForMaskedLM, BertForPreTraining
-from minibert.model import BertModel
-from minibert.pruning import prune, transfer_tokens
-from minibert.tokenizer import Tokenizer
+from minibert.model.bert import BertModel
+from minibert.model.config import BertConfig
+from minibert.model.heads import BertForMaskedLM, BertForPreTraining
+from minibert.pretraining.pruning import prune, transfer_tokens
+from minibert.tokenization.tokenizer import Tokenizer
 
 CONFIG = BertConfig(
     vocab_size=60,

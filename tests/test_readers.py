@@ -1,18 +1,13 @@
 import json
 
 import pytest
+from minibert.data.readers import AnswerExample, Example, TaggedExample, label_names
 
-from minibert.readers import (
-    AnswerExample,
-    Example,
-    TaggedExample,
-    label_names,
-    read_conll,
-    read_documents,
-    read_examples,
-    read_squad,
-)
-from minibert.sentences import split_sentences
+from minibert.data.conll import read_conll
+from minibert.data.plain_text import read_documents
+from minibert.data.sentences import split_sentences
+from minibert.data.squad import read_squad
+from minibert.data.tables import read_examples
 
 
 @pytest.fixture

@@ -13,10 +13,11 @@ import pytest
 import torch
 from trainings import OBJECTIVES, pretraining_data, tiny_config
 
-from minibert import snapshots
-from minibert.journal import LOG_FILE
-from minibert.pretraining import Sample
-from minibert.training import Trainer, TrainingConfig
+from minibert.pretraining.dataset import Subset
+from minibert.training import resume
+from minibert.training.config import TrainingConfig
+from minibert.training.log import LOG_FILE
+from minibert.training.trainer import Trainer
 
 STEPS = 50
 
@@ -38,7 +39,7 @@ def trainer(folder, documents=30, hidden_act="gelu", **changes):
     model = OBJECTIVES["mlm+nsp"](tiny_config(hidden_act=hidden_act))
     data = pretraining_data(documents=documents)
     config = TrainingConfig(folder, **{**values, **changes})
-    return Trainer(model, config, data, Sample(data, 8))
+    return Trainer(model, config, data, Subset(data, 8))
 
 
 # ---------------------------------------------------------------- in processes of their own
@@ -62,8 +63,8 @@ def _run(folder, die_after, delay):
 def _save_until(folder, stage):
     """Write a second snapshot, and be killed in the middle of it."""
     run = trainer(folder, resume=True)
-    calls = {"write_weights": snapshots.write_weights, "write_json": snapshots.write_json}
-    renames = {"rename": Path.rename, "rmtree": snapshots.shutil.rmtree}
+    calls = {"write_tensors": resume.write_tensors, "write_json": resume.write_json}
+    renames = {"rename": Path.rename, "rmtree": resume.shutil.rmtree}
     count = 0
 
     def counted(action):
@@ -77,9 +78,9 @@ def _save_until(folder, stage):
         return act
 
     for name, action in calls.items():
-        setattr(snapshots, name, counted(action))
+        setattr(resume, name, counted(action))
     Path.rename = counted(renames["rename"])
-    snapshots.shutil.rmtree = counted(renames["rmtree"])
+    resume.shutil.rmtree = counted(renames["rmtree"])
     run.step = 2
     run._save_snapshot()
 
@@ -131,8 +132,8 @@ def test_a_kill_in_the_middle_of_saving_leaves_a_whole_snapshot(tmp_path, proces
     first.step = 1
     first._save_snapshot()
     assert processes(_save_until, tmp_path, stage) == -signal.SIGKILL
-    found = snapshots.find(tmp_path)
-    assert snapshots.read_progress(found)["step"] == (2 if stage == 8 else 1)
+    found = resume.find(tmp_path)
+    assert resume.read_progress(found)["step"] == (2 if stage == 8 else 1)
     again = trainer(tmp_path, resume=True)
     assert again.step in (1, 2)
     again._save_snapshot()  # what the killed process left is no obstacle
@@ -180,7 +181,7 @@ def test_a_second_ctrl_c_does_not_wait(tmp_path, capsys):
     with pytest.raises(KeyboardInterrupt):
         run.fit()
     assert "saved" not in capsys.readouterr().err
-    assert snapshots.find(tmp_path) is None
+    assert resume.find(tmp_path) is None
 
 
 def test_ctrl_c_at_a_step_with_an_evaluation_does_not_lose_it(tmp_path):
@@ -190,7 +191,7 @@ def test_ctrl_c_at_a_step_with_an_evaluation_does_not_lose_it(tmp_path):
         run.fit()
     assert [step for step, loss, _ in _entries(tmp_path) if loss is not None] == [7]
     assert run.best is not None
-    assert snapshots.read_progress(snapshots.find(tmp_path))["best"] == run.best
+    assert resume.read_progress(resume.find(tmp_path))["best"] == run.best
 
 
 # ---------------------------------------------------------------- what is refused, what is not
@@ -239,14 +240,14 @@ def test_a_snapshot_of_an_older_version_is_resumed(stopped):
 
 
 def test_without_resume_the_message_says_from_which_step(stopped):
-    with pytest.raises(ValueError, match=r"pass --resume to go on from step 4, or another --out"):
+    with pytest.raises(ValueError, match="pass resume=True to go on from step 4, or another out"):
         trainer(stopped)
 
 
 def test_a_run_killed_before_its_first_snapshot_starts_again_with_an_empty_log(tmp_path):
     (tmp_path / "training_config.json").write_text("{}")
     (tmp_path / LOG_FILE).write_text('{"step": 10, "loss": 9.0}\n{"step": 20, "lo')
-    with pytest.raises(ValueError, match="pass --resume to start the run in it again"):
+    with pytest.raises(ValueError, match="pass resume=True to start the run in it again"):
         trainer(tmp_path)
     run = trainer(tmp_path, resume=True, max_steps=2)
     assert run.step == 0
@@ -257,7 +258,7 @@ def test_a_run_killed_before_its_first_snapshot_starts_again_with_an_empty_log(t
 def test_a_kill_while_the_model_is_saved_can_be_resumed(tmp_path, monkeypatch):
     run = trainer(tmp_path, max_steps=8)
     with monkeypatch.context() as patched:
-        patched.setattr(snapshots, "remove", lambda output: signal.raise_signal(signal.SIGINT))
+        patched.setattr(resume, "remove", lambda output: signal.raise_signal(signal.SIGINT))
         with pytest.raises(KeyboardInterrupt):
             run.fit()
     expected = (tmp_path / "model.safetensors").read_bytes()

@@ -10,12 +10,15 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from minibert import Tokenizer, auto, cli
-from minibert.adapters import merge_adapter
-from minibert.commands.options import training_config
-from minibert.names import SHIPPED
-from minibert.prediction import forward
-from minibert.pretraining import PretrainingDataset, Sample, Texts, pretraining_metrics, tokenise
+from minibert import Tokenizer, cli
+from minibert.cli.options import training_config
+from minibert.model import auto
+from minibert.model.lora import merge_adapter
+from minibert.pretraining.corpus import CorpusDocuments, tokenise
+from minibert.pretraining.dataset import PretrainingDataset, Subset
+from minibert.pretraining.metrics import pretraining_metrics
+from minibert.training.inference import run_inference
+from minibert.weights.names import SHIPPED
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 transformers = pytest.importorskip("transformers")
@@ -103,9 +106,9 @@ def test_the_shipped_weights_reach_the_figures_on_their_card(name):
     tokenizer, model = Tokenizer.from_pretrained(name), auto.load(name)
     if model.adapter is not None:
         merge_adapter(model)
-    dev = tokenise(Texts(options.corpus), tokenizer)["dev"]
+    dev = tokenise(CorpusDocuments(options.corpus), tokenizer)["dev"]
     dataset = PretrainingDataset(dev, tokenizer, options.max_length, options.objective)
-    found = pretraining_metrics(forward(model, Sample(dataset, 128)), tokenizer.mask_token_id)
+    found = pretraining_metrics(run_inference(model, Subset(dataset, 128)), tokenizer.mask_token_id)
     key = "next_token_accuracy" if options.objective == "causal" else "masked_accuracy"
     # At least 1,500 words are asked for; those of one row are not independent of each other.
     spread = math.sqrt(told[key] * (1 - told[key]) / 1500)

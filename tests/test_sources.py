@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from minibert import sources
-from minibert.registry import SOURCES, Source
+from minibert.data import download
+from minibert.data.registry import SOURCES, Source
 
 CONTENT = "the one member that is wanted\n"
 
@@ -82,28 +82,28 @@ def everything_below(folder: Path) -> list[str]:
 
 
 def test_fetch_extracts_the_members_and_nothing_else(toy, cache):
-    folder = sources.fetch("toy", quiet=True)
+    folder = download.fetch("toy", quiet=True)
     assert (folder / "wanted.txt").read_text() == CONTENT
     assert everything_below(cache) == [str((folder / "wanted.txt").relative_to(cache))]
 
 
 def test_what_is_cached_needs_neither_network_nor_pip(toy, monkeypatch):
-    folder = sources.fetch("toy", quiet=True)
+    folder = download.fetch("toy", quiet=True)
     monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: pytest.fail("pip was started"))
-    assert sources.is_cached("toy")
-    assert sources.fetch("toy") == folder
+    assert download.is_cached("toy")
+    assert download.fetch("toy") == folder
 
 
 def test_a_hash_that_differs_is_refused_by_pip_and_nothing_is_kept(toy, cache, monkeypatch):
     wrong = "0" * 64
     register(monkeypatch, replace(toy, sha256=wrong))
     with pytest.raises(ValueError, match="nothing was opened or kept") as caught:
-        sources.fetch("toy", quiet=True)
+        download.fetch("toy", quiet=True)
     assert wrong in str(caught.value)
     assert toy.sha256 in str(caught.value)
     assert "\n" not in str(caught.value)
     assert everything_below(cache) == []
-    assert not sources.is_cached("toy")
+    assert not download.is_cached("toy")
 
 
 def test_the_hash_is_checked_here_too_before_anything_is_opened(toy, cache, monkeypatch):
@@ -112,10 +112,10 @@ def test_the_hash_is_checked_here_too_before_anything_is_opened(toy, cache, monk
         (target / source.archive).write_bytes(b"something else")
         return target / source.archive
 
-    monkeypatch.setattr(sources, "_download", swapped)
-    monkeypatch.setattr(sources, "_extract", lambda *a: pytest.fail("opened unchecked"))
+    monkeypatch.setattr(download, "_download", swapped)
+    monkeypatch.setattr(download, "_extract", lambda *a: pytest.fail("opened unchecked"))
     with pytest.raises(ValueError, match=hashlib.sha256(b"something else").hexdigest()):
-        sources.fetch("toy", quiet=True)
+        download.fetch("toy", quiet=True)
     assert everything_below(cache) == []
 
 
@@ -126,7 +126,7 @@ def test_without_network_the_message_names_the_command_to_run(toy, cache, monkey
     monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "")
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     with pytest.raises(FileNotFoundError, match="minibert data get toy") as caught:
-        sources.fetch("toy", quiet=True)
+        download.fetch("toy", quiet=True)
     assert "cannot be reached" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert everything_below(cache) == []
@@ -137,32 +137,32 @@ def test_a_version_that_the_index_has_not_is_not_called_a_network_failure(toy, m
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.setenv("PIP_INDEX_URL", Path(os.environ["PIP_FIND_LINKS"]).as_uri())
     with pytest.raises(FileNotFoundError, match=r"toytexts 2\.0 \(") as caught:
-        sources.fetch("toy", quiet=True)
+        download.fetch("toy", quiet=True)
     assert "cannot be reached" not in str(caught.value)
 
 
 def test_an_unknown_name_lists_the_known_ones(cache):
     with pytest.raises(ValueError, match="unknown source 'minilmm': known are minilm, boolq"):
-        sources.fetch("minilmm")
+        download.fetch("minilmm")
 
 
 def test_a_cache_folder_that_cannot_be_made_is_told(toy, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("not a folder")
     monkeypatch.setenv("MINIBERT_HOME", str(tmp_path / "file"))
     with pytest.raises(ValueError, match="set MINIBERT_HOME"):
-        sources.fetch("toy", quiet=True)
+        download.fetch("toy", quiet=True)
 
 
 def test_python_without_pip_says_how_to_get_it(toy, monkeypatch):
-    monkeypatch.setattr(sources.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(download.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(FileNotFoundError, match="ensurepip"):
-        sources.fetch("toy", quiet=True)
+        download.fetch("toy", quiet=True)
 
 
 def test_an_archive_without_its_member_leaves_no_cache(toy, cache, monkeypatch):
     register(monkeypatch, replace(toy, members=("wanted.txt", "absent.txt")))
     with pytest.raises(ValueError, match=r"absent\.txt"):
-        sources.fetch("toy", quiet=True)
+        download.fetch("toy", quiet=True)
     assert everything_below(cache) == []
 
 
@@ -173,25 +173,27 @@ def test_an_interrupted_extraction_is_not_taken_for_a_cache(toy, cache, monkeypa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(sources, "_extract", interrupted)
+        patch.setattr(download, "_extract", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            sources.fetch("toy", quiet=True)
-    assert not sources.is_cached("toy")
-    assert (sources.fetch("toy", quiet=True) / "wanted.txt").read_text() == CONTENT
+            download.fetch("toy", quiet=True)
+    assert not download.is_cached("toy")
+    assert (download.fetch("toy", quiet=True) / "wanted.txt").read_text() == CONTENT
 
 
 def test_two_sources_of_one_archive_are_downloaded_once(toy, monkeypatch):
     other = replace(toy, name="other", root="toytexts", members=("__init__.py",))
     register(monkeypatch, toy, other)
-    sources.fetch("other", quiet=True)
-    assert sources.is_cached("toy")
+    download.fetch("other", quiet=True)
+    assert download.is_cached("toy")
 
 
 def test_of_two_processes_that_fetch_at_once_both_find_a_whole_cache(toy, cache):
     program = (
-        "import sys; from minibert import sources; from minibert.registry import Source, SOURCES\n"
+        "import sys\n"
+        "from minibert.data import download\n"
+        "from minibert.data.registry import SOURCES, Source\n"
         f"SOURCES['toy'] = {toy!r}\n"
-        "print((sources.fetch('toy', quiet=True) / 'wanted.txt').read_text(), end='')"
+        "print((download.fetch('toy', quiet=True) / 'wanted.txt').read_text(), end='')"
     )
     runs = [
         subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
@@ -206,7 +208,7 @@ def test_leftovers_of_a_killed_download_go_after_a_day(toy, cache):
     for path in (old, young):
         path.mkdir(parents=True)
     os.utime(old, (time.time() - 2 * 86_400,) * 2)
-    sources.fetch("toy", quiet=True)
+    download.fetch("toy", quiet=True)
     assert not old.exists()
     assert young.exists()
 
@@ -230,7 +232,7 @@ def test_an_archive_inside_a_source_archive_is_opened(tmp_path, toy):
     source = source_of(
         outer, inner="toytexts-1.0/inside.tar.gz", root="study", members=("*_GroundTruth.txt",)
     )
-    sources._extract(source, outer, tmp_path / "out")
+    download._extract(source, outer, tmp_path / "out")
     assert everything_below(tmp_path / "out") == ["a_GroundTruth.txt"]
 
 
@@ -243,19 +245,19 @@ def test_a_member_cannot_be_written_outside_its_folder(tmp_path):
             tar.addfile(entry, io.BytesIO(CONTENT.encode()))
     source = source_of(archive, members=("wanted.txt", "*/*/*/*"))
     with pytest.raises(ValueError, match="has 1 of the members"):
-        sources._extract(source, archive, tmp_path / "a" / "b" / "out")
+        download._extract(source, archive, tmp_path / "a" / "b" / "out")
     assert not list(tmp_path.rglob("escaped.txt"))
 
 
 def test_the_bar_counts_the_bytes_that_have_arrived(tmp_path):
-    assert sources._grown(tmp_path, "toy.whl") == 0
+    assert download._grown(tmp_path, "toy.whl") == 0
     (tmp_path / "tmp" / "pip-unpack-x").mkdir(parents=True)
     (tmp_path / "tmp" / "pip-unpack-x" / "toy.whl").write_bytes(b"12345")
-    assert sources._grown(tmp_path, "toy.whl") == 5
+    assert download._grown(tmp_path, "toy.whl") == 5
 
 
 def test_a_download_shows_its_progress_on_stderr(toy, capsys):
-    sources.fetch("toy")
+    download.fetch("toy")
     captured = capsys.readouterr()
     assert "toytexts-1.0-py3-none-any.whl" in captured.err
     assert "100%" in captured.err
@@ -273,16 +275,16 @@ def test_every_registered_source_is_pinned():
 
 def test_the_cache_is_where_the_user_says(monkeypatch, tmp_path):
     monkeypatch.setenv("MINIBERT_HOME", str(tmp_path))
-    assert sources.home() == tmp_path
+    assert download.home() == tmp_path
     monkeypatch.delenv("MINIBERT_HOME")
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert sources.home() == tmp_path / "xdg" / "minibert"
+    assert download.home() == tmp_path / "xdg" / "minibert"
 
 
 @pytest.mark.data
 def test_the_weights_are_the_published_ones():
-    path = sources.fetch("minilm") / "model.safetensors"
+    path = download.fetch("minilm") / "model.safetensors"
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     assert found == "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"

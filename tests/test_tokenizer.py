@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from minibert import Tokenizer
-from minibert.datasets import load_dataset
-from minibert.sources import fetch
-from minibert.tokenizer_files import SPECIAL_TOKENS
+from minibert.data.datasets import load_dataset
+from minibert.data.download import fetch
+from minibert.tokenization.files import SPECIAL_TOKENS
 
 data = pytest.mark.data
 WORDS = ["the", "cat", "sat", "a", "dog", "ran", "##s"]
@@ -288,7 +288,7 @@ def test_the_limit_is_what_the_folder_says(tmp_path, small, stated, positions, l
 
 def test_a_shipped_checkpoint_is_found_by_its_name(tmp_path, small, monkeypatch):
     small.save_pretrained(tmp_path / "checkpoints" / "course-xx")
-    monkeypatch.setattr("minibert.names.SHIPPED", tmp_path / "checkpoints")
+    monkeypatch.setattr("minibert.weights.names.SHIPPED", tmp_path / "checkpoints")
     assert Tokenizer.from_pretrained("course-xx").vocab == small.vocab
 
 

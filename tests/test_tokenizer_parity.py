@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minibert import Tokenizer
-from minibert.datasets import load_corpus, load_dataset
-from minibert.sources import fetch
+from minibert.data.corpora import load_corpus
+from minibert.data.datasets import load_dataset
+from minibert.data.download import fetch
 
 transformers = pytest.importorskip("transformers")
 pytestmark = pytest.mark.data

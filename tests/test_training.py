@@ -11,10 +11,11 @@ import pytest
 import torch
 from trainings import OBJECTIVES, Rows, pretraining_data, still, tasks, texts, tiny_config
 
-from minibert.heads import BertForSequenceClassification
-from minibert.journal import LOG_FILE, Journal
-from minibert.pretraining import Sample
-from minibert.training import Trainer, TrainingConfig
+from minibert.model.task_heads import BertForSequenceClassification
+from minibert.pretraining.dataset import Subset
+from minibert.training.config import TrainingConfig
+from minibert.training.log import LOG_FILE, TrainingLog
+from minibert.training.trainer import Trainer
 
 TASKS = tasks()
 
@@ -28,7 +29,7 @@ def pretrainer(folder, objective="mlm+nsp", config=None, **changes):
     torch.manual_seed(0)
     data = pretraining_data(objective)
     model = OBJECTIVES[objective](config or still())
-    return Trainer(model, settings(folder, **changes), data, Sample(data, 16))
+    return Trainer(model, settings(folder, **changes), data, Subset(data, 16))
 
 
 def logged(folder):
@@ -220,7 +221,7 @@ def test_the_logged_loss_is_the_mean_of_its_steps(tmp_path):
 def test_the_speed_counts_tokens_without_padding_and_time_without_evaluation(tmp_path, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
-    journal = Journal(tmp_path, 0, 20, tensorboard=False)
+    journal = TrainingLog(tmp_path, 0, 20, tensorboard=False)
     for step in range(1, 11):
         journal.add_loss(torch.tensor(1.0))
         now[0] += 2.0
@@ -232,7 +233,7 @@ def test_the_speed_counts_tokens_without_padding_and_time_without_evaluation(tmp
     make, data = TASKS["single"]
     counted = []
     monkeypatch.setattr(
-        Journal, "step_done", lambda self, step, tokens, *rest: counted.append(tokens)
+        TrainingLog, "step_done", lambda self, step, tokens, *rest: counted.append(tokens)
     )
     Trainer(make(still()), settings(tmp_path / "run", max_steps=1), data).fit()
     assert counted == [int(data.tensors["attention_mask"].sum())]
@@ -254,7 +255,7 @@ def test_tensorboard_that_is_not_there_is_told(tmp_path, monkeypatch):
 
 
 def test_progress_goes_to_stderr_alone(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("minibert.journal._DELAY", 0)
+    monkeypatch.setattr("minibert.training.log._DELAY", 0)
     pretrainer(tmp_path).fit()
     out, err = capsys.readouterr()
     assert out == ""

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from minibert.adapters import add_adapter
-from minibert.config import BertConfig
-from minibert.heads import BertForSequenceClassification
-from minibert.memory import GIB, largest_batch, training_memory
-from minibert.memory_counting import measured_memory, memory_timeline
+from minibert.course.analysis.memory import GIB, largest_batch, training_memory
+from minibert.course.analysis.memory_counting import measured_memory, memory_timeline
+from minibert.model.config import BertConfig
+from minibert.model.lora import add_adapter
+from minibert.model.task_heads import BertForSequenceClassification
 
 
 def config(dropout=0.0, **changes):

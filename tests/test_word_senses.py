@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from minibert import BertConfig, BertModel, Tokenizer
-from minibert.word_senses import SENSES, nearest_is_same, sense_vectors, within_and_across
+from minibert.course.analysis.word_senses import (
+    SENSES,
+    nearest_is_same,
+    sense_vectors,
+    within_and_across,
+)
 from tests.tiny import SPECIAL
 
 

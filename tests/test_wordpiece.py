@@ -9,9 +9,10 @@ from tokenizers import Tokenizer as Library
 from tokenizers import models, pre_tokenizers, trainers
 
 from minibert import Tokenizer
-from minibert.datasets import load_corpus, load_dataset
-from minibert.tokenizer_files import SPECIAL_TOKENS, bert_backend
-from minibert.wordpiece import (
+from minibert.data.corpora import load_corpus
+from minibert.data.datasets import load_dataset
+from minibert.tokenization.files import SPECIAL_TOKENS, bert_backend
+from minibert.tokenization.wordpiece import (
     count_words,
     encode_bpe,
     encode_wordpiece,

@@ -6,17 +6,16 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from minibert.batching import seeded
-from minibert.config import BertConfig
-from minibert.corpus import PretrainingDataset, TokenCorpus
-from minibert.heads import (
-    BertForCausalLM,
-    BertForMaskedLM,
-    BertForPreTraining,
+from minibert.model.config import BertConfig
+from minibert.model.heads import BertForCausalLM, BertForMaskedLM, BertForPreTraining
+from minibert.model.task_heads import (
     BertForQuestionAnswering,
     BertForSequenceClassification,
     BertForTokenClassification,
 )
+from minibert.pretraining.corpus import TokenCorpus
+from minibert.pretraining.dataset import PretrainingDataset
+from minibert.training.batching import seeded
 
 VOCAB = 60
 LENGTH = 24

@@ -1,4 +1,4 @@
-"""Alt text: what a figure says of itself (`minibert.plots`) goes onto its image in the page.
+"""Alt text: what a figure says of itself (`minibert.course.plots`) goes onto its image in the page.
 
 A figure hands its alt text to Jupyter in the metadata of its output, where nbconvert looks for
 it. MyST-NB reads only width and height there; this adds the alt text. An alt text in the cell's

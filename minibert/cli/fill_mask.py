@@ -1,0 +1,35 @@
+"""`minibert fill-mask`."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from typing import cast
+
+from minibert.cli.computing import computing
+from minibert.model import auto
+from minibert.model.heads import BertForMaskedLM, BertForPreTraining
+from minibert.pretraining.fill_mask import fill_mask
+from minibert.tokenization.tokenizer import Tokenizer
+
+
+def run(options: Namespace) -> None:
+    """Print the most probable words for each [MASK]."""
+    model = cast(
+        BertForMaskedLM, auto.load_with_head(options.model, BertForMaskedLM, BertForPreTraining)
+    )
+    tokenizer = Tokenizer.from_pretrained(options.model)
+    device, precision, _ = computing(options)
+    masks = fill_mask(model.to(device), tokenizer, options.text, options.top, precision)
+    if options.json:
+        content = [
+            [{"token": token, "probability": chance} for token, chance in candidates]
+            for candidates in masks
+        ]
+        print(json.dumps(content, ensure_ascii=False))
+        return
+    for number, candidates in enumerate(masks, 1):
+        if len(masks) > 1:
+            print(f"[MASK] {number}")
+        for token, chance in candidates:
+            print(f"{chance:7.1%}  {token}")

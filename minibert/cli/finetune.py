@@ -1,0 +1,40 @@
+"""`minibert finetune`."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from pathlib import Path
+
+from minibert import weights
+from minibert.cli.cards import settings_in_words
+from minibert.cli.options import read_options
+from minibert.data.catalog import catalog
+from minibert.data.datasets import read_splits
+from minibert.finetuning.recipe import finetune
+from minibert.finetuning.settings import FinetuningSettings, ReadingSettings, TaskSettings
+from minibert.training import distributed
+from minibert.training.config import TrainingConfig
+from minibert.training.resume import check_output
+from minibert.weights.cards import write_card
+
+
+def run(options: Namespace) -> None:
+    """Train, evaluate, write, print the metrics."""
+    training = read_options(TrainingConfig, options)
+    settings = read_options(TaskSettings, options, task=options.task)
+    what = read_options(FinetuningSettings, options)
+    # What is quick to find wrong is found before anything is fetched or read.
+    check_output(Path(training.output_dir), training.resume)
+    weights.resolve(options.base)
+    reading = read_options(ReadingSettings, options).options
+    splits = read_splits(options.train, options.dev, options.test, **reading)
+    found = finetune(splits, options.base, settings, training, what)
+    if distributed.is_main():
+        known = catalog().datasets
+        named = [name for name in (options.train, options.dev, options.test) if name]
+        data = {name: known[name].note if name in known else "" for name in named}
+        held_out = {split: metrics for split, metrics in found.items() if split != "train"}
+        words = settings_in_words(training)
+        write_card(Path(training.output_dir), options.command, data, words, held_out)
+        print(json.dumps(found, indent=2))

@@ -1,0 +1,35 @@
+"""`minibert info`."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+import torch
+
+from minibert import weights
+from minibert.model import auto
+from minibert.model.config import BertConfig
+from minibert.weights.parameters import parameter_table
+
+
+def run(options: Namespace) -> None:
+    """Print what a model is: shape, parameters, labels, and the card where it has one."""
+    kind = auto.architecture(options.model)
+    folder = weights.resolve(options.model)
+    config = BertConfig(**weights.read_config(folder))
+    print(f"{options.model}: {kind.architecture} in {folder}\n")
+    values = config.to_dict()
+    width = max(map(len, values))
+    for name, value in values.items():
+        if name not in ("id2label", "num_labels", "problem_type"):
+            print(f"{name:{width}}  {value}")
+    with torch.device("meta"):  # shapes alone: nothing is read or drawn
+        print(f"\n{parameter_table(kind(config))}")
+    if config.id2label is not None:
+        print(f"\nlabels: {', '.join(config.labels)}")
+    if (stored := weights.read_adapter(folder)) is not None:
+        adapter = stored[0]
+        print(f"\nadapter: rank {adapter['rank']} beside {adapter['base']}")
+    card = folder / "CARD.md"
+    if card.is_file():
+        print(f"\n{card.read_text(encoding='utf-8').rstrip()}")

@@ -1,0 +1,209 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from minibert.cli.options import add_options, in_options
+from minibert.finetuning.settings import TASKS, FinetuningSettings, ReadingSettings, TaskSettings
+from minibert.pretraining.settings import PretrainingSettings
+from minibert.training.config import TrainingConfig
+
+# Nothing that is imported here has PyTorch behind it: with it, `--help` would take seconds. A
+# command's own module is opened when the command is known.
+_FITTING = ("max_length", "truncation", "stride")
+_DECIDING = ("threshold", "null_threshold")
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaint is one line, like every other of ours."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ValueError(f"{message} (see {self.prog} --help)")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        0; 2 after a user's mistake, told in one line; 130 after Ctrl-C.
+    """
+    options: argparse.Namespace | None = None
+    _write_what_the_terminal_can()
+    try:
+        words = list(sys.argv[1:] if arguments is None else arguments)
+        options = _parser().parse_args(words)
+        options.command = ["minibert", *words]  # for the card of what it makes
+        importlib.import_module(f"minibert.cli.{options.module}").run(options)
+    except BrokenPipeError:
+        # Who reads our output has seen enough (`| head`). Nothing is left to be flushed to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (ValueError, OSError) as error:
+        if os.environ.get("MINIBERT_DEBUG"):
+            raise
+        message = in_options(_in_one_line(error), vars(options or argparse.Namespace()))
+        print(f"minibert: {message}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as error:
+        if str(error):  # how to go on
+            print(in_options(str(error), vars(options or argparse.Namespace())), file=sys.stderr)
+        return 130
+    return 0
+
+
+def _write_what_the_terminal_can() -> None:
+    """Let a terminal that lacks a character (cp1252 and 你) show it escaped, not stop us."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _in_one_line(error: ValueError | OSError) -> str:
+    """What went wrong; the system's own errors without their number."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="minibert", description="A small, complete BERT: train it, use it.")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (
+        _add_data,
+        _add_pretrain,
+        _add_finetune,
+        _add_evaluate,
+        _add_predict,
+        _add_fill_mask,
+        _add_generate,
+        _add_export,
+        _add_info,
+    ):
+        add(subparsers)
+    return parser
+
+
+Subparsers = argparse._SubParsersAction
+
+
+def _add(subparsers: Subparsers[_Parser], name: str, told: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = subparsers.add_parser(name, help=told, description=told)
+    parser.set_defaults(module=name.replace("-", "_"))
+    return parser
+
+
+def _add_data(subparsers: Subparsers[_Parser]) -> None:
+    parser = _add(subparsers, "data", "list or fetch the texts and weights known by name")
+    actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
+    actions.add_parser("list", help="what there is, and what is fetched already")
+    get = actions.add_parser("get", help="fetch into the cache (MINIBERT_HOME)")
+    get.add_argument("names", nargs="+", metavar="NAME", help="names of the list, or all")
+
+
+def _add_pretrain(subparsers: Subparsers[_Parser]) -> None:
+    parser = _add(subparsers, "pretrain", "train a model on plain text")
+    parser.add_argument("--corpus", nargs="+", required=True, help="names or text files")
+    add_options(parser, PretrainingSettings)
+    training = parser.add_argument_group("training")
+    add_options(training, TrainingConfig, learning_rate=5e-4, epochs=10, batch_size=64)
+
+
+def _add_finetune(subparsers: Subparsers[_Parser]) -> None:
+    parser = _add(subparsers, "finetune", "train a model for a task")
+    parser.add_argument("task", choices=tuple(TASKS))
+    parser.add_argument("--base", required=True, help="name or folder of the pre-trained model")
+    parser.add_argument("--train", required=True, help="name, file or folder")
+    parser.add_argument("--dev", metavar="FILE", help="default: that of --train, or a tenth of it")
+    parser.add_argument("--test", metavar="FILE", help="likewise")
+    add_options(parser, FinetuningSettings)
+    add_options(parser, TaskSettings, *_DECIDING)
+    _add_reading(parser)
+    add_options(parser.add_argument_group("training"), TrainingConfig)
+
+
+def _add_evaluate(subparsers: Subparsers[_Parser]) -> None:
+    told = "metrics, confusion matrix and calibration on labelled data, or on a corpus"
+    parser = _add(subparsers, "evaluate", told)
+    parser.add_argument("model", metavar="DIR", help="name or folder of the model")
+    parser.add_argument("data", metavar="FILE|NAME", help="examples; for a pre-trained model text")
+    parser.add_argument(
+        "--split",
+        choices=("train", "dev", "test"),
+        help="of a named data set or corpus (default: test); of a file, all is read",
+    )
+    parser.add_argument("--plots", metavar="DIR", help="draw confusion matrix and calibration")
+    parser.add_argument("--json", action="store_true", help="print the metrics as JSON")
+    _add_computing(parser)
+    add_options(parser, TaskSettings, *_DECIDING, threshold=None)
+    _add_reading(parser)
+
+
+def _add_predict(subparsers: Subparsers[_Parser]) -> None:
+    told = "label, tag or answer new texts: an argument, a file, or lines of standard input"
+    parser = _add(subparsers, "predict", told)
+    parser.add_argument("model", metavar="DIR", help="name or folder of a fine-tuned model")
+    parser.add_argument("text", nargs="?", metavar="TEXT", help="a text, or a question")
+    parser.add_argument("--pair", metavar="TEXT", help="the second text of a pair")
+    parser.add_argument("--context", metavar="TEXT", help="where the answer is to be found")
+    parser.add_argument("--context-file", metavar="FILE", help="likewise, from a text file")
+    parser.add_argument("--file", help=".txt (a text a line), .jsonl, .csv, .tsv, .conll, .json")
+    parser.add_argument("--json", action="store_true", help="print a JSON object a line")
+    _add_computing(parser)
+    add_options(parser, TaskSettings, *_DECIDING, threshold=None)
+    _add_reading(parser)
+
+
+def _add_fill_mask(subparsers: Subparsers[_Parser]) -> None:
+    parser = _add(subparsers, "fill-mask", "predict the words behind [MASK]")
+    parser.add_argument("--model", required=True, help="name or folder, with a masked-word head")
+    parser.add_argument("text", metavar="TEXT", help='such as "Rome is the [MASK] of Italy."')
+    parser.add_argument("--top", type=int, default=5, help="guesses; default: %(default)s")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    _add_computing(parser, "device", "precision")
+
+
+def _add_generate(subparsers: Subparsers[_Parser]) -> None:
+    parser = _add(subparsers, "generate", "continue a text, token by token")
+    parser.add_argument("--model", required=True, help="name or folder of a causal model")
+    parser.add_argument("text", metavar="TEXT", help="how it begins")
+    parser.add_argument("--max-new-tokens", type=int, default=40, help="default: %(default)s")
+    parser.add_argument("--temperature", type=float, default=0.0, help="0: the likeliest; default")
+    parser.add_argument("--top-k", type=int, help="draw among so many tokens")
+    parser.add_argument("--top-p", type=float, help="draw among the likeliest of this probability")
+    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    _add_computing(parser, "device", "precision")
+
+
+def _add_export(subparsers: Subparsers[_Parser]) -> None:
+    parser = _add(subparsers, "export", "write a model in 16 bits, or merged")
+    parser.add_argument("model", help="a name or folder")
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--dtype", choices=("float32", "float16", "bfloat16"), default="float16")
+    parser.add_argument("--merge", action="store_true", help="fold an adapter into the weights")
+
+
+def _add_info(subparsers: Subparsers[_Parser]) -> None:
+    parser = _add(subparsers, "info", "configuration, parameters, labels and card")
+    parser.add_argument("model", metavar="NAME|DIR", help="a name or folder")
+
+
+def _add_computing(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Where and how a model that was trained is run: as in training, where nothing is said."""
+    names = names or ("batch_size", "device", "precision")
+    group = parser.add_argument_group("computing (by default, as the model was trained)")
+    defaults = {name: None for name in names if name != "device"}
+    add_options(group, TrainingConfig, *names, **defaults)
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    """How a text is brought into a row of tokens, and a user's own table read."""
+    long = parser.add_argument_group("long texts (by default, one too long is an error)")
+    add_options(long, TaskSettings, *_FITTING)
+    table = parser.add_argument_group("columns of a .jsonl, .csv or .tsv file")
+    add_options(table, ReadingSettings)

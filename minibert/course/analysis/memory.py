@@ -1,0 +1,172 @@
+"""How much memory a training step takes, computed from the sizes alone (claim D7).
+
+Four things fill it: the weights, a gradient for each, what the optimizer remembers of each, and
+the activations, which the forward pass leaves for the backward pass. The first three depend on the
+model alone, the last on batch and length too. `memory_counting` counts the same on a model that
+really runs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from minibert.model.config import BertConfig
+from minibert.model.lora import add_adapter
+from minibert.model.task_heads import BertForSequenceClassification
+from minibert.training.config import PRECISIONS
+
+GIB = 2**30  # a "12 GB" card has twelve of these
+
+
+class Memory(NamedTuple):
+    """Bytes held during one training step, by what they are."""
+
+    weights: int
+    gradients: int
+    optimizer: int  # AdamW: two running means of each gradient
+    activations: int
+    casts: int  # with bf16: the matrices once more, in 16 bits
+
+    @property
+    def total(self) -> int:
+        """The sum: somewhat more than is held at any one moment, see `memory_counting`."""
+        return sum(self)
+
+    def gib(self) -> dict[str, float]:
+        """Every part in GiB, for `plots.stacked_bars`."""
+        names = ("weights", "gradients", "optimizer state", "activations", "16-bit copies")
+        return {name: size / GIB for name, size in zip(names, self, strict=True)}
+
+
+def training_memory(
+    config: BertConfig,
+    batch_size: int,
+    length: int,
+    *,
+    precision: str = "float32",
+    is_fused: bool = True,
+    gradient_checkpointing: bool = False,
+    adapter_rank: int | None = None,
+) -> Memory:
+    """The memory that fine-tuning a classifier takes: one label a text, AdamW, post-norm.
+
+    What a device adds of its own is not in it: work space of the kernels, the rounding of the
+    allocator, a GPU's context.
+
+    Args:
+        config: sizes, and whether there is dropout (its masks are kept for the way back).
+        batch_size: texts that go through at once; with accumulation those of one part.
+        length: tokens of a text, padding included.
+        precision: "float32" or "bf16": matrix products in 16 bits, the weights still in 32.
+        is_fused: attention and dropout as on a GPU, where no (T, T) matrix is kept and a dropout
+            mask is a byte an element. `False`: as the package trains on a processor.
+        gradient_checkpointing: keep only what goes into each layer, and one layer in full, the
+            one that is being computed again.
+        adapter_rank: train adapters of this rank, the pooler and the head, and freeze the rest.
+
+    Raises:
+        ValueError: if the precision is unknown or the model is pre-norm.
+    """
+    if precision not in PRECISIONS[1:]:
+        raise ValueError(f"unknown precision {precision!r}: choose from {PRECISIONS[1:]}")
+    if config.norm_position != "post":
+        raise ValueError("the memory of a pre-norm model is not worked out here")
+    with torch.device("meta"):
+        model = BertForSequenceClassification(config)
+        if adapter_rank is not None:
+            add_adapter(model, "", adapter_rank)
+    trained = [p.numel() for p in model.parameters() if p.requires_grad]
+    weights = 4 * sum(p.numel() for p in model.parameters())
+    casts = _cast_bytes(model, gradient_checkpointing) if precision == "bf16" else 0
+
+    number = 2 if precision == "bf16" else 4  # bytes of what a matrix product reads and writes
+    tokens, width = batch_size * length, config.hidden_size
+    layer = _layer_bytes(config, batch_size, length, number, is_fused, adapter_rank)
+    depth = config.num_hidden_layers
+    if gradient_checkpointing:
+        # What goes into each layer, in 32 bits, and the padding mask, which is one for all layers.
+        kept = depth * 4 * tokens * width + tokens + layer
+        if number == 4:  # in bf16 the layer that is computed again keeps a copy, else the same
+            kept -= 4 * tokens * width
+    else:
+        kept = depth * layer
+    # Embeddings: what goes into the LayerNorm, its mean and root, the mask of the dropout.
+    if adapter_rank is None:
+        kept += 4 * tokens * width + 8 * tokens + _mask_bytes(config, tokens * width, 4, is_fused)
+    # Pooler: it reads [CLS], but of the tensor of all positions, unless it casts its own rows.
+    kept += 4 * tokens * width if number == 4 else number * batch_size * width
+    # What the classifier reads, the tanh before it (the same where nothing is dropped), the loss.
+    kept += number * batch_size * width + 4 * batch_size * config.num_labels + 4
+    if config.hidden_dropout_prob:
+        mask = _mask_bytes(config, batch_size * width, number, is_fused)
+        kept += number * batch_size * width + mask
+    # A counter for each tensor, and two numbers for each of its elements.
+    optimizer = 8 * sum(trained) + 4 * len(trained)
+    return Memory(weights, 4 * sum(trained), optimizer, kept, casts)
+
+
+def largest_batch(config: BertConfig, length: int, room: int, **options: Any) -> int:
+    """The most texts of this length whose training step fits into `room` bytes; 0 if not one does.
+
+    Args:
+        options: as for `training_memory`.
+    """
+    one, two = (training_memory(config, rows, length, **options).total for rows in (1, 2))
+    return max(0, 1 + (room - one) // (two - one))  # every further text takes the same
+
+
+def _cast_bytes(model: BertForSequenceClassification, gradient_checkpointing: bool) -> int:
+    """The matrices of all products in 16 bits, as the way back will want them."""
+    layers = list(model.bert.encoder.layers)
+    # Checkpointing throws them away with the layer, and makes those of one layer again.
+    size = sum(map(_matrix_elements, layers[:1] if gradient_checkpointing else layers))
+    if model.adapter is not None and not gradient_checkpointing:
+        # Below the first adapter nothing is trained: no gradient passes its two wide matrices.
+        first: Any = layers[0].get_submodule("attention.query_key_value")
+        size -= first.linear.weight.numel() + first.lora_a.numel()
+    assert model.bert.pooler is not None
+    return 2 * (size + _matrix_elements(model.bert.pooler) + _matrix_elements(model.classifier))
+
+
+def _matrix_elements(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters() if parameter.ndim == 2)
+
+
+def _mask_bytes(config: BertConfig, elements: int, number: int, is_fused: bool) -> int:
+    """A dropout mask: a byte an element on a GPU, a factor an element on a processor."""
+    if not config.hidden_dropout_prob:
+        return 0
+    return elements if is_fused else elements * number
+
+
+def _layer_bytes(
+    config: BertConfig,
+    batch_size: int,
+    length: int,
+    number: int,
+    is_fused: bool,
+    adapter_rank: int | None,
+) -> int:
+    """What one layer leaves for the way back."""
+    tokens = batch_size * length
+    elements = tokens * config.hidden_size
+    # Into each LayerNorm, in 32 bits, with mean and root of every row, twice.
+    size = 2 * (4 * elements + 8 * tokens)
+    # Into the four matrices, one of which reads the wide tensor; query, key and value; and what
+    # goes into the activation.
+    wide = tokens * config.intermediate_size
+    size += number * (3 * elements + 3 * elements + 2 * wide)
+    size += 2 * _mask_bytes(config, elements, number, is_fused)
+    pairs = batch_size * config.num_attention_heads * length
+    if is_fused:
+        size += 4 * pairs + number * tokens  # the softmax's denominators, and the padding mask
+    else:
+        # The weights; with dropout their mask and what is left of them.
+        maps = 3 if config.attention_probs_dropout_prob else 1
+        size += maps * number * pairs * length + tokens
+    if adapter_rank is not None:
+        size += 4 * number * tokens * adapter_rank  # between the two thin matrices of each adapter
+    return size

@@ -1,0 +1,148 @@
+"""Examples by name, by path or by hub id, with their splits.
+
+A user's own files keep the splits they come in. Where a split has to be made, it is told by the
+hash of the text that must not be in two (`minibert.data.splits`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from minibert.data import hub
+from minibert.data.catalog import catalog
+from minibert.data.conll import read_conll
+from minibert.data.examples import Example, TaggedExample
+from minibert.data.sentences import clean
+from minibert.data.splits import AnyExample, Splits, divide
+from minibert.data.squad import read_squad
+from minibert.data.tables import read_examples
+
+_TABLES = (".jsonl", ".csv", ".tsv")
+_CONLL = (".conll", ".bio", ".iob")
+_SQUAD = (".json",)
+_ENDINGS = {*_TABLES, *_CONLL, *_SQUAD, ".txt"}
+
+
+def read_file(path: str | Path, **options: Any) -> list[Any]:
+    """Read one file of examples by its ending: a table, CoNLL columns or SQuAD JSON.
+
+    Args:
+        path: `.jsonl`, `.csv` or `.tsv`; `.conll`, `.bio` or `.iob`; `.json`.
+        options: passed to `read_examples`, `read_conll` or `read_squad`.
+    """
+    form = Path(path).suffix.lower()
+    if form in _TABLES:
+        return read_examples(path, **options)
+    if form in _CONLL:
+        return read_conll(path, **options)
+    if form in _SQUAD:
+        return read_squad(path, **options)
+    raise ValueError(
+        f"{path}: cannot tell its form by the ending {form!r}: texts with labels end in .jsonl, "
+        ".csv or .tsv, tagged words in .conll, .bio or .iob, SQuAD questions in .json"
+    )
+
+
+def _own_key(example: AnyExample) -> str:
+    """The text of a user's example that must not be in two splits."""
+    if isinstance(example, TaggedExample):
+        return " ".join(example.words)
+    return clean(example.text if isinstance(example, Example) else example.context)
+
+
+def load_dataset(name_or_path: str | Path, **options: Any) -> Splits[Any]:
+    """A data set with its `train`, `dev` and `test`, by name, by path or by hub id.
+
+    Args:
+        name_or_path: a name that `minibert data list` shows; a file (split here by the hash of its
+            text, of SQuAD by the context); a folder with `train.*`, `dev.*` and `test.*`, of which
+            all but the first may be missing; or a Hugging Face hub id ("glue/cola", "squad",
+            "imdb"), which needs the package `datasets` and the network.
+        options: for a file, what its reader takes (`text_column` ...).
+
+    Raises:
+        ValueError: unknown name, or a file of the wrong form; the message names file and line.
+        FileNotFoundError: no such file, or neither cache nor network.
+    """
+    path = Path(name_or_path).expanduser()
+    named = catalog().datasets
+    if isinstance(name_or_path, str) and name_or_path in named:
+        return named[name_or_path].load()
+    if path.is_file():
+        return divide((_own_key(example), example) for example in read_file(path, **options))
+    if path.is_dir():
+        return _load_folder(path, options)
+    name = str(name_or_path)
+    if path.suffix.lower() in _ENDINGS or not hub.is_hub_id(name):
+        raise FileNotFoundError(f"{name}: no such file")
+    try:
+        parts = hub.load(name, **options)
+    except FileNotFoundError as error:
+        # The likeliest reason is a mistyped name of ours.
+        raise FileNotFoundError(
+            f"{name} is no file and no data set known here ({', '.join(named)}); {error}"
+        ) from None
+    if "dev" not in parts:
+        whole = divide((_own_key(example), example) for example in parts["train"])
+        return Splits(whole.train + whole.test, whole.dev, parts.get("test", []))
+    return Splits(parts["train"], parts["dev"], parts.get("test", []))
+
+
+def _load_folder(folder: Path, options: dict[str, Any]) -> Splits[Any]:
+    parts: dict[str, list[Any]] = {}
+    for name in ("train", "dev", "test"):
+        found = sorted(p for p in folder.glob(f"{name}.*") if p.suffix.lower() in _ENDINGS)
+        if len(found) > 1:
+            raise ValueError(f"{folder} has {len(found)} files called {name}: keep one of them")
+        parts[name] = read_file(found[0], **options) if found else []
+    if not parts["train"]:
+        raise ValueError(f"{folder} has no train.jsonl, .csv, .tsv, .conll or .json")
+    return Splits(parts["train"], parts["dev"], parts["test"])
+
+
+def read_splits(
+    train: str, dev: str | None = None, test: str | None = None, **options: Any
+) -> Splits[Any]:
+    """Examples for training, development and testing.
+
+    Args:
+        train: a file, a folder, a name or a hub id. Where neither of the other two is given, it
+            brings them along, or a file is divided by the hash of its texts.
+        dev, test: files.
+        options: for tables, as `read_examples` takes them.
+    """
+    if dev is None and test is None:
+        return load_dataset(train, **options_for(train, options))
+    if Path(train).is_file() and dev is not None:
+        splits = Splits(read_file(train, **options_for(train, options)), [], [])
+    else:
+        splits = load_dataset(train, **options_for(train, options))
+    # What stood in for a split that is given now is not thrown away.
+    own = Path(train).is_file() and test is not None
+    first = splits.train + splits.test if own else splits.train
+    return Splits(
+        first,
+        read_file(dev, **options_for(dev, options)) if dev else splits.dev,
+        read_file(test, **options_for(test, options)) if test else splits.test,
+    )
+
+
+def options_for(source: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Column names mean something to tables, and to the hub, but to no other form."""
+    if source in catalog().datasets or Path(source).suffix.lower() in (*_CONLL, *_SQUAD):
+        return {}
+    if Path(source).exists():
+        return options
+    return {name: value for name, value in options.items() if name.endswith("_column")}
+
+
+@contextmanager
+def naming(source: str | None) -> Iterator[None]:
+    """Put the name of a file in front of what is wrong with its examples."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{source}: {error}" if source else str(error)) from None

@@ -1,0 +1,182 @@
+"""How good a fine-tuned model is: the metrics that the trainer logs and `minibert evaluate` prints.
+
+Both come from the same loop over the same batches, in the same precision, so that a number in the
+log of a training and the one in the report are the same number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minibert.finetuning import metrics
+from minibert.finetuning.answering import AnsweringDataset, answers
+from minibert.finetuning.calibration import Reliability, brier_score, reliability_curve
+from minibert.finetuning.calibration import expected_calibration_error as calibration_error
+from minibert.finetuning.classification import ClassificationDataset, class_scores
+from minibert.finetuning.settings import THRESHOLD
+from minibert.finetuning.tagging import TaggingDataset, is_bio, tagged_sentences
+from minibert.model.config import MULTI_LABEL, REGRESSION
+from minibert.model.pretrained import PretrainedModel
+from minibert.training.inference import Inference, run_inference
+
+Results = Iterable[Inference]
+Dataset = ClassificationDataset | TaggingDataset | AnsweringDataset
+
+
+@dataclass
+class Report:
+    """What came out of an evaluation.
+
+    metrics: named numbers. table: precision, recall and F1 by class, as text. names, truth,
+    probabilities: for one label a text, what a confusion matrix and calibration are made from.
+    """
+
+    metrics: dict[str, float]
+    table: str = ""
+    names: list[str] = field(default_factory=list)
+    truth: NDArray[Any] | None = None
+    probabilities: NDArray[np.float64] | None = None
+
+    @property
+    def confusion(self) -> NDArray[np.int64] | None:
+        """(C, C) counts, a row for each true class; `None` where a text has no single label."""
+        if self.truth is None or self.probabilities is None:
+            return None
+        return metrics.confusion_matrix(self.truth, self.probabilities.argmax(1), len(self.names))
+
+    @property
+    def reliability(self) -> Reliability | None:
+        """How often it is right by how sure it is; `None` where a text has no single label."""
+        if self.truth is None or self.probabilities is None:
+            return None
+        return reliability_curve(self.probabilities, self.truth)
+
+
+def report(
+    results: Results,
+    dataset: Dataset,
+    threshold: float = THRESHOLD,
+    null_threshold: float | None = None,
+) -> Report:
+    """Score what a model said about a data set.
+
+    Args:
+        results: of `run_inference`, over all of `dataset`.
+        threshold: of several labels, those above it count as predicted.
+        null_threshold: see `answers`; where it is not given and some questions have no answer, 0.
+
+    Returns:
+        metrics. One label: accuracy, f1_macro, mcc, calibration_error, brier. Several labels:
+        accuracy (all of a text's labels right), f1_micro, f1_macro. Regression:
+        mean_absolute_error, mean_squared_error, pearson. Tags: accuracy by word, and entity_f1
+        where they are BIO. Answers: exact_match, f1, and with unanswerable questions both for
+        those that have an answer, and no_answer_accuracy.
+
+    Raises:
+        ValueError: if the data set has no labels to compare with.
+    """
+    if isinstance(dataset, ClassificationDataset):
+        return _report_classes(results, dataset, threshold)
+    if isinstance(dataset, TaggingDataset):
+        return _report_tags(results, dataset)
+    return _report_answers(results, dataset, null_threshold)
+
+
+def metrics_for(
+    dataset: Dataset, threshold: float = THRESHOLD, null_threshold: float | None = None
+) -> Callable[[Results], dict[str, float]]:
+    """The metrics of `report` as the trainer wants them: `Trainer(..., metrics=metrics_for(dev))`.
+
+    Args:
+        dataset: the very one that the trainer evaluates on.
+    """
+    return lambda results: report(results, dataset, threshold, null_threshold).metrics
+
+
+def evaluate(
+    model: PretrainedModel,
+    dataset: Dataset,
+    batch_size: int = 32,
+    threshold: float = THRESHOLD,
+    null_threshold: float | None = None,
+    precision: str | None = None,
+) -> Report:
+    """Run the model over a data set and score it.
+
+    Thresholds are those of `report`, batch_size and precision those of `run_inference`.
+    """
+    results = run_inference(model, dataset, batch_size, precision)
+    return report(results, dataset, threshold, null_threshold)
+
+
+def _report_classes(results: Results, dataset: ClassificationDataset, threshold: float) -> Report:
+    if dataset.targets is None:
+        raise ValueError("these examples have no labels to compare with")
+    scores = class_scores(results, dataset)
+    truth: NDArray[Any] = dataset.targets
+    if dataset.problem_type == REGRESSION:
+        error = scores - truth
+        # A constant has no correlation with anything.
+        varies = scores.std() > 0 and truth.std() > 0
+        found = {
+            "mean_absolute_error": float(np.abs(error).mean()),
+            "mean_squared_error": float((error**2).mean()),
+            "pearson": float(np.corrcoef(scores, truth)[0, 1]) if varies else 0.0,
+        }
+        return Report(found)
+    if dataset.problem_type == MULTI_LABEL:
+        predicted, truth = (scores > threshold).astype(np.int64), truth.astype(np.int64)
+        found = {
+            "accuracy": metrics.accuracy(truth, predicted),
+            "f1_micro": metrics.f1(truth, predicted, "micro"),
+            "f1_macro": metrics.f1(truth, predicted, "macro"),
+        }
+        table = metrics.classification_report(truth, predicted, dataset.label_names)
+        return Report(found, table, dataset.label_names)
+    predicted = scores.argmax(1)
+    found = {
+        "accuracy": metrics.accuracy(truth, predicted),
+        "f1_macro": metrics.f1(truth, predicted, "macro"),
+        "mcc": metrics.matthews_corrcoef(truth, predicted),
+        "calibration_error": calibration_error(scores, truth),
+        "brier": brier_score(scores, truth),
+    }
+    table = metrics.classification_report(truth, predicted, dataset.label_names)
+    return Report(found, table, dataset.label_names, truth, scores)
+
+
+def _report_tags(results: Results, dataset: TaggingDataset) -> Report:
+    predicted = [sentence.tags for sentence in tagged_sentences(results, dataset)]
+    flat = [[tag for tags in sentences for tag in tags] for sentences in (dataset.tags, predicted)]
+    found = {"accuracy": metrics.accuracy(*flat)}
+    if is_bio(dataset.label_names):
+        found["entity_f1"] = metrics.entity_f1(dataset.tags, predicted)
+        return Report(found, metrics.entity_report(dataset.tags, predicted), dataset.label_names)
+    return Report(found, metrics.classification_report(*flat), dataset.label_names)
+
+
+def _report_answers(
+    results: Results, dataset: AnsweringDataset, null_threshold: float | None
+) -> Report:
+    if not dataset.is_labelled:
+        raise ValueError("these questions have no answers to compare with")
+    if null_threshold is None and dataset.has_impossible:
+        null_threshold = 0.0
+    predicted = [prediction.text for prediction in answers(results, dataset, null_threshold)]
+    accepted = [[text for text, _ in example.answers] for example in dataset.examples]
+    pairs = list(zip(accepted, predicted, strict=True))
+    exact = np.array([metrics.squad_exact_match(*pair) for pair in pairs])
+    overlap = np.array([metrics.squad_f1(*pair) for pair in pairs])
+    found = {"exact_match": float(exact.mean()), "f1": float(overlap.mean())}
+    answered = np.array([bool(texts) for texts in accepted])
+    if not answered.all():
+        if answered.any():
+            found["has_answer_exact_match"] = float(exact[answered].mean())
+            found["has_answer_f1"] = float(overlap[answered].mean())
+        found["no_answer_accuracy"] = float(exact[~answered].mean())
+    return Report(found)

@@ -1,0 +1,95 @@
+"""What a fine-tuned model says about new texts: labels, tags, answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from minibert.data.examples import AnswerExample, Example, TaggedExample
+from minibert.finetuning.answering import AnsweringDataset, answers
+from minibert.finetuning.classification import ClassificationDataset, classify
+from minibert.finetuning.settings import THRESHOLD
+from minibert.finetuning.tagging import TaggingDataset, tagged_sentences
+from minibert.model.config import REGRESSION, SINGLE_LABEL
+from minibert.model.pretrained import PretrainedModel
+from minibert.model.task_heads import (
+    BertForQuestionAnswering,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+)
+from minibert.tokenization.rows import split_words
+from minibert.tokenization.tokenizer import Tokenizer
+from minibert.training.inference import run_inference
+
+
+def predict(
+    model: PretrainedModel,
+    tokenizer: Tokenizer,
+    texts: Sequence[Any],
+    pairs: Sequence[str] | None = None,
+    *,
+    batch_size: int = 32,
+    precision: str | None = None,
+    threshold: float = THRESHOLD,
+    null_threshold: float | None = None,
+    **fit: Any,
+) -> list[Any]:
+    """Apply a fine-tuned model to new texts.
+
+    Args:
+        model: with a head for classification, tagging or question answering.
+        tokenizer: the model's.
+        texts: for question answering the questions; for tagging also lists of words.
+        pairs: second texts; for question answering the contexts.
+        precision: see `run_inference`; the device is the model's.
+        threshold: of several labels, name those above it.
+        null_threshold: see `answers`.
+        fit: `max_length`, `truncation`, `stride` (see `minibert.tokenization.rows`).
+
+    Returns:
+        a `ClassPrediction`, `TagPrediction` or `AnswerPrediction` for every text.
+
+    Raises:
+        ValueError: if a text is empty or too long, or the model has no such head.
+    """
+    if isinstance(texts, str) or isinstance(pairs, str):
+        raise ValueError("texts must be a list: put the text in [ ]")
+    if pairs is not None and len(pairs) != len(texts):
+        raise ValueError(f"{len(texts)} texts, but {len(pairs)} second texts: pass one for each")
+    labels = model.config.labels
+    second: Sequence[str | None] = pairs if pairs is not None else [None] * len(texts)
+    if isinstance(model, BertForSequenceClassification):
+        problem_type = model.config.problem_type or (
+            SINGLE_LABEL if model.config.num_labels > 1 else REGRESSION
+        )
+        examples = [Example(text, pair) for text, pair in zip(texts, second, strict=True)]
+        dataset = ClassificationDataset(examples, tokenizer, labels, problem_type, **fit)
+        return classify(model, dataset, threshold, batch_size, precision)
+    if isinstance(model, BertForTokenClassification):
+        if pairs is not None:
+            raise ValueError("a tagger reads single texts: leave the second ones out")
+        default = "O" if "O" in labels else labels[0]
+        sentences = [
+            split_words(tokenizer, text) if isinstance(text, str) else list(text) for text in texts
+        ]
+        tagged = [TaggedExample(words, [default] * len(words)) for words in sentences]
+        sentences_dataset = TaggingDataset(tagged, tokenizer, labels, **fit)
+        return tagged_sentences(
+            run_inference(model, sentences_dataset, batch_size, precision), sentences_dataset
+        )
+    if isinstance(model, BertForQuestionAnswering):
+        if pairs is None:
+            raise ValueError("a question needs a context to look in: pass it as the second text")
+        questions = [
+            AnswerExample(str(i), text, pair, [])
+            for i, (text, pair) in enumerate(zip(texts, pairs, strict=True))
+        ]
+        fit.pop("truncation", None)
+        windows = AnsweringDataset(questions, tokenizer, **fit)
+        return answers(
+            run_inference(model, windows, batch_size, precision), windows, null_threshold
+        )
+    raise ValueError(
+        f"a {model.architecture} makes no prediction about a text: fine-tune it first "
+        "(`minibert finetune classify --base ...`)"
+    )

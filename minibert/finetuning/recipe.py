@@ -1,0 +1,171 @@
+"""Fine-tuning from examples to model folder: what `minibert finetune` does."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from minibert import weights
+from minibert.data.datasets import naming
+from minibert.data.splits import Splits
+from minibert.finetuning.answering import AnsweringDataset
+from minibert.finetuning.classification import ClassificationDataset, parse_class_weights
+from minibert.finetuning.evaluate import Dataset, evaluate, metrics_for
+from minibert.finetuning.settings import TASK_FILE, FinetuningSettings, TaskSettings
+from minibert.finetuning.tagging import TaggingDataset, is_bio
+from minibert.model.config import MULTI_LABEL, REGRESSION
+from minibert.model.lora import add_adapter
+from minibert.model.pretrained import PretrainedModel
+from minibert.model.task_heads import (
+    BertForQuestionAnswering,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+)
+from minibert.tokenization.tokenizer import Tokenizer
+from minibert.training import distributed
+from minibert.training.config import TrainingConfig
+from minibert.training.resume import check_output
+from minibert.training.trainer import Trainer
+from minibert.weights.files import write_json
+
+
+def dataset_maker(
+    settings: TaskSettings, tokenizer: Tokenizer, labels: list[str] | None, problem: str | None
+) -> Callable[[list[Any]], Dataset]:
+    """A function from examples to the data set of a task, in the form training had them."""
+
+    def make(examples: list[Any]) -> Dataset:
+        if settings.task == "classify":
+            return ClassificationDataset(examples, tokenizer, labels, problem, **settings.fit)
+        if settings.task == "tag":
+            return TaggingDataset(examples, tokenizer, labels, **settings.fit)
+        return AnsweringDataset(examples, tokenizer, **settings.fit)
+
+    return make
+
+
+def finetune(
+    splits: Splits[Any],
+    base: str,
+    settings: TaskSettings,
+    training: TrainingConfig,
+    what: FinetuningSettings | None = None,
+) -> dict[str, dict[str, float]]:
+    """Fine-tune a model and write it, with its metrics, to `training.output_dir`.
+
+    Args:
+        splits: without a `dev` split there is no choice of the best weights, only the last.
+        base: name or folder of the pre-trained model.
+        settings: the task, and how texts are brought to the model.
+        training: of the loop.
+        what: is trained of the base, and how its classes count.
+
+    Returns:
+        what `metrics.json` gets: metrics of "dev" and "test" where they are, and of "train" the
+        number of examples and the seconds it took.
+
+    Raises:
+        ValueError, FileNotFoundError: for anything that does not fit; nothing is written then.
+    """
+    what = what or FinetuningSettings()
+    out = Path(training.output_dir)
+    check_output(out, training.resume)
+    if what.adapter is not None and weights.read_adapter(weights.resolve(base)) is not None:
+        raise ValueError(
+            f"{base} is an adapter itself: run `minibert export {base} --merge --out FOLDER` and "
+            "pass base=FOLDER"
+        )
+    tokenizer = Tokenizer.from_pretrained(base)
+    with naming("training examples"):
+        train = dataset_maker(settings, tokenizer, None, None)(splits.train)
+    labels = None if isinstance(train, AnsweringDataset) else train.label_names
+    problem = train.problem_type if isinstance(train, ClassificationDataset) else None
+    make = dataset_maker(settings, tokenizer, labels, problem)
+    held_out: dict[str, Dataset] = {}
+    for split in ("dev", "test"):
+        if getattr(splits, split):
+            with naming(f"{split} examples"):
+                held_out[split] = make(getattr(splits, split))
+    torch.manual_seed(training.seed)  # the new head is drawn at random
+    model = _model_for(train, base, out, what)
+    if isinstance(train, AnsweringDataset) and train.has_impossible:
+        # Having seen questions without an answer, it may say so.
+        settings = replace(settings, null_threshold=settings.null_threshold or 0.0)
+    dev = held_out.get("dev")
+    metrics = metrics_for(dev, **settings.thresholds) if dev is not None else None
+    if dev is not None:
+        training = replace(training, best_metric=best_metric(train, what.class_weights is not None))
+    trainer = Trainer(model, training, train, dev, metrics)
+    if distributed.is_main():
+        tokenizer.save_pretrained(out)
+        write_json(out / TASK_FILE, asdict(settings))
+    since = time.perf_counter()
+    trainer.fit()
+    seconds = round(time.perf_counter() - since, 1)
+    found = {"train": {"examples": float(train.size), "seconds": seconds}}
+    for split, dataset in held_out.items():
+        report = evaluate(model, dataset, training.batch_size, **settings.thresholds)
+        found[split] = report.metrics
+    if distributed.is_main():
+        write_json(out / "metrics.json", found)
+    return found
+
+
+def best_metric(dataset: Dataset, weighted: bool) -> str | None:
+    """The metric by which the best weights are told; `None` for the loss."""
+    if isinstance(dataset, AnsweringDataset):
+        return "f1"
+    if isinstance(dataset, TaggingDataset):
+        return "entity_f1" if is_bio(dataset.label_names) else "accuracy"
+    if dataset.problem_type == REGRESSION:
+        return None
+    if dataset.problem_type == MULTI_LABEL:
+        return "f1_micro"
+    return "f1_macro" if weighted else "accuracy"
+
+
+def _model_for(train: Dataset, base: str, out: Path, what: FinetuningSettings) -> PretrainedModel:
+    """The base with a new head for what the training set has."""
+    changes: dict[str, Any] = {
+        "hidden_dropout_prob": what.dropout,
+        "attention_probs_dropout_prob": what.dropout,
+    }
+    if isinstance(train, AnsweringDataset):
+        model: PretrainedModel = BertForQuestionAnswering.from_pretrained(base, **changes)
+    else:
+        if len(train.label_names) == 1:
+            raise ValueError(
+                f"every training example has the label {train.label_names[0]!r}: "
+                "give examples of at least two"
+            )
+        changes |= {"num_labels": len(train.label_names) or 1, "id2label": None}
+        if train.label_names:
+            changes["id2label"] = dict(enumerate(train.label_names))
+        if isinstance(train, TaggingDataset):
+            model = BertForTokenClassification.from_pretrained(base, **changes)
+        else:
+            changes["problem_type"] = train.problem_type
+            model = BertForSequenceClassification.from_pretrained(base, **changes)
+    if what.class_weights is not None:
+        if not isinstance(train, ClassificationDataset):
+            raise ValueError("class weights are for `classify`: leave them out")
+        model.class_weights = torch.tensor(parse_class_weights(what.class_weights, train))
+    if what.adapter is None:
+        return model
+    return add_adapter(model, _noted(base, out), what.adapter)
+
+
+def _noted(base: str, out: Path) -> str:
+    """A local base relative to the adapter, so that both can move together; a name as it is."""
+    if not Path(base).is_dir():
+        return base
+    try:
+        return Path(os.path.relpath(base, out)).as_posix()
+    except ValueError:  # on another drive
+        return str(Path(base).resolve())

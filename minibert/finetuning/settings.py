@@ -1,0 +1,131 @@
+"""How a task is fine-tuned and how scores become decisions: settings alone, quick to import."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from minibert.training.options import option
+
+TASK_FILE = "task.json"
+THRESHOLD = 0.5
+# What a task is called on the command line, and the class that is saved for it.
+TASKS = {
+    "classify": "BertForSequenceClassification",
+    "tag": "BertForTokenClassification",
+    "answer": "BertForQuestionAnswering",
+}
+PROBLEMS = {
+    "single": "single_label_classification",
+    "multi": "multi_label_classification",
+    "regression": "regression",
+}
+TRUNCATIONS = ("longest_first", "only_first", "only_second")
+
+
+@dataclass(frozen=True)
+class TaskSettings:
+    """How texts are brought to the model, and scores to decisions: kept beside a trained model.
+
+    task: a key of `TASKS`. max_length, truncation, stride: see `minibert.tokenization.rows`.
+    threshold: of several labels, those more probable count as predicted. null_threshold: see
+    `minibert.finetuning.answering.answers`.
+    """
+
+    task: str
+    max_length: int | None = option(None, "cut what is longer", metavar="TOKENS")
+    truncation: str | None = option(
+        None,
+        "cut what the model cannot read; of a pair the longer text, or the one named",
+        choices=TRUNCATIONS,
+        const="longest_first",
+    )
+    stride: int | None = option(
+        None, "split into windows that share so many tokens", metavar="TOKENS"
+    )
+    threshold: float = option(THRESHOLD, "several labels: predict those more probable than this")
+    null_threshold: float | None = option(
+        None, "answer: say 'no answer' where its score is higher by more than this"
+    )
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise ValueError(f"unknown task {self.task!r}: choose from {', '.join(TASKS)}")
+        if not 0 < self.threshold < 1:
+            raise ValueError(f"threshold must be between 0 and 1, not {self.threshold}")
+
+    @property
+    def fit(self) -> dict[str, Any]:
+        """The arguments with which a text is brought into rows."""
+        fit = {"max_length": self.max_length, "stride": self.stride}
+        return fit if self.task == "answer" else {**fit, "truncation": self.truncation}
+
+    @property
+    def thresholds(self) -> dict[str, Any]:
+        """The arguments with which scores become decisions."""
+        return {"threshold": self.threshold, "null_threshold": self.null_threshold}
+
+    @classmethod
+    def read(cls, name_or_path: str | os.PathLike[str]) -> Self:
+        """Those of a model folder; defaults for a model that was fine-tuned elsewhere.
+
+        Raises:
+            ValueError: if the model has no head for any of the tasks.
+        """
+        from minibert import weights  # with PyTorch behind it, which `--help` does without
+        from minibert.weights.files import read_json
+
+        folder = weights.resolve(name_or_path)
+        kind = weights.read_architecture(folder) or "BertModel"
+        task = next((name for name, head in TASKS.items() if head == kind), None)
+        if task is None:
+            raise ValueError(
+                f"{name_or_path} is a {kind}, not fine-tuned for a task: "
+                "run `minibert finetune classify`, `tag` or `answer` first"
+            )
+        path = folder / TASK_FILE
+        values = read_json(path) if path.is_file() else {}
+        known = {field.name for field in fields(cls)}
+        return cls(**{**{k: v for k, v in values.items() if k in known}, "task": task})
+
+
+@dataclass(frozen=True)
+class FinetuningSettings:
+    """What is trained of the base, and how its classes count.
+
+    adapter: the rank of an adapter beside the frozen encoder. class_weights: "balanced", or
+    "name=factor,..."; see `parse_class_weights`. dropout: of hidden states and attention weights
+    while training, whatever the base had: a small set of examples needs it where a large corpus did
+    not.
+    """
+
+    adapter: int | None = option(None, "train only an adapter", metavar="RANK")
+    class_weights: str | None = option(
+        None, "for labels of unequal frequency", metavar="balanced|A=1,B=2"
+    )
+    dropout: float = option(0.1)
+
+
+@dataclass(frozen=True)
+class ReadingSettings:
+    """How a user's own table is to be read: see `minibert.data.tables.read_examples`."""
+
+    text_column: str | None = option(None, "default: text", metavar="NAME")
+    pair_column: str | None = option(None, "second text; default: text_pair", metavar="NAME")
+    label_column: str | None = option(None, "default: label", metavar="NAME")
+    columns: str | None = option(None, "names for a file without a header", metavar="A,B,...")
+    problem: str | None = option(
+        None,
+        "one label, several, or a number; default: told by the labels' form",
+        choices=tuple(PROBLEMS),
+    )
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The arguments of `read_examples` that were given."""
+        names = ("text_column", "pair_column", "label_column")
+        given: dict[str, Any] = {name: getattr(self, name) for name in names}
+        given["columns"] = self.columns.split(",") if self.columns is not None else None
+        given["problem_type"] = PROBLEMS[self.problem] if self.problem is not None else None
+        return {name: value for name, value in given.items() if value is not None}

@@ -1,0 +1,156 @@
+"""Attention: who may look at whom, how much, and what comes of it.
+
+Masks are boolean everywhere, `True` where looking is allowed, and broadcast to (B, H, T, S):
+T positions ask, S positions answer.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from minibert.model.config import BertConfig
+from minibert.model.dropout import dropout
+
+
+def causal_mask(length: int, past: int = 0, device: torch.device | None = None) -> Tensor:
+    """Each position sees itself and what came before, never the future (claim B13).
+
+    Args:
+        length: positions that ask.
+        past: positions before them that are already cached and may all be seen.
+
+    Returns:
+        (length, past + length) bool.
+    """
+    return torch.ones(length, past + length, dtype=torch.bool, device=device).tril(past)
+
+
+def padding_mask(attention_mask: Tensor) -> Tensor:
+    """(B, S) with 1 at real tokens and 0 at padding, as (B, 1, 1, S) bool (claim B31)."""
+    return attention_mask[:, None, None, :].bool()
+
+
+def combined_mask(attention_mask: Tensor | None, length: int, is_causal: bool) -> Tensor | None:
+    """One mask out of padding and causality; `None` where everybody may look at everybody.
+
+    Args:
+        attention_mask: (B, S), 1 at real tokens, over past and present; or `None`.
+        length: positions that ask, the last `length` of the S.
+        is_causal: hide the future.
+
+    Returns:
+        bool, broadcastable to (B, H, length, S), or `None`.
+    """
+    if attention_mask is None:
+        return causal_mask(length) if is_causal else None
+    allowed = padding_mask(attention_mask)  # (B, 1, 1, S)
+    if not is_causal:
+        return allowed
+    past = attention_mask.shape[1] - length
+    allowed = allowed & causal_mask(length, past, attention_mask.device)  # (B, 1, length, S)
+    # A padded slot to the left of its text would see nothing at all, and the softmax of nothing
+    # is NaN. It may see itself: no real position ever reads it.
+    sees_nothing = ~allowed.any(dim=-1, keepdim=True)
+    itself = torch.ones_like(allowed).tril(past).triu(past)
+    return allowed | (sees_nothing & itself)
+
+
+def attention(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, dropout_prob: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Scaled dot-product attention, written out: softmax(Q K^T / sqrt(d)) V (claim A12).
+
+    Args:
+        query: (B, H, T, d).
+        key, value: (B, H, S, d).
+        mask: bool, broadcastable to (B, H, T, S), `True` where looking is allowed.
+        dropout_prob: probability of zeroing a weight.
+
+    Returns:
+        the mixed values (B, H, T, d) and the weights (B, H, T, S), each row of which sums to 1.
+    """
+    # The root divides the queries, not the scores: the same product, but (T, d) and not (T, S) of
+    # them to divide.
+    scores = (query / math.sqrt(query.shape[-1])) @ key.mT  # (B, H, T, S)
+    if mask is not None:
+        # Before the softmax: zeroing weights after it would leave rows that sum to less than 1.
+        scores = scores.masked_fill(~mask, -torch.inf)
+    weights = scores.softmax(dim=-1)
+    mixed = (dropout(weights, dropout_prob) if dropout_prob else weights) @ value
+    return mixed, weights
+
+
+class KeyValueCache:
+    """Keys and values of the positions read so far, one pair a layer: what generation reuses."""
+
+    def __init__(self) -> None:
+        self._layers: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def __len__(self) -> int:
+        """Positions held."""
+        return self._layers[0][0].shape[2] if self._layers else 0
+
+    def extend(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Append (B, H, T, d) to this layer's past and return all of it."""
+        if layer in self._layers:
+            past_key, past_value = self._layers[layer]
+            key = torch.cat((past_key, key), dim=2)
+            value = torch.cat((past_value, value), dim=2)
+        self._layers[layer] = (key, value)
+        return key, value
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention: every position asks every other (Vaswani et al. 2017, 3.2.2).
+
+    Query, key and value are three learned projections of the same input (claim B10), computed
+    as one matrix product.
+    """
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.num_heads = config.num_attention_heads
+        self.query_key_value = nn.Linear(config.hidden_size, 3 * config.hidden_size)
+        self.output = nn.Linear(config.hidden_size, config.hidden_size)
+        self.dropout_prob = config.attention_probs_dropout_prob
+
+    def forward(
+        self,
+        hidden: Tensor,
+        mask: Tensor | None = None,
+        need_weights: bool = False,
+        cache: KeyValueCache | None = None,
+        layer: int = 0,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Mix the positions.
+
+        Args:
+            hidden: (B, T, hidden_size).
+            mask: bool, broadcastable to (B, H, T, S).
+            need_weights: also return the weights; takes the written-out road, which is slower.
+            cache: keys and values of earlier positions, extended in place.
+            layer: which layer of the cache is ours.
+
+        Returns:
+            (B, T, hidden_size), and the weights (B, H, T, S) or `None`.
+        """
+        batch, length, size = hidden.shape
+        projected = self.query_key_value(hidden)  # (B, T, 3 * hidden_size)
+        projected = projected.view(batch, length, 3, self.num_heads, size // self.num_heads)
+        query, key, value = projected.permute(2, 0, 3, 1, 4)  # each (B, H, T, d)
+        if cache is not None:
+            key, value = cache.extend(layer, key, value)
+        dropout_prob = self.dropout_prob if self.training else 0.0
+        weights = None
+        # Training on a processor, the fused kernel's way back takes three times as long as the
+        # written-out one (`make bench` shows it); everywhere else it is the faster road.
+        if need_weights or (self.training and hidden.device.type == "cpu"):
+            mixed, weights = attention(query, key, value, mask, dropout_prob)
+        else:
+            mixed = F.scaled_dot_product_attention(query, key, value, mask, dropout_prob)
+        mixed = mixed.transpose(1, 2).reshape(batch, length, size)  # heads side by side again
+        return self.output(mixed), weights if need_weights else None

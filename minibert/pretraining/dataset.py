@@ -1,0 +1,164 @@
+"""Batches for pre-training, drawn from a tokenised corpus and corrupted afresh every time."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from minibert.model.loss import IGNORE_INDEX
+from minibert.pretraining.corpus import TokenCorpus
+from minibert.pretraining.masking import MASKED, mask_tokens
+from minibert.pretraining.pairs import divide_budget, draw_pairs, split_points
+from minibert.pretraining.settings import OBJECTIVES
+from minibert.tokenization.tokenizer import Tokenizer
+from minibert.training.batching import BatchSource, seeded
+
+
+class PretrainingDataset:
+    """Batches for masked and causal language modelling, corrupted afresh at every draw.
+
+    One example a split point (a sentence boundary inside a document): what stands around it, up
+    to `max_length` tokens. With "mlm+nsp" half of the examples have a random second half; with
+    "mlm" and "causal" the text is left whole: `[CLS] text [SEP]`. So is, with every objective, the
+    beginning of a document of one sentence, which has no split point: one example more. `masked`
+    is that of `mask_tokens`.
+    """
+
+    def __init__(
+        self,
+        corpus: TokenCorpus,
+        tokenizer: Tokenizer,
+        max_length: int,
+        objective: str,
+        masked: float = MASKED,
+    ) -> None:
+        if objective not in OBJECTIVES:
+            raise ValueError(f"unknown objective {objective!r}: choose from {OBJECTIVES}")
+        self.corpus, self.tokenizer, self.objective = corpus, tokenizer, objective
+        self.masked = masked
+        self.has_pairs = objective == "mlm+nsp"
+        self.budget = max_length - (3 if self.has_pairs else 2)
+        if self.budget < 2:
+            raise ValueError(f"max_length {max_length} leaves no room for text")
+        self.points = split_points(
+            corpus.sentence_starts, corpus.document_starts, len(corpus.tokens)
+        )
+        if self.has_pairs and not len(self.points):
+            raise ValueError("the corpus has no document of two sentences: see `minibert data`")
+        ends = np.append(corpus.document_starts[1:], len(corpus.tokens))
+        unsplit = ~np.isin(np.arange(len(ends)), self.points.document)
+        self._whole_start = corpus.document_starts[unsplit]
+        self._whole_length = np.minimum(ends[unsplit] - self._whole_start, max_length - 2)
+        self._special = torch.tensor(sorted(tokenizer.special_ids))
+
+    def __len__(self) -> int:
+        return len(self.points) + len(self._whole_start)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each example, special tokens left out: what batches are grouped by."""
+        around = np.minimum(self.points.before + self.points.after, self.budget)
+        return np.concatenate([around, self._whole_length])
+
+    def collate(self, indices: NDArray[np.int64], generator: torch.Generator) -> dict[str, Tensor]:
+        """Draw, lay out, corrupt.
+
+        Returns:
+            input_ids, token_type_ids, labels (B, T); attention_mask (B, T) where anything is
+            padded; for masked objectives
+            masked_positions (n_masked,); with pairs next_sentence_label (B,), -100 where there is
+            no second sentence.
+        """
+        rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+        indices = np.asarray(indices)
+        is_split = indices < len(self.points)
+        chosen, whole = indices[is_split], indices[~is_split] - len(self.points)
+        start_a, length_a, start_b, length_b = np.zeros((4, len(indices)), np.int64)
+        label = np.full(len(indices), IGNORE_INDEX)
+        start_a[~is_split] = self._whole_start[whole]
+        length_a[~is_split] = self._whole_length[whole]
+        if self.has_pairs and len(chosen):
+            drawn = draw_pairs(self.points, chosen, self.budget, rng)
+            places = (start_a, length_a, start_b, length_b, label)
+            for place, values in zip(places, drawn, strict=True):
+                place[is_split] = values
+        elif len(chosen):
+            around = divide_budget(
+                self.points.before[chosen], self.points.after[chosen], self.budget
+            )
+            length_a[is_split], length_b[is_split] = around
+            start_b[is_split] = self.points.position[chosen]
+            start_a[is_split] = self.points.position[chosen] - length_a[is_split]
+        batch = self._lay_out(start_a, length_a, start_b, length_b)
+        if self.has_pairs:
+            batch["next_sentence_label"] = torch.from_numpy(label)
+        special = torch.isin(batch["input_ids"], self._special)
+        if self.objective == "causal":
+            padding = batch["input_ids"] == self.tokenizer.pad_token_id
+            batch["labels"] = batch["input_ids"].masked_fill(padding, IGNORE_INDEX)
+            batch["labels"][:, 0] = IGNORE_INDEX  # nothing stands before [CLS] to predict it from
+        else:
+            batch["input_ids"], batch["labels"], batch["masked_positions"] = mask_tokens(
+                batch["input_ids"],
+                special,
+                self.tokenizer.mask_token_id,
+                self.tokenizer.vocab_size,
+                special_ids=self._special,
+                generator=generator,
+                masked=self.masked,
+            )
+        return batch
+
+    def _lay_out(
+        self,
+        start_a: NDArray[np.int64],
+        length_a: NDArray[np.int64],
+        start_b: NDArray[np.int64],
+        length_b: NDArray[np.int64],
+    ) -> dict[str, Tensor]:
+        """`[CLS] A [SEP] B [SEP]`; `[CLS] A B [SEP]` without pairs; padded on the right."""
+        is_pair = self.has_pairs & (length_b > 0)  # (B,)
+        last = 1 + length_a + is_pair + length_b  # (B,) where the final [SEP] stands
+        column = np.arange(last.max() + 1)[None, :]  # (1, T)
+        begin_b = (1 + length_a + is_pair)[:, None]
+        in_a = (column >= 1) & (column <= length_a[:, None])
+        in_b = (column >= begin_b) & (column < last[:, None])
+        source = np.where(in_a, start_a[:, None] + column - 1, start_b[:, None] + column - begin_b)
+        source = np.where(in_a | in_b, source, 0)
+        ids = np.where(in_a | in_b, self.corpus.tokens[source], self.tokenizer.pad_token_id)
+        ids[:, 0] = self.tokenizer.cls_token_id
+        ids[np.arange(len(last)), last] = self.tokenizer.sep_token_id
+        segment = np.zeros_like(ids)
+        if self.has_pairs:
+            ids[np.arange(len(last)), length_a + 1] = self.tokenizer.sep_token_id
+            segment = is_pair[:, None] & (column >= begin_b) & (column <= last[:, None])
+        batch = {
+            "input_ids": torch.from_numpy(ids.astype(np.int64)),
+            "token_type_ids": torch.from_numpy(segment.astype(np.int64)),
+        }
+        if last.min() < last.max():  # without padding there is nothing to mask
+            batch["attention_mask"] = torch.from_numpy((column <= last[:, None]).astype(np.int64))
+        return batch
+
+
+class Subset:
+    """A fixed part of a data set, for evaluations in the middle of training."""
+
+    def __init__(self, dataset: BatchSource, size: int) -> None:
+        self._dataset = dataset
+        order = torch.randperm(len(dataset), generator=seeded(0)).numpy()
+        self._indices = np.sort(order[:size])
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """See `BatchSource`."""
+        return self._dataset.lengths[self._indices]
+
+    def collate(self, indices: NDArray[np.int64], generator: torch.Generator) -> dict[str, Tensor]:
+        """See `BatchSource`."""
+        return self._dataset.collate(self._indices[indices], generator)

@@ -1,0 +1,130 @@
+"""What a run reports while it goes on: `log.jsonl`, the progress bar, TensorBoard where asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from torch import Tensor
+from tqdm import tqdm
+
+from minibert.training import distributed
+
+LOG_FILE = "log.jsonl"
+_EVERY = 10  # steps; the loss stays on the device in between
+_DELAY = 1  # seconds until the bar shows
+
+
+class TrainingLog:
+    """The log of one run. Every process keeps one and calls the same methods; the first writes.
+
+    Args:
+        output: the run's folder; what was logged there after `step` is dropped, because a resumed
+            run logs it again.
+        step: how far the run is.
+        total: steps in all.
+        tensorboard: also write events for TensorBoard.
+
+    Raises:
+        ValueError: if TensorBoard is asked for and not installed.
+    """
+
+    def __init__(self, output: Path, step: int, total: int, tensorboard: bool) -> None:
+        self._path = output / LOG_FILE
+        self._total = total
+        self._writer: Any = None
+        self.entries: list[dict[str, float]] = []
+        if distributed.is_main():
+            self.entries = [entry for entry in _read(self._path) if entry["step"] <= step]
+            aside = self._path.with_name(f".{LOG_FILE}.{os.getpid()}")
+            aside.write_text("".join(json.dumps(entry) + "\n" for entry in self.entries))
+            os.replace(aside, self._path)
+            if tensorboard:
+                self._writer = _summary_writer()(str(output / "tensorboard"), purge_step=step + 1)
+        self._bar = tqdm(
+            total=total,
+            initial=step,
+            desc="training",
+            unit=" steps",
+            delay=_DELAY,
+            **distributed.bar_options(),
+        )
+        self._start_window(step)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.close()
+        if self._writer is not None:
+            self._writer.close()
+
+    def _start_window(self, step: int) -> None:
+        self._loss: Tensor | None = None
+        self._tokens, self._since, self._first = 0, time.perf_counter(), step
+
+    def add_loss(self, loss: Tensor) -> None:
+        """This process's part of a step's loss, left on its device."""
+        self._loss = loss if self._loss is None else self._loss + loss
+
+    def step_done(self, step: int, tokens: int, gradient_norm: Tensor, rate: float) -> None:
+        """Count a step, and log the mean of the steps since the last entry every tenth time."""
+        self._tokens += tokens
+        self._bar.update(1)
+        if step % _EVERY and step != self._total:
+            return
+        assert self._loss is not None, "add_loss comes first"
+        loss = float(distributed.sum_over_processes(self._loss.clone())) / (step - self._first)
+        speed = round(self._tokens / (time.perf_counter() - self._since))
+        norm = distributed.full_tensor(gradient_norm)
+        self.write(
+            {
+                "step": step,
+                "loss": loss,
+                "gradient_norm": float(norm),
+                "learning_rate": rate,
+                "tokens_per_second": speed,
+            }
+        )
+        self._bar.set_postfix_str(f"loss {loss:.3f}, {speed:,} tokens/s")
+        self._start_window(step)
+
+    def write(self, entry: dict[str, float]) -> None:
+        """One line of the log; it has the key "step"."""
+        self.entries.append(entry)
+        if not distributed.is_main():
+            return
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+        if self._writer is not None:
+            for name, value in entry.items():
+                if name != "step":
+                    self._writer.add_scalar(name, value, int(entry["step"]))
+
+    @contextmanager
+    def clock_stopped(self) -> Iterator[None]:
+        """What happens inside does not count as training time."""
+        started = time.perf_counter()
+        yield
+        self._since += time.perf_counter() - started
+
+
+def _read(path: Path) -> list[dict[str, float]]:
+    """The entries of a log; a last line that a killed process left half written is none."""
+    if not path.is_file():
+        return []
+    *lines, _unfinished = path.read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines]
+
+
+def _summary_writer() -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise ValueError("TensorBoard is not installed: pip install tensorboard") from None
+    return SummaryWriter

@@ -1,0 +1,308 @@
+"""One loop for pre-training and fine-tuning, on one process or many."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+
+from minibert.model.pretrained import PretrainedModel
+from minibert.training import devices, distributed, optimization, resume
+from minibert.training.allocation import kept_memory
+from minibert.training.batching import (
+    BatchSource,
+    derived_seed,
+    epoch_batches,
+    fingerprint,
+    seeded,
+    split_batch,
+)
+from minibert.training.config import TrainingConfig
+from minibert.training.inference import Inference, run_inference, to_device
+from minibert.training.interruption import deferred_interrupt
+from minibert.training.log import TrainingLog
+from minibert.weights.files import load_tensors, write_json, write_tensors
+
+# From every batch of an evaluation, with its rows and output, to named numbers.
+Metrics = Callable[[Iterable[Inference]], dict[str, float]]
+
+# The settings that decide where a run goes; the others only say how it gets there.
+_DECISIVE = (
+    "seed",
+    "batch_size",
+    "learning_rate",
+    "warmup_ratio",
+    "schedule",
+    "weight_decay",
+    "max_grad_norm",
+    "best_metric",
+)
+
+
+class Trainer:
+    """Train a model on a data set, evaluate, keep the best, survive being killed.
+
+    Everything random is derived from `seed` and the step, so a resumed run ends with the same
+    bits as one that was never stopped.
+
+    Args:
+        model: any model with a head.
+        train_dataset, eval_dataset: see `BatchSource`.
+        metrics: what to report of an evaluation besides the loss.
+
+    Raises:
+        ValueError: if `output_dir` is not empty and `resume` is off, if the run to resume was
+            started on other data or with other settings, if there is nothing to train on, or
+            nothing to evaluate and the settings need it.
+    """
+
+    def __init__(
+        self,
+        model: PretrainedModel,
+        config: TrainingConfig,
+        train_dataset: BatchSource,
+        eval_dataset: BatchSource | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
+        self.model, self.config, self.metrics = model, config, metrics
+        self.train_dataset, self.eval_dataset = train_dataset, eval_dataset
+        self.output = Path(config.output_dir)
+        resume.check_output(self.output, config.resume)
+        if not len(train_dataset):
+            raise ValueError("there is nothing to train on: the training set is empty")
+        for name in ("patience", "best_metric"):
+            if getattr(config, name) is not None and eval_dataset is None:
+                raise ValueError(f"{name} needs an evaluation set, and there is none")
+        self.device = distributed.start(devices.choose_device(config.device))
+        self.precision = devices.choose_precision(config.precision, self.device)
+        self._parts = config.accumulation_steps * distributed.world_size()
+        if config.batch_size % self._parts:
+            raise ValueError(
+                f"a batch of {config.batch_size} cannot be cut into {self._parts} equal parts "
+                "(accumulation steps x processes)"
+            )
+        model.to(self.device)
+        model.precision = self.precision
+        model.base_model.encoder.gradient_checkpointing = config.gradient_checkpointing
+        # `self.model` is what is saved, `self.runner` what computes. They share their weights.
+        self._parallel = distributed.wrap(model, config.parallel)
+        self.runner: Callable[..., Any] = self._parallel
+        if config.compile:
+            self.runner = torch.compile(self._parallel)
+        groups = optimization.parameter_groups(model, config.weight_decay)
+        self.optimizer = torch.optim.AdamW(
+            groups, lr=config.learning_rate, fused=config.parallel == "ddp"
+        )
+        self.epoch_steps = math.ceil(len(train_dataset) / config.batch_size)
+        self.total_steps = config.max_steps or config.epochs * self.epoch_steps
+        self.step = 0
+        self.best: float | None = None
+        self.evaluations_since_best = 0
+        self._take_up()
+
+    # ------------------------------------------------------------------ the loop
+
+    def fit(self) -> list[dict[str, float]]:
+        """Train to the end.
+
+        Returns:
+            the log: a dictionary for every ten steps and every evaluation. It is also in
+            `output_dir/log.jsonl`. The model ends with the best weights where there was an
+            evaluation, else with the last, and is saved in `output_dir`.
+
+        Raises:
+            KeyboardInterrupt: on Ctrl-C, after saving and saying how to go on.
+        """
+        if distributed.is_main():
+            settings = {**asdict(self.config), "output_dir": str(self.output)}
+            self.output.mkdir(parents=True, exist_ok=True)
+            write_json(self.output / resume.SETTINGS_FILE, settings)
+        self.model.train()
+        every = self.config.eval_every, self.config.save_every
+        tensorboard = self.config.tensorboard
+        with (
+            TrainingLog(self.output, self.step, self.total_steps, tensorboard) as log,
+            deferred_interrupt() as is_interrupted,
+            kept_memory(),
+        ):
+            for batch in self._batches():
+                norm, rate = self._update(batch, log)
+                log.step_done(self.step, _count_tokens(batch), norm, rate)
+                with log.clock_stopped():
+                    if self._is_due(every[0]) and self._evaluate_and_keep_best(log):
+                        break
+                    stops = is_interrupted()
+                    if stops or (self._is_due(every[1]) and self.step < self.total_steps):
+                        self._save_snapshot()
+                if stops:
+                    raise self._stopped()
+        self._finish()
+        return log.entries
+
+    def _batches(self) -> Iterator[dict[str, Tensor]]:
+        """The batches from the current step on, whole: every process cuts out its own part."""
+        while self.step < self.total_steps:
+            epoch, done = divmod(self.step, self.epoch_steps)
+            lengths = self.train_dataset.lengths
+            batches = epoch_batches(lengths, self.config.batch_size, self.config.seed, epoch)
+            for indices in batches[done:]:
+                if self.step >= self.total_steps:
+                    return
+                generator = seeded(self.config.seed, self.step, 0)
+                yield self.train_dataset.collate(indices, generator)
+
+    def _update(self, batch: dict[str, Tensor], log: TrainingLog) -> tuple[Tensor, float]:
+        """One step of the optimizer on one batch, cut in parts where asked.
+
+        Returns:
+            the gradient's norm before clipping, and the learning rate.
+        """
+        config = self.config
+        warmup = int(config.warmup_ratio * self.total_steps)
+        rate = config.learning_rate * optimization.learning_rate_factor(
+            config.schedule, self.step, self.total_steps, warmup
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        parts = split_batch(batch, self._parts, self.model.label_count(batch))
+        processes, own = distributed.world_size(), distributed.rank()
+        for number, (part, weight) in list(enumerate(parts))[own::processes]:
+            # Dropout, too, depends on the step alone.
+            torch.manual_seed(derived_seed(config.seed, self.step, 1 + number))
+            distributed.exchange_gradients(self._parallel, number + processes >= len(parts))
+            with devices.autocast(self.precision, self.device):
+                loss = self.runner(**to_device(part, self.device)).loss * weight
+            # Processes average their gradients; the parts' weights ask for a sum.
+            (loss * processes).backward()
+            log.add_loss(loss.detach())
+        norm = clip_grad_norm_(self.model.parameters(), config.max_grad_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        return norm, rate
+
+    def _is_due(self, every: int | None) -> bool:
+        return self.step % (every or self.epoch_steps) == 0 or self.step == self.total_steps
+
+    # ------------------------------------------------------------------ evaluation
+
+    def evaluate(self, dataset: BatchSource | None = None) -> dict[str, float]:
+        """Loss and metrics on a data set, the evaluation set where not given.
+
+        Corruption is drawn from a fixed seed: every evaluation sees the same masked tokens. Every
+        process must call this, and gets the same numbers.
+
+        Returns:
+            "loss", the mean over labelled tokens or, where a model has no labels on tokens, over
+            examples; and what `metrics` measures, which may stop reading early.
+
+        Raises:
+            ValueError: if there is nothing to evaluate.
+        """
+        dataset = dataset if dataset is not None else self.eval_dataset
+        if dataset is None or not len(dataset):
+            raise ValueError("there is no evaluation set, or nothing in it")
+        total, count = 0.0, 0
+
+        def results() -> Iterator[Inference]:
+            nonlocal total, count
+            for result in run_inference(
+                self.model, dataset, self.config.batch_size, runner=self.runner
+            ):
+                labels = self.model.label_count(result.batch)
+                weight = len(result.indices) if labels is None else labels
+                total += float(result.output.loss) * weight
+                count += weight
+                yield result
+
+        loop = results()
+        report = self.metrics(loop) if self.metrics is not None else {}
+        for _ in loop:  # what the metrics left unread belongs to the loss all the same
+            pass
+        return {"loss": total / max(1, count), **report}
+
+    def _evaluate_and_keep_best(self, log: TrainingLog) -> bool:
+        """Evaluate; keep the weights if they are the best; say whether to stop."""
+        if self.eval_dataset is None:
+            return False
+        report = self.evaluate()
+        name = self.config.best_metric
+        if name is not None and name not in report:
+            raise ValueError(f"best_metric {name!r} is not measured: there are {', '.join(report)}")
+        value = distributed.broadcast(report[name] if name is not None else -report["loss"])
+        is_best = self.best is None or value > self.best
+        self.evaluations_since_best = 0 if is_best else self.evaluations_since_best + 1
+        log.write({"step": self.step, **{f"eval_{key}": v for key, v in report.items()}})
+        if is_best:
+            self.best = value
+            state = resume.full_state_dict(self.model)
+            if distributed.is_main():
+                write_tensors(self._best_path, state)
+        patience = self.config.patience
+        return patience is not None and self.evaluations_since_best >= patience
+
+    # ------------------------------------------------------------------ disk
+
+    @property
+    def _best_path(self) -> Path:
+        return self.output / "best.safetensors"
+
+    def _take_up(self) -> None:
+        """Go on from the last snapshot, if it is one of this run."""
+        adapter = self.model.adapter
+        self._run = {
+            "steps": self.total_steps,
+            **{name: getattr(self.config, name) for name in _DECISIVE},
+            **self.model.config.to_dict(),
+            "adapter": asdict(adapter) if adapter is not None else None,
+            "data": fingerprint(self.train_dataset),
+        }
+        found = resume.find(self.output) if self.config.resume else None
+        if found is not None:
+            progress = resume.read_progress(found)
+            resume.check_same_run(self.output, progress, self._run)
+            resume.restore(found, self.model, self.optimizer)
+            self.step, self.best = progress["step"], progress["best"]
+            self.evaluations_since_best = progress["evaluations_since_best"]
+
+    def _save_snapshot(self) -> None:
+        progress = {
+            "step": self.step,
+            "best": self.best,
+            "evaluations_since_best": self.evaluations_since_best,
+            "run": self._run,
+        }
+        resume.save(self.output, self.model, self.optimizer, progress)
+
+    def _stopped(self) -> KeyboardInterrupt:
+        message = (
+            f"stopped at step {self.step} and saved: go on with resume=True and the same output "
+            f"folder {self.output}"
+        )
+        return KeyboardInterrupt(message) if distributed.is_main() else KeyboardInterrupt()
+
+    def _finish(self) -> None:
+        """Save the best weights, and only then remove what a resumed run would need."""
+        distributed.wait()
+        if self.best is not None:
+            resume.load_full_state_dict(self.model, load_tensors(self._best_path))
+        state = resume.full_state_dict(self.model)
+        if distributed.is_main():
+            self.model.save_pretrained(self.output, overwrite=True, state=state)
+        resume.remove(self.output)
+        if distributed.is_main():
+            self._best_path.unlink(missing_ok=True)
+        distributed.wait()
+        self.model.eval()
+
+
+def _count_tokens(batch: dict[str, Tensor]) -> int:
+    """Tokens of a batch, padding left out."""
+    mask = batch.get("attention_mask")
+    return int(mask.sum()) if mask is not None else batch["input_ids"].numel()

@@ -1,0 +1,29 @@
+"""Model folders: tensors and JSON, in and out. No model class is known here.
+
+Read `folder` first (what a folder holds, and whether its tensors fit a model), then `hugging_face`
+(the same tensors under the names of `transformers`, both ways), `names` (which folder a name
+stands for), `adapter` and `cards`. `files` writes all of it, whole or not at all.
+
+May import: `data.download` and its registry, for the weights that are fetched.
+"""
+
+from minibert.weights.adapter import read_adapter, write_adapter
+from minibert.weights.folder import (
+    fit,
+    read_architecture,
+    read_config,
+    read_weights,
+    resolve,
+    write_model,
+)
+
+__all__ = [
+    "fit",
+    "read_adapter",
+    "read_architecture",
+    "read_config",
+    "read_weights",
+    "resolve",
+    "write_adapter",
+    "write_model",
+]

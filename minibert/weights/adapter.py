@@ -1,0 +1,78 @@
+"""Adapters on disk: `adapter.safetensors` and `adapter_config.json`, without their base."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from minibert.weights.files import load_tensors, read_json, write_json, write_tensors
+from minibert.weights.folder import (
+    ADAPTER_CONFIG_FILE,
+    ADAPTER_WEIGHTS_FILE,
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    prepare,
+    resolve,
+)
+from minibert.weights.hugging_face import config_to_hugging_face
+
+
+def write_adapter(
+    folder: Path,
+    adapter: Mapping[str, Any],
+    config: Mapping[str, Any],
+    state: Mapping[str, Tensor],
+    architecture: str,
+    dtype: torch.dtype,
+    overwrite: bool,
+) -> None:
+    """Write an adapter and what was trained beside it.
+
+    Args:
+        adapter: base, rank and alpha.
+        state: the adapter's matrices, the pooler and the head.
+        config, architecture, dtype, overwrite, and errors: as in `write_model`.
+    """
+    prepare(folder, overwrite)
+    stored = {name: tensor.to(dtype) for name, tensor in state.items()}
+    write_tensors(folder / ADAPTER_WEIGHTS_FILE, stored)
+    write_json(folder / CONFIG_FILE, config_to_hugging_face(config, architecture))
+    write_json(folder / ADAPTER_CONFIG_FILE, dict(adapter))
+    # What stood here before is replaced, not left beside.
+    (folder / WEIGHTS_FILE).unlink(missing_ok=True)
+
+
+def read_adapter(folder: Path) -> tuple[dict[str, Any], Path, dict[str, Tensor]] | None:
+    """What `write_adapter` wrote: base, rank and alpha; the base's folder; the tensors.
+
+    Returns:
+        `None` where the folder holds no adapter.
+
+    Raises:
+        FileNotFoundError: if the base cannot be found.
+        ValueError: if base, rank or alpha is not said.
+    """
+    path = folder / ADAPTER_CONFIG_FILE
+    if not path.is_file():
+        return None
+    adapter: dict[str, Any] = read_json(path)
+    if set(adapter) != {"base", "rank", "alpha"}:
+        raise ValueError(f"{path} is not one of ours: it needs base, rank and alpha")
+    try:
+        base = _base_folder(adapter["base"], folder)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"the adapter in {folder} needs its base: {error}") from None
+    return adapter, base, load_tensors(folder / ADAPTER_WEIGHTS_FILE)
+
+
+def _base_folder(base: str, folder: Path) -> Path:
+    """A base given as a path relative to the adapter is found beside it, wherever both moved."""
+    beside = folder / base
+    if ("/" in base or os.sep in base) and beside.is_dir():
+        return beside
+    return resolve(base)

@@ -1,0 +1,67 @@
+"""JSON and tensors on disk, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file's contents, or a ValueError that names the line."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from None
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write JSON aside, synced and renamed: a reader never sees half a file."""
+    write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in the same way."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(text, encoding="utf-8")
+    replace(aside, path)
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, float32."""
+    try:
+        return {name: tensor.float() for name, tensor in load_file(path).items()}
+    except SafetensorError as error:
+        raise ValueError(f"{path} is damaged or not a safetensors file ({error})") from None
+
+
+def write_tensors(path: Path, state: Mapping[str, Tensor]) -> None:
+    """Write tensors to a safetensors file in the same way."""
+    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    save_file(plain, aside, metadata={"format": "pt"})
+    replace(aside, path)
+
+
+def replace(aside: Path, path: Path) -> None:
+    """Put a file that is complete in the place of `path`, so that a crash leaves one of both."""
+    if os.name == "posix":
+        # safetensors makes files that only their owner may read: give them the usual permissions.
+        umask = os.umask(0)
+        os.umask(umask)
+        aside.chmod(0o666 & ~umask)
+    with aside.open("r+b") as file:  # Windows syncs only what is open for writing
+        os.fsync(file.fileno())
+    os.replace(aside, path)
+    if os.name == "posix":  # elsewhere a folder cannot be opened, and the rename is not lost
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
