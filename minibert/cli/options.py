@@ -42,7 +42,7 @@ def add_options(group: Group, kind: type, *names: str, **defaults: Any) -> None:
         if default is not None:
             told["help"] = f"{words}; default: {default}".removeprefix("; ")
         if entry.metadata["choices"] is None:
-            told["metavar"] = flag.removeprefix("--").upper()
+            told["metavar"] = flag.removeprefix("--").upper().replace("-", "_")
         # The first of "int | None".
         told["type"] = next((t for t in (int, float) if t in _members(hints[entry.name])), str)
         for name in ("choices", "metavar", "const"):
