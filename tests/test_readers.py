@@ -1,9 +1,9 @@
 import json
 
 import pytest
-from minibert.data.readers import AnswerExample, Example, TaggedExample, label_names
 
 from minibert.data.conll import read_conll
+from minibert.data.examples import AnswerExample, Example, TaggedExample, label_names
 from minibert.data.plain_text import read_documents
 from minibert.data.sentences import split_sentences
 from minibert.data.squad import read_squad

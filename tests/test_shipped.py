@@ -11,8 +11,8 @@ import torch
 from torch.testing import assert_close
 
 from minibert import Tokenizer, cli
+from minibert.cli import models
 from minibert.cli.options import training_config
-from minibert.model import auto
 from minibert.model.lora import merge_adapter
 from minibert.pretraining.corpus import CorpusDocuments, tokenise
 from minibert.pretraining.dataset import PretrainingDataset, Subset
@@ -69,7 +69,7 @@ def test_the_card_quotes_the_measured_figures_and_the_log_ends_with_the_last_ste
 
 def test_the_twins_differ_in_the_causal_flag_alone():
     twins = ("course-en", "course-en-causal")
-    ours, theirs = (auto.load(name).config.to_dict() for name in twins)
+    ours, theirs = (models.load(name).config.to_dict() for name in twins)
     assert [key for key in ours if ours[key] != theirs[key]] == ["is_causal"]
     entries = {(SHIPPED / name / "vocab.txt").read_text(encoding="utf-8") for name in twins}
     assert len(entries) == 1
@@ -84,7 +84,7 @@ def test_the_twins_differ_in_the_causal_flag_alone():
     ],
 )
 def test_shipped_weights_give_the_same_logits_in_transformers(name, theirs):
-    tokenizer, ours = Tokenizer.from_pretrained(name), auto.load(name)
+    tokenizer, ours = Tokenizer.from_pretrained(name), models.load(name)
     reference = getattr(transformers, theirs).from_pretrained(SHIPPED / name).float().eval()
     batch = tokenizer(["Rome is the capital of Italy.", "北京。"], padding=True)
     with torch.no_grad():
@@ -103,7 +103,7 @@ def test_shipped_weights_give_the_same_logits_in_transformers(name, theirs):
 @pytest.mark.parametrize("name", [name for name in NAMES if hasattr(command(name), "corpus")])
 def test_the_shipped_weights_reach_the_figures_on_their_card(name):
     options, told = command(name), read(name, "metrics.json")["dev"]
-    tokenizer, model = Tokenizer.from_pretrained(name), auto.load(name)
+    tokenizer, model = Tokenizer.from_pretrained(name), models.load(name)
     if model.adapter is not None:
         merge_adapter(model)
     dev = tokenise(CorpusDocuments(options.corpus), tokenizer)["dev"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from minibert import weights
+from minibert.cli import models
 from minibert.cli.computing import computing
 from minibert.cli.options import changed_by, check_new_folder, read_options
 from minibert.data.datasets import load_dataset, naming, options_for, read_file
@@ -15,7 +16,6 @@ from minibert.finetuning.calibration import Reliability
 from minibert.finetuning.evaluate import Report, evaluate
 from minibert.finetuning.recipe import dataset_maker
 from minibert.finetuning.settings import ReadingSettings, TaskSettings
-from minibert.model import auto
 from minibert.model.config import MULTI_LABEL, REGRESSION, BertConfig
 from minibert.pretraining.corpus import CorpusDocuments, tokenise
 from minibert.pretraining.dataset import PretrainingDataset
@@ -29,7 +29,7 @@ _OBJECTIVES = {kind: objective for objective, kind in MODELS.items()}
 
 def run(options: Namespace) -> None:
     """Print what a model reaches on labelled examples, or a pre-trained one on a text."""
-    kind = auto.architecture(options.model)
+    kind = models.architecture(options.model)
     if options.plots is not None:
         check_new_folder(Path(options.plots))
     if kind in _OBJECTIVES:
@@ -61,7 +61,7 @@ def _finetuned(options: Namespace) -> Report:
     with naming(options.data):
         dataset = make(examples)
     device, precision, batch_size = computing(options)
-    model = auto.load(options.model).to(device)
+    model = models.load(options.model).to(device)
     return evaluate(model, dataset, batch_size, precision=precision, **settings.thresholds)
 
 
@@ -91,7 +91,7 @@ def _pretrained(options: Namespace, objective: str) -> dict[str, float]:
     tokens = tokenise(documents, tokenizer)[split]
     dataset = PretrainingDataset(tokens, tokenizer, length, objective)
     device, precision, batch_size = computing(options)
-    model = auto.load(options.model).to(device)
+    model = models.load(options.model).to(device)
     results = run_inference(model, dataset, batch_size, precision)
     return pretraining_metrics(results, tokenizer.mask_token_id)
 

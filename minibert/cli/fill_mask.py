@@ -6,8 +6,8 @@ import json
 from argparse import Namespace
 from typing import cast
 
+from minibert.cli import models
 from minibert.cli.computing import computing
-from minibert.model import auto
 from minibert.model.heads import BertForMaskedLM, BertForPreTraining
 from minibert.pretraining.fill_mask import fill_mask
 from minibert.tokenization.tokenizer import Tokenizer
@@ -16,7 +16,7 @@ from minibert.tokenization.tokenizer import Tokenizer
 def run(options: Namespace) -> None:
     """Print the most probable words for each [MASK]."""
     model = cast(
-        BertForMaskedLM, auto.load_with_head(options.model, BertForMaskedLM, BertForPreTraining)
+        BertForMaskedLM, models.load_with_head(options.model, BertForMaskedLM, BertForPreTraining)
     )
     tokenizer = Tokenizer.from_pretrained(options.model)
     device, precision, _ = computing(options)

@@ -7,8 +7,8 @@ from typing import cast
 
 import torch
 
+from minibert.cli import models
 from minibert.cli.computing import computing
-from minibert.model import auto
 from minibert.model.generation import generate
 from minibert.model.heads import BertForCausalLM
 from minibert.tokenization.rows import encode_rows
@@ -19,7 +19,7 @@ from minibert.training.devices import autocast
 
 def run(options: Namespace) -> None:
     """Print how a causal model continues a text."""
-    model = cast(BertForCausalLM, auto.load_with_head(options.model, BertForCausalLM))
+    model = cast(BertForCausalLM, models.load_with_head(options.model, BertForCausalLM))
     tokenizer = Tokenizer.from_pretrained(options.model)
     (row,), _ = encode_rows(tokenizer, [options.text])
     device, precision, _ = computing(options)

@@ -7,14 +7,14 @@ from argparse import Namespace
 import torch
 
 from minibert import weights
-from minibert.model import auto
+from minibert.cli import models
 from minibert.model.config import BertConfig
 from minibert.weights.parameters import parameter_table
 
 
 def run(options: Namespace) -> None:
     """Print what a model is: shape, parameters, labels, and the card where it has one."""
-    kind = auto.architecture(options.model)
+    kind = models.architecture(options.model)
     folder = weights.resolve(options.model)
     config = BertConfig(**weights.read_config(folder))
     print(f"{options.model}: {kind.architecture} in {folder}\n")

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from minibert.cli import models
 from minibert.cli.computing import computing
 from minibert.cli.options import changed_by, read_options
 from minibert.data.datasets import naming, options_for, read_file
@@ -18,7 +19,6 @@ from minibert.finetuning.classification import ClassPrediction
 from minibert.finetuning.predict import predict
 from minibert.finetuning.settings import ReadingSettings, TaskSettings
 from minibert.finetuning.tagging import TagPrediction
-from minibert.model import auto
 from minibert.tokenization.tokenizer import Tokenizer
 
 
@@ -28,7 +28,7 @@ def run(options: Namespace) -> None:
     texts, pairs = _texts(options, settings.task)
     tokenizer = Tokenizer.from_pretrained(options.model)
     device, precision, batch_size = computing(options)
-    model = auto.load(options.model).to(device)
+    model = models.load(options.model).to(device)
     with naming(options.file):
         predictions = predict(
             model,

@@ -77,7 +77,7 @@ class TaskSettings:
         from minibert.weights.files import read_json
 
         folder = weights.resolve(name_or_path)
-        kind = weights.read_architecture(folder) or "BertModel"
+        kind = weights.read_architecture(folder)
         task = next((name for name, head in TASKS.items() if head == kind), None)
         if task is None:
             raise ValueError(

@@ -13,9 +13,7 @@ In this order, each module on what the ones before it have:
 8. `generation`: continue a text, one token after the other.
 9. `lora`: train a thin product beside the frozen matrices.
 
-`auto` opens a folder with the class that it was saved from.
-
 Shapes in comments: B texts, T tokens of each, d = `hidden_size`, H heads, V entries.
 
-May import: torch; `weights` where a model is loaded and saved (`pretrained` and `auto`).
+May import: torch; `weights` where a model is loaded and saved (`pretrained`).
 """

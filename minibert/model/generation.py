@@ -1,4 +1,4 @@
-"""Writing on: one token after the other out of a causal model (claims B1, B3)."""
+"""Continue a text, one token after the other, with a causal model (claims B1, B3)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,15 @@ def generate(
         ValueError: if prompt and new tokens are more than the model has positions, a prompt is
             empty or padded on the right, or a setting is out of range.
     """
-    _check_settings(model, max_new_tokens, temperature, top_k, top_p)
+    if not model.config.is_causal:
+        raise ValueError("only a causal model can continue a text: load it as BertForCausalLM")
+    for name, value in (("max_new_tokens", max_new_tokens), ("top_k", top_k)):
+        if value is not None and value < 1:
+            raise ValueError(f"{name} must be at least 1, not {value}")
+    if temperature < 0:
+        raise ValueError(f"temperature must be 0, for no drawing, or above, not {temperature}")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
     mask = _check_prompts(input_ids, attention_mask).to(model.device)
     ids = input_ids.to(model.device)
     longest, limit = int(mask.sum(dim=1).max()), model.config.max_position_embeddings
@@ -108,25 +116,6 @@ def _choose(
         return logits.argmax(dim=-1)
     probability = filter_logits(logits / temperature, top_k, top_p).softmax(dim=-1)
     return torch.multinomial(probability, 1, generator=generator).squeeze(1)
-
-
-def _check_settings(
-    model: BertForCausalLM,
-    max_new_tokens: int,
-    temperature: float,
-    top_k: int | None,
-    top_p: float | None,
-) -> None:
-    if not model.config.is_causal:
-        raise ValueError("only a causal model can write on: load it as BertForCausalLM")
-    if max_new_tokens < 1:
-        raise ValueError(f"max_new_tokens must be at least 1, not {max_new_tokens}")
-    if temperature < 0:
-        raise ValueError(f"temperature must be 0, for no drawing, or above, not {temperature}")
-    if top_k is not None and top_k < 1:
-        raise ValueError(f"top_k must be at least 1, not {top_k}")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
 
 
 def _check_prompts(input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:

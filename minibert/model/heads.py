@@ -95,18 +95,13 @@ class BertForPreTraining(PretrainedModel):
             label_count: see `token_loss`.
             encoder_options: `output_hidden_states`, `output_attentions`.
         """
-        encoded = self.bert(
-            input_ids,
-            attention_mask,
-            token_type_ids,
-            # Output matrix and last layer are computed where something is predicted, at 15 %.
-            positions=masked_positions,
-            **encoder_options,
-        )
+        # Output matrix and last layer are computed where something is predicted, at 15 %.
+        at = {"positions": masked_positions}
+        encoded = self.bert(input_ids, attention_mask, token_type_ids, **at, **encoder_options)
         logits = self.mlm(encoded.last_hidden_state, self.bert.embeddings.token.weight)
         labels = labels_at(labels, masked_positions)
         relation = self.nsp(encoded.pooler_output)
-        mlm_loss = token_loss(logits, labels, label_count) if labels is not None else None
+        mlm_loss = token_loss(logits, labels, label_count)
         nsp_loss = None
         if next_sentence_label is not None:
             # A mean over rows, so that parts of a batch add up; a row without a pair adds nothing.
@@ -119,7 +114,7 @@ class BertForPreTraining(PretrainedModel):
 
 
 class BertForMaskedLM(PretrainedModel):
-    """Fill in the blanks; no pooler."""
+    """Predict the masked tokens; no pooler."""
 
     architecture = "BertForMaskedLM"
     first_label = 0
@@ -141,18 +136,12 @@ class BertForMaskedLM(PretrainedModel):
         **encoder_options: bool,
     ) -> HeadOutput:
         """As `BertForPreTraining`, without the second task."""
-        encoded = self.bert(
-            input_ids,
-            attention_mask,
-            token_type_ids,
-            # Output matrix and last layer are computed where something is predicted, at 15 %.
-            positions=masked_positions,
-            **encoder_options,
-        )
+        # Output matrix and last layer are computed where something is predicted, at 15 %.
+        at = {"positions": masked_positions}
+        encoded = self.bert(input_ids, attention_mask, token_type_ids, **at, **encoder_options)
         logits = self.mlm(encoded.last_hidden_state, self.bert.embeddings.token.weight)
         labels = labels_at(labels, masked_positions)
-        loss = token_loss(logits, labels, label_count) if labels is not None else None
-        return HeadOutput(logits, loss, encoded)
+        return HeadOutput(logits, token_loss(logits, labels, label_count), encoded)
 
 
 class BertForCausalLM(PretrainedModel):
@@ -191,7 +180,5 @@ class BertForCausalLM(PretrainedModel):
             input_ids, attention_mask, token_type_ids, position_ids, cache=cache, **encoder_options
         )
         logits = self.mlm(encoded.last_hidden_state, self.bert.embeddings.token.weight)
-        loss = None
-        if labels is not None:
-            loss = token_loss(logits[:, :-1], labels[:, 1:], label_count)
-        return HeadOutput(logits, loss, encoded)
+        following = labels[:, 1:] if labels is not None else None
+        return HeadOutput(logits, token_loss(logits[:, :-1], following, label_count), encoded)

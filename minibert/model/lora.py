@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from minibert.model.pretrained import PretrainedModel
-
-Model = TypeVar("Model", bound="PretrainedModel")
+Model = TypeVar("Model", bound=nn.Module)  # a `PretrainedModel`, which imports this module
 _TARGETS = (
     "attention.query_key_value",
     "attention.output",
@@ -66,12 +63,13 @@ def add_adapter(model: Model, base: str, rank: int, alpha: float | None = None) 
     Raises:
         ValueError: if there is an adapter already, or the rank is below 1.
     """
-    if model.adapter is not None:
+    adapted: Any = model
+    if adapted.adapter is not None:
         raise ValueError("this model has an adapter already: merge it first")
     if rank < 1:
         raise ValueError(f"the rank of an adapter must be at least 1, not {rank}")
     adapter = Adapter(base, rank, alpha if alpha is not None else 2.0 * rank)
-    bert: Any = model.base_model
+    bert = adapted.base_model
     bert.requires_grad_(False)
     for layer in bert.encoder.layers:
         for target in _TARGETS:
@@ -81,7 +79,7 @@ def add_adapter(model: Model, base: str, rank: int, alpha: float | None = None) 
     if bert.pooler is not None:
         # Small, next to the head, and untrained in many checkpoints.
         bert.pooler.requires_grad_(True)
-    model.adapter = adapter
+    adapted.adapter = adapter
     return model
 
 
@@ -91,5 +89,6 @@ def merge_adapter(model: Model) -> Model:
         for name, child in list(module.named_children()):
             if isinstance(child, LowRankLinear):
                 setattr(module, name, child.merged())
-    model.adapter = None
+    adapted: Any = model
+    adapted.adapter = None
     return model.requires_grad_(True)

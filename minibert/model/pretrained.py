@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +15,6 @@ from minibert import weights
 from minibert.model.config import BertConfig
 from minibert.model.lora import Adapter, add_adapter
 from minibert.model.loss import IGNORE_INDEX
-
-if TYPE_CHECKING:
-    from minibert.model.bert import BertModel
 
 
 def initialize(module: nn.Module, spread: float) -> None:
@@ -120,10 +117,9 @@ class PretrainedModel(nn.Module):
             weights.write_model(to, config, tensors, self.architecture, dtype, overwrite)
 
     @property
-    def base_model(self) -> BertModel:
-        """The BERT under the head; a model without a head is its own."""
-        bert: BertModel = self.get_submodule("bert")  # type: ignore[assignment]
-        return bert
+    def base_model(self) -> Any:
+        """The `BertModel` under the head; a model without a head is its own."""
+        return self.get_submodule("bert")
 
     def label_count(self, batch: Mapping[str, Tensor]) -> int | None:
         """How many labelled tokens the loss of a batch is a mean over; `None`: over its rows.

@@ -128,8 +128,7 @@ class BertForTokenClassification(PretrainedModel):
         """Label each token; `labels` (B, T) int64 with -100 where there is none."""
         encoded = self.bert(input_ids, attention_mask, token_type_ids, **encoder_options)
         logits = self.classifier(self.dropout(encoded.last_hidden_state))
-        loss = token_loss(logits, labels, label_count) if labels is not None else None
-        return HeadOutput(logits, loss, encoded)
+        return HeadOutput(logits, token_loss(logits, labels, label_count), encoded)
 
 
 class BertForQuestionAnswering(PretrainedModel):

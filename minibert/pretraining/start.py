@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minibert.model import auto
+from minibert import weights
+from minibert.model.bert import BertModel
 from minibert.model.config import BertConfig
 from minibert.model.heads import BertForCausalLM, BertForMaskedLM, BertForPreTraining
 from minibert.model.lora import add_adapter, merge_adapter
@@ -43,8 +44,10 @@ def starting_model(
         return add_adapter(model, base, settings.adapter) if settings.adapter else model
     if not settings.prune_from:
         return kind(config.changed(vocab_size=tokenizer.vocab_size, **rates))
-    # With whatever head it has: the one for masked words is cut down with it.
-    larger = auto.load(settings.prune_from)
+    # With the masked-word head that it has, if it has one: that is cut down, too.
+    saved_as = weights.read_architecture(weights.resolve(settings.prune_from))
+    with_heads = {kind.architecture: kind for kind in MODELS.values()}
+    larger = with_heads.get(saved_as, BertModel).from_pretrained(settings.prune_from)
     if larger.adapter is not None:
         merge_adapter(larger)
     # Attention heads are kept whole, so the smaller model has as many as fit in its width.

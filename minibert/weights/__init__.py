@@ -2,7 +2,7 @@
 
 Read `folder` first (what a folder holds, and whether its tensors fit a model), then `hugging_face`
 (the same tensors under the names of `transformers`, both ways), `names` (which folder a name
-stands for), `adapter` and `cards`. `files` writes all of it, whole or not at all.
+stands for), `adapter`, `cards` and `parameters`. `files` writes all of it, whole or not at all.
 
 May import: `data.download` and its registry, for the weights that are fetched.
 """

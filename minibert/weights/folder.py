@@ -44,11 +44,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     return config_from_hugging_face(read_json(path))
 
 
-def read_architecture(folder: Path) -> str | None:
-    """The class that a model folder was saved from, if it says so."""
+def read_architecture(folder: Path) -> str:
+    """The class that a model folder was saved from; "BertModel" where nothing is said."""
     read_config(folder)  # says what is wrong with it, if anything is
     kinds = read_json(folder / CONFIG_FILE).get("architectures")
-    return str(kinds[0]) if kinds else None
+    return str(kinds[0]) if kinds else "BertModel"
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:

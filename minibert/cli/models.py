@@ -26,11 +26,9 @@ ARCHITECTURES = {kind.architecture: kind for kind in _CLASSES}
 def architecture(name_or_path: str | os.PathLike[str]) -> type[PretrainedModel]:
     """The class a model was saved from; `BertModel` where nothing is said.
 
-    Raises:
-        FileNotFoundError: if there is no such model.
-        ValueError: if it is of a kind that minibert does not have.
+    Raises ValueError if it is of a kind that minibert does not have.
     """
-    name = weights.read_architecture(weights.resolve(name_or_path)) or BertModel.architecture
+    name = weights.read_architecture(weights.resolve(name_or_path))
     if name not in ARCHITECTURES:
         raise ValueError(f"{name_or_path} is a {name}: known are {', '.join(ARCHITECTURES)}")
     return ARCHITECTURES[name]
