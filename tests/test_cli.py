@@ -109,7 +109,7 @@ def test_an_unknown_name(fails, base, fine_tuned, tmp_path, no_hub):
     told = fails(*classify(base, train, out, "--text-column", "review"))
     assert told == (
         f"{train}, line 1: no column 'review' (there are: text, label): "
-        "say which one is meant with text_column / --text-column"
+        "say which one is meant with --text-column"
     )
     assert "choose from" in fails(*classify(base, train, out, "--schedule", "square"))
 
@@ -165,7 +165,7 @@ def test_a_text_longer_than_the_positions(fails, base, fine_tuned, tmp_path):
     assert "--stride 12" in told
     assert "reads at most 48" in fails("predict", fine_tuned, long)
     told = fails(*classify(base, train, tmp_path / "out", "--max-length", "64"))
-    assert "max_length=64, but" in told
+    assert "--max-length 64, but" in told
     assert "reads at most 48: pass 48 or less" in told
 
 
@@ -284,14 +284,14 @@ def test_the_parser_complains_in_one_line_too(fails, base):
 def test_values_out_of_range(fails, base, fine_tuned, tmp_path):
     train, out = tiny.reviews(tmp_path / "train.jsonl", 8), tmp_path / "out"
     for option, value, told in (
-        ("--epochs", 0, "epochs must be at least 1"),
-        ("--learning-rate", 0, "learning_rate must be above 0"),
-        ("--warmup", 2, "warmup_ratio must be between 0 and 1"),
+        ("--epochs", 0, "--epochs must be at least 1"),
+        ("--learning-rate", 0, "--learning-rate must be above 0"),
+        ("--warmup", 2, "--warmup must be between 0 and 1"),
         ("--adapter", 0, "rank of an adapter must be at least 1"),
-        ("--threshold", 1, "threshold must be between 0 and 1"),
+        ("--threshold", 1, "--threshold must be between 0 and 1"),
         ("--class-weights", "great=2", "name=factor,... with names among bad, good"),
         ("--class-weights", "good=heavy", "'heavy' is not a number"),
-        ("--stride", 60, "too few to share stride=60"),
+        ("--stride", 60, "too few to share --stride 60"),
     ):
         assert told in fails(*classify(base, train, out, option, value)), option
     one = tmp_path / "one.jsonl"

@@ -10,7 +10,6 @@ from minibert.course.texts import published as texts
 from minibert.course.texts.corpora import CORPORA
 from minibert.course.texts.datasets import DATASETS
 from minibert.course.texts.published import tag_news_line
-from minibert.data import datasets as minibert_datasets
 from minibert.data import hub
 from minibert.data.corpora import load_corpus
 from minibert.data.datasets import load_dataset
@@ -582,7 +581,3 @@ def test_the_passages_are_about_fifty_thousand_sentences(corpora):
     assert len(documents) == 12_266  # of 12,271 five repeat another's text under another title
     assert 49_000 < sum(map(len, documents)) < 53_000
     assert not any(" -- " in d[0][:20] for d in documents[:2000])
-
-
-def test_load_corpus_is_reached_through_datasets_too():
-    assert minibert_datasets.load_corpus is load_corpus

@@ -135,4 +135,4 @@ def test_texts_are_only_what_was_named(tmp_path):
     two.write_text("e f\ng\n\na b\nc\n")  # its second document is in the first file too
     texts = CorpusDocuments([str(one), str(two)])
     assert texts.splits == ["train"]
-    assert list(texts.documents("train")) == [["a b", "c"], ["d"], ["e f", "g"]]
+    assert list(texts.of("train")) == [["a b", "c"], ["d"], ["e f", "g"]]

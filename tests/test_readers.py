@@ -119,7 +119,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(write):
             "r.csv",
             "review,stars\na,b\n",
             "r.csv, line 1: no column 'text' (there are: review, stars): say which one is meant "
-            "with text_column / --text-column",
+            "with text_column=...",
         ),
         ("r.csv", "text,label\n", "r.csv has a header line and nothing below it"),
         ("r.csv", "", "r.csv is empty"),
@@ -139,7 +139,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(write):
             "r.jsonl",
             '{"txt": "a", "label": 1}\n',
             "r.jsonl, line 1: no column 'text' (there are: txt, label): say which one is meant "
-            "with text_column / --text-column",
+            "with text_column=...",
         ),
         (
             "r.jsonl",

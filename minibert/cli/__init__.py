@@ -1,7 +1,9 @@
 """The command line and nothing else: `minibert --help`.
 
-`main` knows the commands, `options` derives their options from the settings classes, and every
-other module is one command, opened when it is called. What a command does is done elsewhere.
+`main` knows the commands and `options` derives their options from the settings classes. A command is
+a module, opened when it is called: `data`, `pretrain`, `finetune`, `evaluate`, `predict`,
+`fill_mask`, `generate`, `export`, `info`. What they share: `models` opens a folder with the head it
+was saved with, `computing` says where and in which precision, `cards` what a card says of a run.
 
 May import: everything but `course`. Nothing that is imported for `--help` may import PyTorch.
 """

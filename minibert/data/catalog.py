@@ -46,6 +46,11 @@ class Catalog:
     corpora: Mapping[str, NamedCorpus] = field(default_factory=dict)
 
 
+def listed(names: Iterable[str]) -> str:
+    """Names as a message lists them."""
+    return ", ".join(names) or "none, for no package registers any: pip install -e . does"
+
+
 @cache
 def catalog() -> Catalog:
     """Everything that the installed packages have registered under `minibert.data`."""

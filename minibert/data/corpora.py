@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from minibert.data.catalog import catalog
+from minibert.data.catalog import catalog, listed
 from minibert.data.plain_text import read_documents
 from minibert.data.splits import SplitName, split_of
 
@@ -71,7 +71,7 @@ def stream_corpus(name_or_paths: str | Path | Sequence[str | Path]) -> Iterator[
         for path in paths:
             if not Path(path).is_file():
                 raise FileNotFoundError(
-                    f"{path} is neither a text file nor a corpus: known are {', '.join(named)}"
+                    f"{path} is neither a text file nor a corpus: known are {listed(named)}"
                 )
         keyed = ((" ".join(d), d) for path in paths for d in read_documents(path))
         own = True

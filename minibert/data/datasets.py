@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from minibert.data import hub
-from minibert.data.catalog import catalog
+from minibert.data.catalog import catalog, listed
 from minibert.data.conll import read_conll
 from minibert.data.examples import Example, TaggedExample
 from minibert.data.sentences import clean
@@ -83,7 +83,7 @@ def load_dataset(name_or_path: str | Path, **options: Any) -> Splits[Any]:
     except FileNotFoundError as error:
         # The likeliest reason is a mistyped name of ours.
         raise FileNotFoundError(
-            f"{name} is no file and no data set known here ({', '.join(named)}); {error}"
+            f"{name} is no file and no data set known here ({listed(named)}); {error}"
         ) from None
     if "dev" not in parts:
         whole = divide((_own_key(example), example) for example in parts["train"])

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from minibert.data.catalog import catalog
+from minibert.data.catalog import catalog, listed
 from minibert.data.corpora import stream_corpus
 from minibert.data.download import home
 from minibert.tokenization.tokenizer import Tokenizer
@@ -142,7 +142,7 @@ class CorpusDocuments:
         splits = ("train", "dev", "test")
         self.splits = [split for split in splits if any(True for _ in self.of(split))]
         if "train" not in self.splits:
-            raise ValueError(f"no corpus: name a text file or one of {', '.join(known)}")
+            raise ValueError(f"no corpus: name a text file or one of {listed(known)}")
 
     def of(self, split: str) -> Iterator[list[str]]:
         """Those of "train", "dev" or "test", as lists of sentences."""

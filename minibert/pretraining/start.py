@@ -55,6 +55,7 @@ def starting_model(
     config = config.changed(vocab_size=tokenizer.vocab_size, num_attention_heads=heads, **rates)
     model = kind(config)
     old = Tokenizer.from_pretrained(settings.prune_from)
-    batch = old(list(sample), padding=True, truncation=True, max_length=128)
+    length = min(128, old.model_max_length)
+    batch = old(list(sample), padding=True, truncation=True, max_length=length)
     prune(larger, model, transfer_tokens(larger.base_model, old, tokenizer), batch)
     return model

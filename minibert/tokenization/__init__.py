@@ -1,0 +1,9 @@
+"""From text to the integers that BERT reads, and the way back.
+
+Read `wordpiece` first: WordPiece and BPE in plain Python, for the eye. `tokenizer` is what the rest
+of the package uses: `Tokenizer`, on the `tokenizers` library, which a test holds to the former.
+`files` are its four files on disk, `vocabulary` learns one from texts, `checks` refuses what the
+library would crash on, and `rows` brings many texts into rows that fit, or into windows.
+
+May import: `weights.names`, which says what folder a name stands for.
+"""

@@ -1,0 +1,1 @@
+"""Looking inside a model, as chapters do: a module a question."""
