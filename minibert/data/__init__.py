@@ -2,9 +2,9 @@
 
 Read `examples` first, then a reader for each form a file has: `tables` (CSV, TSV, JSON lines),
 `conll`, `squad`, `plain_text` (with `sentences`). `datasets` opens any of them by name, path or hub
-id (`hub`), `corpora` does so for plain text, and `splits` divides what comes undivided. Names are in
-the `catalog`, which whoever has data sets fills from outside. `download` fetches and checks what the
-`registry` lists.
+id (`hub`), `corpora` does so for plain text, and `splits` divides what comes undivided. Names are
+in the `catalog`, which whoever has data sets fills from outside. `download` fetches and checks what
+the `registry` lists.
 
 May import: no other room.
 """

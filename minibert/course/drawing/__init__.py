@@ -1,1 +1,1 @@
-"""Charts and diagrams in the course's style; chapters call them by way of `minibert.course.plots`."""
+"""Charts and diagrams in the course's style; chapters call them through `minibert.course.plots`."""
