@@ -31,7 +31,7 @@ def test_what_was_measured_is_read_back_with_its_circumstances(folder: Path):
     returned = harness.run("ch99_small", settings, [0, 2, 1], measure)
     held = harness.results("ch99_small")
     assert held == returned
-    assert held["command"] == "python book/experiments/ch99_small.py"
+    assert held["command"] == "python -m minibert.course.experiments.ch99_small"
     assert held["settings"] == {"steps": 10, "sizes": [4, 5]}
     assert held["seeds"] == [0, 1, 2]
     assert set(held["seconds"]) == set(held["results"]) == {"0", "1", "2"}
@@ -95,7 +95,7 @@ def test_a_quick_run_leaves_nothing_behind(
 
 def test_results_that_are_missing_name_the_command(folder: Path):
     del folder
-    with pytest.raises(FileNotFoundError, match=r"run `python book/experiments/ch99_small\.py`"):
+    with pytest.raises(FileNotFoundError, match=r"run `python -m minibert\.course\.experiments\.ch99_small`"):
         harness.results("ch99_small")
 
 

@@ -45,7 +45,8 @@ def run_inference(
         batch_size: rows of a batch.
         precision: "float32" or "bf16"; the precision that the model was trained in (`Trainer` notes
             it), float32 for a loaded one, where not given.
-        runner: what is called, where that is not the model itself: its compiled or parallel form.
+        runner: what is called, where that is not the model itself: its compiled or parallel form,
+            or a function that leaves out what the model does not take.
         options: for `forward`, such as `output_hidden_states`.
 
     Yields:

@@ -11,14 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from minibert.finetuning.classification import ClassificationDataset
 from minibert.finetuning.tagging import TaggingDataset
 from minibert.model.bert import BertModel, BertOutput
 from minibert.model.loss import IGNORE_INDEX
-from minibert.training.batching import BatchSource, ordered_batches, seeded
+from minibert.training.batching import BatchSource
+from minibert.training.inference import Inference, run_inference
 
 _INPUTS = ("input_ids", "attention_mask", "token_type_ids")  # the rest is for a head
 
@@ -50,22 +50,18 @@ class TokenVectors(NamedTuple):
     row: Tensor
 
 
-@torch.no_grad()
 def _read(
     model: BertModel, dataset: BatchSource, batch_size: int
-) -> Iterator[tuple[NDArray[np.int64], dict[str, Tensor], BertOutput, Tensor]]:
-    """Row numbers, batch, output and all states (L+1, B, T, d), without dropout."""
-    was_training = model.training
-    model.eval()
-    try:
-        for number, rows in enumerate(ordered_batches(dataset.lengths, batch_size)):
-            batch = dataset.collate(rows, seeded(0, number))
-            inputs = {name: batch[name].to(model.device) for name in _INPUTS if name in batch}
-            output = model(**inputs, output_hidden_states=True)
-            assert output.hidden_states is not None
-            yield rows, batch, output, torch.stack(output.hidden_states).float().cpu()
-    finally:
-        model.train(was_training)
+) -> Iterator[tuple[Inference, Tensor]]:
+    """Every batch, and with it all states (L+1, B, T, d)."""
+
+    def encode(**batch: Tensor) -> BertOutput:
+        inputs = {name: batch[name] for name in _INPUTS if name in batch}
+        output: BertOutput = model(**inputs, output_hidden_states=True)
+        return output
+
+    for one in run_inference(model, dataset, batch_size, runner=encode):
+        yield one, torch.stack(one.output.hidden_states).float().cpu()
 
 
 def text_vectors(
@@ -83,7 +79,7 @@ def text_vectors(
     if dataset.size != len(dataset):
         raise ValueError("a text has several windows: pass truncation=True instead of a stride")
     order, taken, pooled = [], [], []
-    for rows, batch, output, states in _read(model, dataset, batch_size):
+    for (rows, batch, output), states in _read(model, dataset, batch_size):
         ids = batch["input_ids"]
         real = batch.get("attention_mask", torch.ones_like(ids)).float()  # (B, T)
         at, last = torch.arange(len(ids)), real.sum(1).long() - 1
@@ -108,7 +104,7 @@ def token_vectors(model: BertModel, dataset: TaggingDataset, batch_size: int = 3
         the tokens in the order in which batches are read, the longest sentences first.
     """
     found = []
-    for rows, batch, _, states in _read(model, dataset, batch_size):
+    for (rows, batch, _), states in _read(model, dataset, batch_size):
         sentence, position = (batch["labels"] != IGNORE_INDEX).nonzero(as_tuple=True)
         row = torch.from_numpy(rows)[sentence]
         labels = batch["labels"][sentence, position]

@@ -7,7 +7,7 @@ bits per character on held-out sentences, since bits per token would reward long
 same model, with what it has learned and without its mask, learns which headlines are serious and
 which are sarcastic.
 
-    python book/experiments/ch02_tokenizers.py
+    python -m minibert.course.experiments.ch02_tokenizers
 """
 
 from __future__ import annotations

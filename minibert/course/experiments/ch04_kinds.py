@@ -5,7 +5,7 @@ positions, with the sinusoidal table as it is, and with the same table shrunk to
 the learned ones start. Data, order of the data, start, steps and sizes are the same. It is
 trained on 24 letters at a time and asked on 72.
 
-    python book/experiments/ch04_kinds.py [--quick]
+    python -m minibert.course.experiments.ch04_kinds [--quick]
 """
 
 from __future__ import annotations

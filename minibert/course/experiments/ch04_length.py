@@ -3,7 +3,7 @@
 Constructed data: rows of random symbols; at each place the model must name the symbol two places
 before. Nothing but positions can tell it which that is. Trained on rows of 32, asked on rows of 96.
 
-    python book/experiments/ch04_length.py [--quick]
+    python -m minibert.course.experiments.ch04_length [--quick]
 """
 
 from __future__ import annotations

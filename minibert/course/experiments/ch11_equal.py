@@ -1,6 +1,6 @@
 """Does `[CLS]` hold the meaning before fine-tuning, or does fine-tuning put it there? Claim A17.
 
-    python book/experiments/ch11_equal.py      three seeds, some forty minutes on one core
+    python -m minibert.course.experiments.ch11_equal      three seeds, some forty minutes on one core
 
 All learners get the same few labelled texts, drawn by the seed, and are asked about the same unseen
 ones, the whole test side: linear probes on the frozen network (its `[CLS]`, its pooler, the mean of

@@ -1,6 +1,6 @@
 """Chapter 12: which learning rate, and how many epochs, does fine-tuning want? Claim D10.
 
-    python book/experiments/ch12_learning_rate.py      three seeds, about ten minutes on one core
+    python -m minibert.course.experiments.ch12_learning_rate      three seeds, about ten minutes on one core
 
 `minilm` is fine-tuned on a part of the film reviews, with one learning rate after the other, and
 asked about the same unseen reviews (of the dev side) after every epoch. The rate warms up over a
@@ -31,7 +31,7 @@ def measure(
     movies = load_dataset("movies")
     tokenizer = Tokenizer.from_pretrained("minilm")
     part = random.Random(seed).sample(movies.train, learn)
-    data, deferred_interrupt = (
+    data, held_back = (
         ClassificationDataset(examples, tokenizer, labels=LABELS, max_length=64)
         for examples in (part, random.Random(0).sample(movies.dev, unseen))
     )
@@ -57,7 +57,7 @@ def measure(
                 folder, epochs=epochs, batch_size=16, learning_rate=rate, seed=seed,
                 precision="float32", device="cpu",
             )  # fmt: skip
-            history = Trainer(net, training, data, deferred_interrupt, score).fit()
+            history = Trainer(net, training, data, held_back, score).fit()
         losses = [entry["loss"] for entry in history if "loss" in entry]
         found[f"{rate:g}"] = {"accuracy": by_epoch, "last_loss": losses[-1]}
     return found

@@ -1,6 +1,6 @@
 """Chapter 13: how many labelled requests does a classifier need? Claim B28.
 
-    python book/experiments/ch13_labels.py      three seeds, some five minutes on one core
+    python -m minibert.course.experiments.ch13_labels      three seeds, some five minutes on one core
 
 Three learners are given the same few labelled requests, chosen at random by the seed, as many of
 each label as of the others, and asked about the same unseen ones
@@ -48,7 +48,7 @@ def fine_tune(
 ) -> float:
     """Accuracy on `unseen` after training on `learn`."""
     tokenizer = Tokenizer.from_pretrained("minilm")
-    data, deferred_interrupt = (
+    data, held_back = (
         ClassificationDataset(part, tokenizer, labels=LABELS, max_length=64)
         for part in (learn, unseen)
     )
@@ -65,8 +65,8 @@ def fine_tune(
             max_steps=plan["steps"], learning_rate=plan["learning_rate"],
         )  # fmt: skip
         Trainer(net, training, data).fit()
-    said = [LABELS.index(str(p.label)) for p in classify(net, deferred_interrupt)]
-    return accuracy(deferred_interrupt.targets, said)
+    said = [LABELS.index(str(p.label)) for p in classify(net, held_back)]
+    return accuracy(held_back.targets, said)
 
 
 def count_words(learn: list[Example], unseen: list[Example]) -> float:

@@ -1,6 +1,6 @@
 """Chapter 17: a judge of sentences, chosen on the development side, asked once on the test side.
 
-    python book/experiments/ch17_honest.py      three seeds of a quarter of an hour each
+    python -m minibert.course.experiments.ch17_honest      three seeds of a quarter of an hour each
 
 `minilm`, with the weights of `minilm-mlm` (the same network after more masked words), is trained to
 tell acceptable sentences from those that a rule has spoilt (`boolq-acceptability`), with several

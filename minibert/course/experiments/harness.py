@@ -1,6 +1,6 @@
 """Run an experiment seed by seed, keep what came out as JSON, and read it in a chapter.
 
-A script `book/experiments/chNN_topic.py` measures, and can be interrupted at any time:
+A module `minibert.course.experiments.chNN_topic` measures, and can be interrupted at any time:
 
     from minibert.course.experiments.harness import run
 
@@ -10,9 +10,10 @@ A script `book/experiments/chNN_topic.py` measures, and can be interrupted at an
 
     if __name__ == "__main__":
         run("chNN_topic", {"steps": 300, "sizes": [64, 128]}, seeds=[0, 1, 2], measure=measure,
-            quick={"steps": 5})                  # python … --quick: one seed, nothing written
+            quick={"steps": 5})                  # with --quick: one seed, nothing written
 
-`--seed 1` measures that seed alone: on a machine with many cores, several can run side by side.
+`python -m minibert.course.experiments.chNN_topic` runs it. `--seed 1` measures that seed alone: on
+a machine with many cores, several can run side by side.
 
 The chapter reads, from whatever folder it runs in:
 
@@ -41,6 +42,10 @@ def _path(name: str) -> Path:
     return RESULTS / f"{name}.json"
 
 
+def _command(name: str) -> str:
+    return f"python -m {__package__}.{name}"
+
+
 def results(name: str) -> dict[str, Any]:
     """What an experiment has left: command, seeds, machine, settings, seconds and results.
 
@@ -50,8 +55,7 @@ def results(name: str) -> dict[str, Any]:
     path = _path(name)
     if not path.is_file():
         raise FileNotFoundError(
-            f"no results of {name} yet: run `python book/experiments/{name}.py` in the "
-            "project's folder"
+            f"no results of {name} yet: run `{_command(name)}`"
         )
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -106,7 +110,7 @@ def _held(name: str, settings: dict[str, Any]) -> dict[str, Any]:
     if not _path(name).is_file():
         return {
             "experiment": name,
-            "command": f"python book/experiments/{name}.py",
+            "command": _command(name),
             "settings": settings,
             "seeds": [],
             "machine": {},
@@ -132,11 +136,11 @@ def run(
     """Measure every seed that is not held yet; each is written as soon as it is done.
 
     Args:
-        name: of the script, and of the JSON file in `book/experiments/results`.
+        name: of the module, and of the JSON file in `results`, the folder beside it.
         settings: everything the outcome depends on besides the seed; passed by name.
         seeds: one whole run each.
         measure: `measure(seed, **settings)`; what it returns must be what JSON can hold.
-        quick: changed settings for `--quick`: one seed, to see that the script still works.
+        quick: changed settings for `--quick`: one seed, to see that it still works.
             Its outcome is printed and not kept.
 
     Returns:
