@@ -63,7 +63,7 @@ def report(
     threshold: float = THRESHOLD,
     null_threshold: float | None = None,
 ) -> Report:
-    """Score what a model said about a data set.
+    """Score what a model predicted for a data set.
 
     Args:
         results: of `run_inference`, over all of `dataset`.

@@ -77,7 +77,7 @@ def _pair(labels: npt.ArrayLike, predictions: npt.ArrayLike) -> tuple[np.ndarray
 
 
 def accuracy(labels: npt.ArrayLike, predictions: npt.ArrayLike) -> float:
-    """Share of predictions that equal their label.
+    """Fraction of predictions that equal their label.
 
     For multi-label arrays (N, C) a row counts only if all of it is right (subset accuracy).
     """
@@ -87,7 +87,7 @@ def accuracy(labels: npt.ArrayLike, predictions: npt.ArrayLike) -> float:
 
 
 def masked_accuracy(labels: npt.ArrayLike, predictions: npt.ArrayLike) -> float:
-    """Share of the *selected* tokens whose original was predicted (masked-LM accuracy; A6, C12).
+    """Fraction of the *selected* tokens whose original was predicted (masked-LM accuracy; A6, C12).
 
     Args:
         labels: any shape, the original id where a token was selected, -100 elsewhere.
@@ -150,9 +150,9 @@ def f1(
     Args:
         labels: (N,) classes, or (N, C) zeros and ones for a multi-label task.
         predictions: the same shape.
-        average: "macro" means over the classes, "micro" pools all decisions, "binary" looks at
+        average: "macro" means over the classes, "micro" pools all decisions, "binary" takes
             the class `positive` alone.
-        positive: the class that "binary" looks at.
+        positive: the class that "binary" takes.
     """
     if average == "micro":
         truth, guess = _pair(labels, predictions)
