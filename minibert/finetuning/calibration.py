@@ -1,5 +1,4 @@
-"""How sure a model is, and whether it should be: calibration, and confidence intervals for
-proportions."""
+"""How sure a model is, and whether it should be: calibration; intervals for proportions."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ from minibert.finetuning.calibration import (
     reliability_curve,
     wilson_interval,
 )
+from minibert.model.loss import IGNORE_INDEX
 
 __all__ = [
     "Reliability",
@@ -48,8 +49,6 @@ __all__ = [
     "squad_f1",
     "wilson_interval",
 ]
-
-IGNORE = -100  # the label of a position that is not to be scored, as in PyTorch's cross-entropy
 
 
 class Scores(NamedTuple):
@@ -97,7 +96,7 @@ def masked_accuracy(labels: npt.ArrayLike, predictions: npt.ArrayLike) -> float:
         ValueError: if no position was selected.
     """
     truth, guess = _pair(labels, predictions)
-    scored = truth != IGNORE
+    scored = truth != IGNORE_INDEX
     if not scored.any():
         raise ValueError("nothing to score: every label is -100, so no token was masked")
     return float((truth == guess)[scored].mean())

@@ -1,5 +1,6 @@
 """Look inside a model: what every layer holds, which token attends to which, where the gradient
-goes."""
+goes.
+"""
 
 from __future__ import annotations
 
