@@ -78,14 +78,6 @@ def test_confusion_matrix_has_true_classes_in_rows():
         metrics.confusion_matrix([0, 2], [0, 1], num_labels=2)
 
 
-def test_masked_accuracy_scores_only_selected_tokens():
-    labels = np.array([[-100, 7, -100], [5, -100, 9]])
-    predictions = np.array([[1, 7, 3], [5, 5, 5]])
-    assert metrics.masked_accuracy(labels, predictions) == pytest.approx(2 / 3)
-    with pytest.raises(ValueError, match="no token was masked"):
-        metrics.masked_accuracy([-100], [3])
-
-
 def test_report_holds_the_figures_and_lines_up_with_chinese_names():
     report = metrics.classification_report([0, 0, 1, 1], [0, 1, 1, 1], ["差评", "positive"])
     lines = report.splitlines()

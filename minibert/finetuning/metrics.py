@@ -24,7 +24,6 @@ from minibert.finetuning.calibration import (
     reliability_curve,
     wilson_interval,
 )
-from minibert.model.loss import IGNORE_INDEX
 
 __all__ = [
     "Reliability",
@@ -40,7 +39,6 @@ __all__ = [
     "entity_spans",
     "expected_calibration_error",
     "f1",
-    "masked_accuracy",
     "matthews_corrcoef",
     "mean_interval",
     "normalize_answer",
@@ -83,23 +81,6 @@ def accuracy(labels: npt.ArrayLike, predictions: npt.ArrayLike) -> float:
     truth, guess = _pair(labels, predictions)
     right = truth == guess
     return float(right.all(axis=1).mean() if right.ndim == 2 else right.mean())
-
-
-def masked_accuracy(labels: npt.ArrayLike, predictions: npt.ArrayLike) -> float:
-    """Fraction of the *selected* tokens whose original was predicted (masked-LM accuracy; A6, C12).
-
-    Args:
-        labels: any shape, the original id where a token was selected, -100 elsewhere.
-        predictions: the same shape, the id the model puts first.
-
-    Raises:
-        ValueError: if no position was selected.
-    """
-    truth, guess = _pair(labels, predictions)
-    scored = truth != IGNORE_INDEX
-    if not scored.any():
-        raise ValueError("nothing to score: every label is -100, so no token was masked")
-    return float((truth == guess)[scored].mean())
 
 
 def confusion_matrix(
