@@ -22,6 +22,7 @@ classes = st.integers(1, 5).flatmap(
 @settings(deadline=None, max_examples=150)
 @given(classes)
 @pytest.mark.filterwarnings("ignore:A single label")
+@pytest.mark.slow
 def test_class_metrics_equal_scikit_learn(pair):
     y, p = pair
     sk = sklearn.metrics
@@ -46,6 +47,7 @@ def _reference_mcc(y, p):
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 6), st.integers(1, 40))
+@pytest.mark.slow
 def test_multi_label_metrics_equal_scikit_learn(seed, columns, rows):
     rng = np.random.default_rng(seed)
     y, p = rng.integers(0, 2, (2, rows, columns))
@@ -95,6 +97,7 @@ tagged = st.lists(
 @settings(deadline=None, max_examples=300)
 @given(tagged)
 @pytest.mark.filterwarnings("ignore::Warning")
+@pytest.mark.slow
 def test_entity_metrics_equal_seqeval(pair):
     y, p = pair
     assert metrics.entity_f1(y, p) == pytest.approx(seqeval.metrics.f1_score(y, p, zero_division=0))

@@ -319,6 +319,7 @@ def test_attention_view_refuses_what_does_not_fit():
 
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="needs a browser: apt install chromium")
+@pytest.mark.slow
 def test_attention_view_shows_in_a_browser_what_the_weights_say(tmp_path):
     # Two views on a page: the second is set to layer 2, head 3 and driven by keyboard alone.
     drive = """<script>
