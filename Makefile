@@ -37,6 +37,8 @@ test: data ## Run every check: lint, format, types, tests, stored notebooks
 	@echo "==> Lint and format"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	@echo "==> Imports: the rooms stand on each other, one way"
+	$(BIN)/lint-imports --no-logo
 	@echo "==> Types"
 	$(BIN)/mypy
 	@echo "==> Tests"

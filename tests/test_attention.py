@@ -340,6 +340,7 @@ def test_a_text_longer_than_the_positions_is_refused(cached, length):
 
 
 @BY_NORM
+@pytest.mark.slow
 def test_gradient_checkpointing_gives_the_same_gradients(norm_position):
     torch.manual_seed(6)
     made = BertModel(changed(norm_position=norm_position, hidden_dropout_prob=0.2)).train()

@@ -213,6 +213,7 @@ def test_a_checkpoint_that_does_not_fit_names_the_keys(fails, tmp_path):
     assert "is damaged or not a safetensors file" in fails("predict", cut, "fine")
 
 
+@pytest.mark.slow
 def test_a_download_whose_hash_differs(fails, tmp_path, monkeypatch):
     cache = tmp_path / "cache"
     monkeypatch.setenv("MINIBERT_HOME", str(cache))
@@ -333,6 +334,7 @@ def program(*arguments: object, text: str | None = None, **environment: str):
     )
 
 
+@pytest.mark.slow
 def test_the_program_ends_with_status_2_and_no_traceback(fine_tuned, tmp_path):
     done = program("predict", fine_tuned, "--file", tmp_path / "none.txt")
     assert (done.returncode, done.stdout) == (2, "")
@@ -354,6 +356,7 @@ def test_help_opens_nothing_heavy():
         assert command in done.stdout
 
 
+@pytest.mark.slow
 def test_standard_input_is_read_and_a_closed_output_is_no_error(fine_tuned):
     done = program("predict", fine_tuned, text="the film was great\n\nthe film was awful\n")
     assert [line.split("\t")[:2] for line in done.stdout.splitlines()] == [
@@ -406,6 +409,7 @@ def test_predict_prints_labels_and_json(fine_tuned, tmp_path, capsys):
     assert sum(rows[0]["probabilities"].values()) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_evaluate_prints_figures_confusion_and_calibration_and_draws_them(
     fine_tuned, tmp_path, capsys
 ):

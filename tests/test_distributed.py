@@ -106,11 +106,11 @@ def test_one_process_needs_no_group(monkeypatch):
     assert distributed.start(torch.device("cpu")) == torch.device("cpu")
     assert (distributed.rank(), distributed.world_size()) == (0, 1)
     assert distributed.is_main()
-    assert distributed.anywhere(True)
-    assert not distributed.anywhere(False)
+    assert distributed.any_process(True)
+    assert not distributed.any_process(False)
 
 
 def test_an_apple_gpu_is_not_shared(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(ValueError, match="pass --device cpu"):
+    with pytest.raises(ValueError, match="pass device='cpu'"):
         distributed.start(torch.device("mps"))

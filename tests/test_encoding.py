@@ -101,8 +101,8 @@ LONG = "the film was great " * 20  # 80 tokens and two, of 48
 
 def test_a_text_that_is_too_long_is_refused_with_what_to_do(tokenizer):
     told = (
-        r"^text 2 of 2 \('the film .*82 tokens, but tiny reads at most 48: pass --truncation .*"
-        r"--stride 12 \(stride=12\)"
+        r"^text 2 of 2 \('the film .*82 tokens, but tiny reads at most 48: "
+        r"pass truncation='longest_first' to cut, or stride=12 to split"
     )
     with pytest.raises(ValueError, match=told):
         ClassificationDataset([FILMS[0], Example(LONG, label="good")], tokenizer)

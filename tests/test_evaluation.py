@@ -17,7 +17,7 @@ from minibert import (
 )
 from minibert.data.examples import AnswerExample, Example, TaggedExample
 from minibert.finetuning.answering import AnsweringDataset, answers
-from minibert.finetuning.classification import ClassificationDataset, class_scores, classify
+from minibert.finetuning.classification import ClassificationDataset, classify, predicted_scores
 from minibert.finetuning.evaluate import evaluate, metrics_for, report
 from minibert.finetuning.predict import predict
 from minibert.finetuning.tagging import TaggingDataset, tagged_sentences
@@ -65,7 +65,7 @@ def test_every_text_gets_its_own_probabilities_whatever_the_batches(tokenizer):
     assert np.std(np.array(alone)[:, 0]) > 0.05  # else any order would do
     for size in (1, 3, 32):
         dataset = classes(tokenizer)
-        scores = class_scores(run_inference(model, dataset, size), dataset)
+        scores = predicted_scores(run_inference(model, dataset, size), dataset)
         np.testing.assert_allclose(scores, alone, atol=1e-5)
 
 
@@ -75,7 +75,7 @@ def test_a_text_in_windows_gets_the_mean_of_them(tokenizer):
                                     stride=2)  # fmt: skip
     assert dataset.samples.tolist() == [0, 1, 1]
     logits = [[2.0, 0.0], [0.0, 4.0], [0.0, -4.0]]
-    scores = class_scores(results_of(dataset, logits), dataset)
+    scores = predicted_scores(results_of(dataset, logits), dataset)
     np.testing.assert_allclose(scores[1], [0.5, 0.5], atol=1e-6)
     np.testing.assert_allclose(scores[0], torch.tensor([2.0, 0.0]).softmax(-1), atol=1e-6)
 
@@ -135,9 +135,9 @@ def test_the_trainer_logs_the_same_figures_as_a_later_evaluation(tokenizer, tmp_
 def test_a_model_in_training_reads_without_dropout_and_goes_on_training(tokenizer):
     model = made(BertForSequenceClassification, hidden_dropout_prob=0.5)
     dataset = classes(tokenizer)
-    calm = class_scores(run_inference(model, dataset), dataset)
+    calm = predicted_scores(run_inference(model, dataset), dataset)
     model.train()
-    np.testing.assert_array_equal(class_scores(run_inference(model, dataset), dataset), calm)
+    np.testing.assert_array_equal(predicted_scores(run_inference(model, dataset), dataset), calm)
     assert model.training
 
 

@@ -29,6 +29,7 @@ def finetune(task: str, base: Path, out: Path, *options: object, epochs: int = 1
     return json.loads((out / "metrics.json").read_text())
 
 
+@pytest.mark.slow
 def test_a_classifier_learns_and_is_whole(base, tmp_path, capsys):
     train = tiny.reviews(tmp_path / "train.jsonl", 64)
     dev, test = (tiny.reviews(tmp_path / f"{name}.jsonl", 20) for name in ("dev", "test"))
@@ -59,6 +60,7 @@ def test_the_same_seed_gives_the_same_model_and_another_another(base, tmp_path):
     assert weights[0] == weights[1] != weights[2]
 
 
+@pytest.mark.slow
 def test_a_tagger_learns(base, tmp_path, capsys):
     train, dev = tiny.tagged(tmp_path / "train.conll", 48), tiny.tagged(tmp_path / "dev.conll", 8)
     figures = finetune("tag", base, tmp_path / "out", "--train", train, "--dev", dev)
@@ -71,6 +73,7 @@ def test_a_tagger_learns(base, tmp_path, capsys):
     assert "entity_f1  1.0000" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_an_answerer_learns(base, tmp_path, capsys):
     train, dev = tiny.squad(tmp_path / "train.json", 64), tiny.squad(tmp_path / "dev.json", 12)
     out = tmp_path / "out"
@@ -82,6 +85,7 @@ def test_an_answerer_learns(base, tmp_path, capsys):
     assert capsys.readouterr().out == "Rome\n"
 
 
+@pytest.mark.slow
 def test_an_answerer_learns_to_say_that_there_is_no_answer(base, tmp_path, capsys):
     train = tiny.squad(tmp_path / "train.json", 64, impossible=True)
     out = tmp_path / "out"
@@ -98,6 +102,7 @@ def test_an_answerer_learns_to_say_that_there_is_no_answer(base, tmp_path, capsy
     assert capsys.readouterr().out.strip() in context
 
 
+@pytest.mark.slow
 def test_several_labels_a_text(base, tmp_path, capsys):
     train = tmp_path / "train.jsonl"
     parts = {"actor": "anna", "place": "rome", "work": "acme"}
@@ -115,6 +120,7 @@ def test_several_labels_a_text(base, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["label"] == ["actor", "work"]
 
 
+@pytest.mark.slow
 def test_a_number_a_text(base, tmp_path, capsys):
     train = tmp_path / "train.csv"
     rows = [f"the film {i % 4} {tiny.GOOD[i % 3]},{i % 4}" for i in range(64)]
@@ -130,6 +136,7 @@ def test_a_number_a_text(base, tmp_path, capsys):
     assert "pearson" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_pairs_and_columns_of_other_names(base, tmp_path):
     train = tmp_path / "train.tsv"
     rows = [("anna", "paris")[i % 2] + "\t" + ("anna", "paris")[i // 2 % 2] for i in range(32)]
@@ -142,6 +149,7 @@ def test_pairs_and_columns_of_other_names(base, tmp_path):
     assert figures["dev"]["accuracy"] == 1.0
 
 
+@pytest.mark.slow
 def test_an_adapter_is_saved_alone_and_finds_its_base(base, tmp_path, capsys):
     train, out = tiny.reviews(tmp_path / "train.jsonl", 64), tmp_path / "out"
     more = ("--train", train, "--dev", train, "--adapter", 4)
@@ -200,6 +208,7 @@ def test_class_weights_are_read_as_written():
             parse_class_weights(wrong, dataset)
 
 
+@pytest.mark.slow
 def test_long_texts_are_split_and_judged_as_a_whole(base, tmp_path, capsys):
     train = tmp_path / "train.jsonl"
     rows = []

@@ -262,7 +262,7 @@ def test_what_cannot_be_written_is_refused(model, change, message):
 
 
 def test_a_model_that_sees_the_future_cannot_write():
-    with pytest.raises(ValueError, match="only a causal model can write"):
+    with pytest.raises(ValueError, match="only a causal model can continue"):
         generate(make(kind=BertForMaskedLM), prompts()[0], 3)
 
 

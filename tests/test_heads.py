@@ -254,6 +254,7 @@ def brute_force(start, end, context, longest):
 
 @settings(deadline=None, max_examples=150)
 @given(st.data())
+@pytest.mark.slow
 def test_the_span_search_finds_what_trying_all_finds(data):
     length = data.draw(st.integers(1, 12))
     rows = data.draw(st.integers(1, 3))

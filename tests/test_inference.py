@@ -12,7 +12,7 @@ from trainings import OBJECTIVES, pretraining_data, still, tiny_config
 
 from minibert.cli import main
 from minibert.data.examples import Example
-from minibert.finetuning.classification import ClassificationDataset, class_scores
+from minibert.finetuning.classification import ClassificationDataset, predicted_scores
 from minibert.finetuning.evaluate import evaluate, metrics_for
 from minibert.model.bert import BertModel
 from minibert.model.heads import BertForCausalLM, BertForMaskedLM, BertForPreTraining
@@ -222,6 +222,6 @@ def test_pruning_keeps_the_masked_word_head_of_whatever_has_one(tmp_path, source
 
 def test_class_scores_do_not_depend_on_the_batches(tokenizer):
     data, model = classes(tokenizer), classifier()
-    scores = [class_scores(run_inference(model, data, size), data) for size in (1, 3, 64)]
+    scores = [predicted_scores(run_inference(model, data, size), data) for size in (1, 3, 64)]
     for other in scores[1:]:
         np.testing.assert_allclose(scores[0], other, atol=1e-6)

@@ -22,6 +22,7 @@ classes = st.integers(1, 5).flatmap(
 @settings(deadline=None, max_examples=150)
 @given(classes)
 @pytest.mark.filterwarnings("ignore:A single label")
+@pytest.mark.slow
 def test_class_metrics_equal_scikit_learn(pair):
     y, p = pair
     sk = sklearn.metrics
@@ -46,6 +47,7 @@ def _reference_mcc(y, p):
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 6), st.integers(1, 40))
+@pytest.mark.slow
 def test_multi_label_metrics_equal_scikit_learn(seed, columns, rows):
     rng = np.random.default_rng(seed)
     y, p = rng.integers(0, 2, (2, rows, columns))
@@ -78,14 +80,6 @@ def test_confusion_matrix_has_true_classes_in_rows():
         metrics.confusion_matrix([0, 2], [0, 1], num_labels=2)
 
 
-def test_masked_accuracy_scores_only_selected_tokens():
-    labels = np.array([[-100, 7, -100], [5, -100, 9]])
-    predictions = np.array([[1, 7, 3], [5, 5, 5]])
-    assert metrics.masked_accuracy(labels, predictions) == pytest.approx(2 / 3)
-    with pytest.raises(ValueError, match="no token was masked"):
-        metrics.masked_accuracy([-100], [3])
-
-
 def test_report_holds_the_figures_and_lines_up_with_chinese_names():
     report = metrics.classification_report([0, 0, 1, 1], [0, 1, 1, 1], ["差评", "positive"])
     lines = report.splitlines()
@@ -103,6 +97,7 @@ tagged = st.lists(
 @settings(deadline=None, max_examples=300)
 @given(tagged)
 @pytest.mark.filterwarnings("ignore::Warning")
+@pytest.mark.slow
 def test_entity_metrics_equal_seqeval(pair):
     y, p = pair
     assert metrics.entity_f1(y, p) == pytest.approx(seqeval.metrics.f1_score(y, p, zero_division=0))

@@ -319,6 +319,7 @@ def test_attention_view_refuses_what_does_not_fit():
 
 
 @pytest.mark.skipif(not shutil.which("chromium"), reason="needs a browser: apt install chromium")
+@pytest.mark.slow
 def test_attention_view_shows_in_a_browser_what_the_weights_say(tmp_path):
     # Two views on a page: the second is set to layer 2, head 3 and driven by keyboard alone.
     drive = """<script>
@@ -343,7 +344,7 @@ def test_attention_view_shows_in_a_browser_what_the_weights_say(tmp_path):
     row = np.round(MAPS[1, 2, 1] * 255) / 255
     assert first == [""] * 6  # a view does not meddle with its neighbour
     assert [int(share.split()[0]) for share in second] == pytest.approx(100 * row, abs=0.51)
-    assert said.startswith(f"这 looks at: {ZH[row.argmax()]} ")
+    assert said.startswith(f"这 attends to: {ZH[row.argmax()]} ")
 
 
 def test_the_few_measured_points_of_a_logarithmic_axis_are_written_out():

@@ -81,12 +81,14 @@ def everything_below(folder: Path) -> list[str]:
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
 
 
+@pytest.mark.slow
 def test_fetch_extracts_the_members_and_nothing_else(toy, cache):
     folder = download.fetch("toy", quiet=True)
     assert (folder / "wanted.txt").read_text() == CONTENT
     assert everything_below(cache) == [str((folder / "wanted.txt").relative_to(cache))]
 
 
+@pytest.mark.slow
 def test_what_is_cached_needs_neither_network_nor_pip(toy, monkeypatch):
     folder = download.fetch("toy", quiet=True)
     monkeypatch.setattr(subprocess, "Popen", lambda *a, **k: pytest.fail("pip was started"))
@@ -94,6 +96,7 @@ def test_what_is_cached_needs_neither_network_nor_pip(toy, monkeypatch):
     assert download.fetch("toy") == folder
 
 
+@pytest.mark.slow
 def test_a_hash_that_differs_is_refused_by_pip_and_nothing_is_kept(toy, cache, monkeypatch):
     wrong = "0" * 64
     register(monkeypatch, replace(toy, sha256=wrong))
@@ -119,6 +122,7 @@ def test_the_hash_is_checked_here_too_before_anything_is_opened(toy, cache, monk
     assert everything_below(cache) == []
 
 
+@pytest.mark.slow
 def test_without_network_the_message_names_the_command_to_run(toy, cache, monkeypatch):
     monkeypatch.delenv("PIP_NO_INDEX")
     monkeypatch.setenv("PIP_FIND_LINKS", "")
@@ -132,6 +136,7 @@ def test_without_network_the_message_names_the_command_to_run(toy, cache, monkey
     assert everything_below(cache) == []
 
 
+@pytest.mark.slow
 def test_a_version_that_the_index_has_not_is_not_called_a_network_failure(toy, monkeypatch):
     register(monkeypatch, replace(toy, version="2.0", archive="toytexts-2.0-py3-none-any.whl"))
     monkeypatch.delenv("PIP_NO_INDEX")
@@ -159,6 +164,7 @@ def test_python_without_pip_says_how_to_get_it(toy, monkeypatch):
         download.fetch("toy", quiet=True)
 
 
+@pytest.mark.slow
 def test_an_archive_without_its_member_leaves_no_cache(toy, cache, monkeypatch):
     register(monkeypatch, replace(toy, members=("wanted.txt", "absent.txt")))
     with pytest.raises(ValueError, match=r"absent\.txt"):
@@ -166,6 +172,7 @@ def test_an_archive_without_its_member_leaves_no_cache(toy, cache, monkeypatch):
     assert everything_below(cache) == []
 
 
+@pytest.mark.slow
 def test_an_interrupted_extraction_is_not_taken_for_a_cache(toy, cache, monkeypatch):
     def interrupted(source, archive, target):
         target.mkdir()
@@ -180,6 +187,7 @@ def test_an_interrupted_extraction_is_not_taken_for_a_cache(toy, cache, monkeypa
     assert (download.fetch("toy", quiet=True) / "wanted.txt").read_text() == CONTENT
 
 
+@pytest.mark.slow
 def test_two_sources_of_one_archive_are_downloaded_once(toy, monkeypatch):
     other = replace(toy, name="other", root="toytexts", members=("__init__.py",))
     register(monkeypatch, toy, other)
@@ -187,6 +195,7 @@ def test_two_sources_of_one_archive_are_downloaded_once(toy, monkeypatch):
     assert download.is_cached("toy")
 
 
+@pytest.mark.slow
 def test_of_two_processes_that_fetch_at_once_both_find_a_whole_cache(toy, cache):
     program = (
         "import sys\n"
@@ -203,6 +212,7 @@ def test_of_two_processes_that_fetch_at_once_both_find_a_whole_cache(toy, cache)
     assert len(everything_below(cache)) == 1
 
 
+@pytest.mark.slow
 def test_leftovers_of_a_killed_download_go_after_a_day(toy, cache):
     old, young = (cache / "sources" / f".partial-{age}" for age in ("old", "young"))
     for path in (old, young):
@@ -256,6 +266,7 @@ def test_the_bar_counts_the_bytes_that_have_arrived(tmp_path):
     assert download._grown(tmp_path, "toy.whl") == 5
 
 
+@pytest.mark.slow
 def test_a_download_shows_its_progress_on_stderr(toy, capsys):
     download.fetch("toy")
     captured = capsys.readouterr()

@@ -239,6 +239,7 @@ def test_the_speed_counts_tokens_without_padding_and_time_without_evaluation(tmp
     assert counted == [int(data.tensors["attention_mask"].sum())]
 
 
+@pytest.mark.slow
 def test_tensorboard_gets_the_same_figures(tmp_path):
     reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     history = pretrainer(tmp_path, max_steps=12, eval_every=6, tensorboard=True).fit()

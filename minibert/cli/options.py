@@ -61,8 +61,8 @@ def read_options(kind: type[Settings], options: Namespace, **given: Any) -> Sett
 
 def changed_by(settings: TaskSettings, options: Namespace) -> TaskSettings:
     """What a model was trained with, changed where the user says so."""
-    said = {entry.name: getattr(options, entry.name) for entry in _options(TaskSettings)}
-    return replace(settings, **{name: value for name, value in said.items() if value is not None})
+    given = {entry.name: getattr(options, entry.name) for entry in _options(TaskSettings)}
+    return replace(settings, **{name: value for name, value in given.items() if value is not None})
 
 
 def in_options(message: str, options: Mapping[str, Any]) -> str:

@@ -42,8 +42,8 @@ def run(options: Namespace) -> None:
         )
     for text, prediction in zip(texts, predictions, strict=True):
         if options.json:
-            said = text if isinstance(text, str) else None
-            content = {"text": said, **asdict(prediction)}
+            given = text if isinstance(text, str) else None
+            content = {"text": given, **asdict(prediction)}
             print(
                 json.dumps({k: v for k, v in content.items() if v is not None}, ensure_ascii=False)
             )
@@ -117,7 +117,7 @@ def _line(text: Any, prediction: Any, alone: bool) -> str:
         return f"{front}{prediction.label:.3f}"
     ordered = sorted(prediction.probabilities.items(), key=lambda item: -item[1])
     if isinstance(prediction.label, list):
-        said = ", ".join(prediction.label) or "(none)"
+        named = ", ".join(prediction.label) or "(none)"
     else:
-        said = prediction.label
-    return f"{front}{said}\t{' '.join(f'{name} {chance:.3f}' for name, chance in ordered[:5])}"
+        named = prediction.label
+    return f"{front}{named}\t{' '.join(f'{name} {chance:.3f}' for name, chance in ordered[:5])}"

@@ -201,9 +201,9 @@ def attention_heads(
             if i >= len(maps) - across:
                 _name_columns(axes, tokens, letters["size"], 0.9 * size / len(tokens))
             axes.tick_params(length=0)
-    note = "rows ask, columns are looked at; full colour = 1"
+    note = "rows are queries, columns are keys; full colour = 1"
     if not is_roomy:
-        note = "layers down, heads across; in each map rows ask"
+        note = "layers down, heads across; in each map rows are queries"
     figure.supxlabel(note, size=8.5, color=FAINT)
     return figure
 
@@ -212,7 +212,7 @@ def attention_heads(
 def mask(
     allowed: npt.ArrayLike,
     tokens: Sequence[str],
-    title: str = "Who may look at whom",
+    title: str = "Which query may attend to which key",
     *,
     alt: str | None = None,
 ) -> CourseFigure:
@@ -237,8 +237,8 @@ def mask(
     rows, columns = np.nonzero(~m)
     axes.scatter(columns, rows, marker="x", color=FAINT, s=(cell * 30) ** 2, linewidths=1)
     _name_ticks(axes, tokens, tokens, cell)
-    axes.set_ylabel("asks")
-    axes.set_xlabel("is looked at")
+    axes.set_ylabel("query")
+    axes.set_xlabel("key")
     axes.xaxis.set_label_position("top")
     square: Any = {"linestyle": "", "markersize": 9}
     handles = [
@@ -290,7 +290,7 @@ def confusion(
     *,
     alt: str | None = None,
 ) -> CourseFigure:
-    """A confusion matrix: counts printed, colour is the share of the true class.
+    """A confusion matrix: counts printed, colour is the fraction of the true class.
 
     Args:
         matrix: (C, C) counts, a row for each true class (`metrics.confusion_matrix`).
@@ -299,12 +299,12 @@ def confusion(
         alt: what is to be seen.
     """
     counts = as_array(matrix).astype(int)
-    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    fractions = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     right = "; ".join(
         f"{n}: {counts[i, i]} of {counts[i].sum()} right" for i, n in enumerate(names)
     )
     figure = heatmap(
-        shares,
+        fractions,
         names,
         names,
         title,
@@ -316,7 +316,7 @@ def confusion(
     )
     axes = figure.axes[0]
     for r, c in np.ndindex(*counts.shape):
-        ink = ink_on(SEQUENTIAL(shares[r, c]))
+        ink = ink_on(SEQUENTIAL(fractions[r, c]))
         axes.text(c, r, f"{counts[r, c]}", ha="center", va="center", color=ink, size=9)
     return figure
 

@@ -1,4 +1,4 @@
-"""How sure a model is, and whether it should be: calibration, and intervals for shares."""
+"""How sure a model is, and whether it should be: calibration; intervals for proportions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Reliability(NamedTuple):
     """One entry for each non-empty bin of confidence: (bins,) arrays."""
 
     confidence: np.ndarray  # mean confidence in the bin
-    accuracy: np.ndarray  # share of the bin that was right
+    accuracy: np.ndarray  # fraction of the bin that was right
     counts: np.ndarray  # predictions in the bin
 
 
@@ -60,15 +60,15 @@ def brier_score(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
 
 
 def wilson_interval(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
-    """Interval for a share that was measured as `successes / trials` (Wilson 1927).
+    """Confidence interval for a proportion that was measured as `successes / trials` (Wilson 1927).
 
-    z = 1.96 gives 95 %. Unlike share ± z·s it stays between 0 and 1 and is right near the ends.
+    z = 1.96 gives 95 %. Unlike p ± z·s it stays between 0 and 1 and is right near the ends.
     """
     if not 0 <= successes <= trials or trials == 0:
-        raise ValueError(f"{successes} successes in {trials} trials is not a share")
-    share, spread = successes / trials, z * z / trials
-    centre = (share + spread / 2) / (1 + spread)
-    half = z * np.sqrt(share * (1 - share) / trials + spread / (4 * trials)) / (1 + spread)
+        raise ValueError(f"{successes} successes in {trials} trials is not a proportion")
+    p, spread = successes / trials, z * z / trials
+    centre = (p + spread / 2) / (1 + spread)
+    half = z * np.sqrt(p * (1 - p) / trials + spread / (4 * trials)) / (1 + spread)
     return float(max(0.0, centre - half)), float(min(1.0, centre + half))
 
 

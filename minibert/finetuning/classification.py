@@ -125,7 +125,7 @@ def _targets(
 # ---------------------------------------------------------------------- predictions
 
 
-def class_scores(
+def predicted_scores(
     results: Iterable[Inference], dataset: ClassificationDataset
 ) -> NDArray[np.float64]:
     """The score of every class for every example.
@@ -170,7 +170,7 @@ def classify(
     precision: str | None = None,
 ) -> list[ClassPrediction]:
     """The label of every example; `threshold` is for several labels a text."""
-    scores = class_scores(run_inference(model, dataset, batch_size, precision), dataset)
+    scores = predicted_scores(run_inference(model, dataset, batch_size, precision), dataset)
     names = dataset.label_names
     predictions = []
     for row in scores:

@@ -17,7 +17,7 @@ from minibert.finetuning import metrics
 from minibert.finetuning.answering import AnsweringDataset, answers
 from minibert.finetuning.calibration import Reliability, brier_score, reliability_curve
 from minibert.finetuning.calibration import expected_calibration_error as calibration_error
-from minibert.finetuning.classification import ClassificationDataset, class_scores
+from minibert.finetuning.classification import ClassificationDataset, predicted_scores
 from minibert.finetuning.settings import THRESHOLD
 from minibert.finetuning.tagging import TaggingDataset, is_bio, tagged_sentences
 from minibert.model.config import MULTI_LABEL, REGRESSION
@@ -63,7 +63,7 @@ def report(
     threshold: float = THRESHOLD,
     null_threshold: float | None = None,
 ) -> Report:
-    """Score what a model said about a data set.
+    """Score what a model predicted for a data set.
 
     Args:
         results: of `run_inference`, over all of `dataset`.
@@ -117,7 +117,7 @@ def evaluate(
 def _report_classes(results: Results, dataset: ClassificationDataset, threshold: float) -> Report:
     if dataset.targets is None:
         raise ValueError("these examples have no labels to compare with")
-    scores = class_scores(results, dataset)
+    scores = predicted_scores(results, dataset)
     truth: NDArray[Any] = dataset.targets
     if dataset.problem_type == REGRESSION:
         error = scores - truth

@@ -39,7 +39,6 @@ __all__ = [
     "entity_spans",
     "expected_calibration_error",
     "f1",
-    "masked_accuracy",
     "matthews_corrcoef",
     "mean_interval",
     "normalize_answer",
@@ -48,8 +47,6 @@ __all__ = [
     "squad_f1",
     "wilson_interval",
 ]
-
-IGNORE = -100  # the label of a position that is not to be scored, as in PyTorch's cross-entropy
 
 
 class Scores(NamedTuple):
@@ -77,30 +74,13 @@ def _pair(labels: npt.ArrayLike, predictions: npt.ArrayLike) -> tuple[np.ndarray
 
 
 def accuracy(labels: npt.ArrayLike, predictions: npt.ArrayLike) -> float:
-    """Share of predictions that equal their label.
+    """Fraction of predictions that equal their label.
 
     For multi-label arrays (N, C) a row counts only if all of it is right (subset accuracy).
     """
     truth, guess = _pair(labels, predictions)
     right = truth == guess
     return float(right.all(axis=1).mean() if right.ndim == 2 else right.mean())
-
-
-def masked_accuracy(labels: npt.ArrayLike, predictions: npt.ArrayLike) -> float:
-    """Share of the *selected* tokens whose original was predicted (masked-LM accuracy; A6, C12).
-
-    Args:
-        labels: any shape, the original id where a token was selected, -100 elsewhere.
-        predictions: the same shape, the id the model puts first.
-
-    Raises:
-        ValueError: if no position was selected.
-    """
-    truth, guess = _pair(labels, predictions)
-    scored = truth != IGNORE
-    if not scored.any():
-        raise ValueError("nothing to score: every label is -100, so no token was masked")
-    return float((truth == guess)[scored].mean())
 
 
 def confusion_matrix(
@@ -150,9 +130,9 @@ def f1(
     Args:
         labels: (N,) classes, or (N, C) zeros and ones for a multi-label task.
         predictions: the same shape.
-        average: "macro" means over the classes, "micro" pools all decisions, "binary" looks at
+        average: "macro" means over the classes, "micro" pools all decisions, "binary" takes
             the class `positive` alone.
-        positive: the class that "binary" looks at.
+        positive: the class that "binary" takes.
     """
     if average == "micro":
         truth, guess = _pair(labels, predictions)

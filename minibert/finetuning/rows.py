@@ -72,7 +72,7 @@ def padded(rows: Sequence[ArrayLike], filler: int) -> Tensor:
 def check_kind(examples: Sequence[object], kind: type, what: str, task: str) -> None:
     """Refuse an empty list, and examples that belong to another task."""
     if not examples:
-        raise ValueError("there are no examples: the data set, or this side of it, is empty")
+        raise ValueError("there are no examples: the data set, or this split of it, is empty")
     for example in examples:
         if not isinstance(example, kind):
             fit = {"Example": "classify", "TaggedExample": "tag", "AnswerExample": "answer"}

@@ -20,11 +20,12 @@ from minibert.training.inference import Inference
 
 
 class TaggingDataset(TokenRows):
-    """Words with a tag each: the first piece of a word carries its tag, the others none (C6).
+    """Words with a tag each: the first subword token of a word carries its tag, the others none
+    (C6).
 
     Args:
         examples: words and tags.
-        tokenizer: of the model; the words are split further into its pieces.
+        tokenizer: of the model; words are split further into its subword tokens.
         labels: the tags in the model's order; those that occur, sorted, where not given.
         max_length, truncation, stride: see `encode_rows`.
 
@@ -85,7 +86,7 @@ class TaggingDataset(TokenRows):
 def _word_starts(row: Encoding, previous: Encoding | None) -> NDArray[np.int64]:
     """Which word begins at each token (T,), -1 where none does.
 
-    A window may begin in the middle of a word: that word's first piece is in the window before.
+    A window may begin in the middle of a word: that word's first token is in the window before.
     """
     words = np.array([-1 if word is None else word for word in row.word_ids], dtype=np.int64)
     starts = np.where(words != np.concatenate([[-1], words[:-1]]), words, -1)
@@ -115,9 +116,9 @@ class TagPrediction:
 
 
 def tagged_sentences(results: Iterable[Inference], dataset: TaggingDataset) -> list[TagPrediction]:
-    """The tag of every word: what the model says at its first piece.
+    """The tag of every word: what the model predicts at its first subword token.
 
-    A word in two windows gets its tag where it has more text on its scarcer side; a word that was
+    A word in two windows gets its tag where it has more text on its scarcer end; a word that was
     cut off, or that is nothing to the tokenizer, gets "O" (or the first tag) with probability 0.
     """
     default = "O" if "O" in dataset.label_names else dataset.label_names[0]

@@ -1,7 +1,7 @@
-"""Attention: who may look at whom, how much, and what comes of it.
+"""Attention: which tokens attend to which, how much, and what comes of it.
 
-Masks are boolean everywhere, `True` where looking is allowed, and broadcast to (B, H, T, S):
-T positions ask, S positions answer.
+Masks are boolean everywhere, `True` where a query may attend to a key, and broadcast to
+(B, H, T, S): T queries, S keys.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def causal_mask(length: int, past: int = 0, device: torch.device | None = None) 
     """Each position sees itself and what came before, never the future (claim B13).
 
     Args:
-        length: positions that ask.
+        length: queries.
         past: positions before them that are already cached and may all be seen.
 
     Returns:
@@ -35,11 +35,11 @@ def padding_mask(attention_mask: Tensor) -> Tensor:
 
 
 def combined_mask(attention_mask: Tensor | None, length: int, is_causal: bool) -> Tensor | None:
-    """One mask out of padding and causality; `None` where everybody may look at everybody.
+    """One mask out of padding and causality; `None` where every token may attend to every token.
 
     Args:
         attention_mask: (B, S), 1 at real tokens, over past and present; or `None`.
-        length: positions that ask, the last `length` of the S.
+        length: queries, the last `length` of the S positions.
         is_causal: hide the future.
 
     Returns:
@@ -62,12 +62,12 @@ def combined_mask(attention_mask: Tensor | None, length: int, is_causal: bool) -
 def attention(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, dropout_prob: float = 0.0
 ) -> tuple[Tensor, Tensor]:
-    """Scaled dot-product attention, written out: softmax(Q K^T / sqrt(d)) V (claim A12).
+    """Scaled dot-product attention, explicitly: softmax(Q K^T / sqrt(d)) V (claim A12).
 
     Args:
         query: (B, H, T, d).
         key, value: (B, H, S, d).
-        mask: bool, broadcastable to (B, H, T, S), `True` where looking is allowed.
+        mask: bool, broadcastable to (B, H, T, S), `True` where a query may attend to a key.
         dropout_prob: probability of zeroing a weight.
 
     Returns:
@@ -105,7 +105,7 @@ class KeyValueCache:
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention: every position asks every other (Vaswani et al. 2017, 3.2.2).
+    """Multi-head self-attention: every token attends to every token (Vaswani et al. 2017, 3.2.2).
 
     Query, key and value are three learned projections of the same input (claim B10), computed
     as one matrix product.
@@ -131,7 +131,8 @@ class SelfAttention(nn.Module):
         Args:
             hidden: (B, T, hidden_size).
             mask: bool, broadcastable to (B, H, T, S).
-            need_weights: also return the weights; takes the written-out road, which is slower.
+            need_weights: also return the weights; takes the explicit implementation, which is
+                slower.
             cache: keys and values of earlier positions, extended in place.
             layer: which layer of the cache is ours.
 
@@ -146,8 +147,8 @@ class SelfAttention(nn.Module):
             key, value = cache.extend(layer, key, value)
         dropout_prob = self.dropout_prob if self.training else 0.0
         weights = None
-        # Training on a processor, the fused kernel's way back takes three times as long as the
-        # written-out one (`make bench` shows it); everywhere else it is the faster road.
+        # Training on a CPU, the fused kernel's backward pass takes three times as long as the
+        # explicit one's (`make bench` shows it); everywhere else the kernel is faster.
         if need_weights or (self.training and hidden.device.type == "cpu"):
             mixed, weights = attention(query, key, value, mask, dropout_prob)
         else:

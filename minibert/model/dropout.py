@@ -1,4 +1,4 @@
-"""Dropout from sixteen random bits an element, which is quicker on a processor."""
+"""Dropout from sixteen random bits an element, which is quicker on a CPU."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 def dropout(x: Tensor, probability: float) -> Tensor:
     """Zero each element with this probability and scale the others up (Srivastava et al. 2014).
 
-    On a processor torch draws a float for every element, one after another on one core, which
+    On a CPU torch draws a float for every element, one after another on one core, which
     takes a fifth of a training step. Here one draw of 64 bits decides four elements. The
     probability is rounded to a multiple of 1 / 65,536, and the scale belongs to the rounded one.
 

@@ -103,7 +103,7 @@ class BertForSequenceClassification(PretrainedModel):
 
 
 class BertForTokenClassification(PretrainedModel):
-    """The same classifier on every token (claim C6); pieces that are not labelled carry -100."""
+    """The same classifier on every token (claim C6); tokens that are not labelled carry -100."""
 
     architecture = "BertForTokenClassification"
     first_label = 0

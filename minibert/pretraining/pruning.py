@@ -3,8 +3,8 @@
 Structured pruning (Muralidharan et al. 2024, "Compact language models via pruning and knowledge
 distillation"): keep the vocabulary entries, hidden channels, heads, feed-forward neurons and
 layers that matter most on a little real text, and train on. A small post-norm BERT drawn at random
-stays for millions of tokens at the frequencies of words before its attention finds anything to do;
-one cut from a trained model starts beyond that.
+predicts for millions of tokens no more than the frequencies of words before its attention finds
+anything to do; one cut from a trained model starts beyond that.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ def transfer_tokens(model: BertModel, old: Tokenizer, new: Tokenizer) -> Tensor:
     drawn = torch.randn(new.vocab_size, len(centre), generator=torch.Generator().manual_seed(0))
     vectors = centre + spread * drawn
     tokens = new.convert_ids_to_tokens(list(range(new.vocab_size)))
-    pieces = old.encode_batch(
+    subwords = old.encode_batch(
         [token.removeprefix("##") for token in tokens], add_special_tokens=False
     )
-    for index, (token, encoding) in enumerate(zip(tokens, pieces, strict=True)):
+    for index, (token, encoding) in enumerate(zip(tokens, subwords, strict=True)):
         if token in known:
             vectors[index] = matrix[known[token]]
         elif encoding.ids and old.unk_token_id not in encoding.ids:

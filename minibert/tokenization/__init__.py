@@ -1,4 +1,4 @@
-"""From text to the integers that BERT reads, and the way back.
+"""From text to the integers that BERT reads, and back again.
 
 Read `wordpiece` first: WordPiece and BPE in plain Python, for the eye. `tokenizer` is what the rest
 of the package uses: `Tokenizer`, on the `tokenizers` library, which a test holds to the former.

@@ -1,4 +1,4 @@
-"""The tokenizer: text in, the integers that BERT reads out, and the way back (chapter 2).
+"""The tokenizer: text in, the integers that BERT reads out, and back again (chapter 2).
 
 The work is done by the `tokenizers` library (`wordpiece.py` has the same algorithms in plain
 Python, for reading). This module fixes what makes it BERT's: the cleaning of the text, every
@@ -99,8 +99,8 @@ class Tokenizer:
         """Learn a vocabulary from texts; the same texts give the same vocabulary, always.
 
         The five special tokens come first (ids 0 to 4), then every character of the texts (alone
-        and as `##x` where it is seen inside a word), then pieces in the order of the merges. The
-        library merges the most frequent pair, as BPE does (claim C3; `wordpiece.py`).
+        and as `##x` where it is seen inside a word), then subword tokens in the order of the
+        merges. The library merges the most frequent pair, as BPE does (claim C3; `wordpiece.py`).
 
         Args:
             texts: sentences or documents.
@@ -180,7 +180,7 @@ class Tokenizer:
         return tokens
 
     def decode(self, ids: Sequence[int] | torch.Tensor, skip_special_tokens: bool = True) -> str:
-        """Text of a row of ids: pieces joined, spaces before full stops removed."""
+        """Text of a row of ids: subword tokens joined, spaces before full stops removed."""
         return self.backend.decode(_plain(ids), skip_special_tokens=skip_special_tokens)
 
     def tokenize(self, text: str) -> list[str]:
@@ -207,7 +207,7 @@ class Tokenizer:
         Each has `.ids`, `.type_ids`, `.tokens`, `.special_tokens_mask`, `.offsets`, `.word_ids`
         and, with `stride`, the further windows in `.overflowing`. The arguments are those of
         `__call__`, and `add_special_tokens`: False leaves `[CLS]` and `[SEP]` out, and then no
-        length is refused, for the caller will put such pieces together to rows.
+        length is refused: the caller will put such parts together to rows.
         """
         batch = checked_batch(texts, pairs, is_split_into_words)
         paired = pairs is not None

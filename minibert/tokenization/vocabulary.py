@@ -17,7 +17,7 @@ def train_vocabulary(
     min_frequency: int,
     limit_alphabet: int | None,
 ) -> list[str]:
-    """Learn WordPiece entries: special tokens, characters, then pieces in the order of the merges.
+    """Learn WordPiece entries: special tokens, characters, then subword tokens by merge.
 
     The library merges the most frequent pair, as BPE does, although its class is called
     WordPieceTrainer (claim C3; `wordpiece.py` has the likelihood score beside it).

@@ -83,7 +83,7 @@ def train_bpe(
         counts: how often each word occurs.
         vocab_size: stop at so many entries, characters included.
         min_frequency: stop when no pair is as frequent as this.
-        prefix: what marks a piece inside a word, "##" to compare with WordPiece.
+        prefix: what marks a subword token inside a word, "##" to compare with WordPiece.
 
     Returns:
         the entries (characters, then one for each merge); the merges in order.
@@ -208,15 +208,15 @@ def encode_wordpiece(word: str, vocab: Container[str], max_characters: int = 100
     """
     if len(word) > max_characters:
         return [UNKNOWN]
-    pieces: list[str] = []
+    tokens: list[str] = []
     start = 0
     while start < len(word):
         for end in range(len(word), start, -1):
-            piece = word[start:end] if start == 0 else "##" + word[start:end]
-            if piece in vocab:
+            token = word[start:end] if start == 0 else "##" + word[start:end]
+            if token in vocab:
                 break
         else:
             return [UNKNOWN]
-        pieces.append(piece)
+        tokens.append(token)
         start = end
-    return pieces
+    return tokens

@@ -31,7 +31,7 @@ def has_native_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":
-        # Older or other processors report the capability False, other builds lack the question.
+        # Older or other CPUs report the capability False, other builds lack the question.
         capability: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
         return bool(capability.get("avx512_bf16") or capability.get("amx_bf16"))
     return False

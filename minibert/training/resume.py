@@ -30,7 +30,7 @@ def save(output: Path, model: nn.Module, optimizer: Optimizer, progress: dict[st
     """Write weights, optimizer state and progress to `output/resume`, all or nothing.
 
     The folder is written aside and renamed, and the old one goes only then: whenever the process
-    dies, one whole snapshot is there. Every process must call this; one writes.
+    dies, one whole checkpoint is there. Every process must call this; one writes.
     """
     weights = full_state_dict(model)
     flat = StateDictOptions(
@@ -62,7 +62,7 @@ def full_state_dict(model: nn.Module) -> dict[str, Tensor]:
 
 
 def find(output: Path) -> Path | None:
-    """The newest whole snapshot in a run's folder, if there is one."""
+    """The newest whole checkpoint in a run's folder, if there is one."""
     for end in ("", ".old"):
         folder = output / f"{_FOLDER}{end}"
         if (folder / "progress.json").is_file():
@@ -103,7 +103,7 @@ def load_full_state_dict(model: nn.Module, weights: dict[str, Any]) -> None:
 
 
 def remove(output: Path) -> None:
-    """Delete the snapshots of a finished run."""
+    """Delete the checkpoints of a finished run."""
     if distributed.is_main():
         for end in ("", ".new", ".old"):
             shutil.rmtree(output / f"{_FOLDER}{end}", ignore_errors=True)
@@ -136,7 +136,7 @@ def check_same_run(output: Path, progress: dict[str, Any], run: dict[str, Any]) 
 
     Args:
         output: the run's folder.
-        progress: what its snapshot says, with `run` of then in it (older snapshots lack it).
+        progress: what its checkpoint says, with `run` of then in it (older ones lack it).
         run: what decides the course of the run, by name, now.
 
     Raises:

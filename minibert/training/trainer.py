@@ -139,7 +139,7 @@ class Trainer:
                         break
                     stops = is_interrupted()
                     if stops or (self._is_due(every[1]) and self.step < self.total_steps):
-                        self._save_snapshot()
+                        self._save_checkpoint()
                 if stops:
                     raise self._stopped()
         self._finish()
@@ -254,7 +254,7 @@ class Trainer:
         return self.output / "best.safetensors"
 
     def _take_up(self) -> None:
-        """Go on from the last snapshot, if it is one of this run."""
+        """Go on from the last checkpoint, if it is one of this run."""
         adapter = self.model.adapter
         self._run = {
             "steps": self.total_steps,
@@ -271,7 +271,7 @@ class Trainer:
             self.step, self.best = progress["step"], progress["best"]
             self.evaluations_since_best = progress["evaluations_since_best"]
 
-    def _save_snapshot(self) -> None:
+    def _save_checkpoint(self) -> None:
         progress = {
             "step": self.step,
             "best": self.best,

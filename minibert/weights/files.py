@@ -12,6 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+_IS_POSIX = os.name == "posix"
+
 
 def read_json(path: Path) -> Any:
     """A JSON file's contents, or a ValueError that names the line."""
@@ -51,7 +53,7 @@ def write_tensors(path: Path, state: Mapping[str, Tensor]) -> None:
 
 def replace(aside: Path, path: Path) -> None:
     """Put a file that is complete in the place of `path`, so that a crash leaves one of both."""
-    if os.name == "posix":
+    if _IS_POSIX:
         # safetensors makes files that only their owner may read: give them the usual permissions.
         umask = os.umask(0)
         os.umask(umask)
@@ -59,7 +61,7 @@ def replace(aside: Path, path: Path) -> None:
     with aside.open("r+b") as file:  # Windows syncs only what is open for writing
         os.fsync(file.fileno())
     os.replace(aside, path)
-    if os.name == "posix":  # elsewhere a folder cannot be opened, and the rename is not lost
+    if _IS_POSIX:  # elsewhere a folder cannot be opened, and the rename is not lost
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)

@@ -82,8 +82,8 @@ def to_hugging_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         prefix, bare = ("bert.", name[5:]) if name.startswith("bert.") else ("", name)
         if match := _FUSED.match(bare):
             layer, kind = match.groups()
-            for part, piece in zip(("query", "key", "value"), tensor.chunk(3), strict=True):
-                renamed[f"{prefix}encoder.layer.{layer}.attention.self.{part}.{kind}"] = piece
+            for part, third in zip(("query", "key", "value"), tensor.chunk(3), strict=True):
+                renamed[f"{prefix}encoder.layer.{layer}.attention.self.{part}.{kind}"] = third
         else:
             renamed[prefix + _rename(bare, _RENAMED)] = tensor
     return renamed
@@ -105,11 +105,11 @@ def from_hugging_face(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             parts.setdefault(fused, {})[part] = tensor
         else:
             renamed[prefix + bare] = tensor
-    for fused, pieces in parts.items():
-        absent = [part for part in ("query", "key", "value") if part not in pieces]
+    for fused, thirds in parts.items():
+        absent = [part for part in ("query", "key", "value") if part not in thirds]
         if absent:
             raise ValueError(f"the checkpoint lacks {', '.join(absent)} of {fused}")
-        renamed[fused] = torch.cat([pieces[part] for part in ("query", "key", "value")])
+        renamed[fused] = torch.cat([thirds[part] for part in ("query", "key", "value")])
     return _drop_copies(renamed)
 
 

@@ -1,6 +1,6 @@
 """What depends on what: whose change moves whom, who acts together, and what must wait for whom.
 
-Everything is asked of a network as a whole, by changing its input or by walking the record that
+A network is tested as a whole, by changing its input or by walking the record that
 PyTorch keeps of a computation, so that it holds whatever is inside.
 """
 
@@ -42,7 +42,7 @@ def interaction(read: Reader, ids: Tensor, place: int, other: int) -> Tensor:
     Args:
         read: ids (1, T) to vectors (T, d).
         ids: (T,).
-        place: the output that is looked at.
+        place: the output in question.
         other: the id that takes the place of a token; it must not be among them.
 
     Returns:
@@ -61,9 +61,9 @@ def interaction(read: Reader, ids: Tensor, place: int, other: int) -> Tensor:
 
 
 def longest_chain(output: Tensor) -> int:
-    """Operations that had to wait for one another to compute a tensor, along the longest road.
+    """Operations that had to wait for one another to compute a tensor, along the longest path.
 
-    No number of processors can take fewer steps than this (claim D1). Counted are the operations
+    No number of cores can take fewer steps than this (claim D1). Counted are the operations
     that PyTorch recorded for the gradient.
 
     Raises:

@@ -1,4 +1,6 @@
-"""Look inside a model: what every layer holds, who looks at whom, where the parameters sit."""
+"""Look inside a model: what every layer holds, which token attends to which, where the gradient
+goes.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ class Recording:
     """What a model held while it read a batch; everything on the CPU, without gradient.
 
     Shapes: attention_mask (B, T) bool; hidden_states (L+1, B, T, d), the embeddings first;
-    attentions (L, B, H, T, T), where row t of a map is what position t looks at; pooler_output
+    attentions (L, B, H, T, T), where row t of a map is what position t attends to; pooler_output
     (B, d) or `None`; logits as the model's head returns them, or `None` without one.
     """
 
@@ -231,7 +233,9 @@ def trace_shapes(model: nn.Module, batch: Mapping[str, Tensor]) -> ShapeTrace:
     was_training = model.training
     model.eval()
     try:
-        output = model(**batch, output_attentions=True)  # the written-out road, to see the maps
+        output = model(
+            **batch, output_attentions=True
+        )  # the explicit implementation, to see the maps
     finally:
         model.train(was_training)
         for handle in handles:

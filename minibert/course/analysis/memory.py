@@ -57,12 +57,12 @@ def training_memory(
     allocator, a GPU's context.
 
     Args:
-        config: sizes, and whether there is dropout (its masks are kept for the way back).
+        config: sizes, and whether there is dropout (its masks are kept for the backward pass).
         batch_size: texts that go through at once; with accumulation those of one part.
         length: tokens of a text, padding included.
         precision: "float32" or "bf16": matrix products in 16 bits, the weights still in 32.
         is_fused: attention and dropout as on a GPU, where no (T, T) matrix is kept and a dropout
-            mask is a byte an element. `False`: as the package trains on a processor.
+            mask is a byte an element. `False`: as the package trains on a CPU.
         gradient_checkpointing: keep only what goes into each layer, and one layer in full, the
             one that is being computed again.
         adapter_rank: train adapters of this rank, the pooler and the head, and freeze the rest.
@@ -119,7 +119,7 @@ def largest_batch(config: BertConfig, length: int, room: int, **options: Any) ->
 
 
 def _cast_bytes(model: BertForSequenceClassification, gradient_checkpointing: bool) -> int:
-    """The matrices of all products in 16 bits, as the way back will want them."""
+    """The matrices of all products in 16 bits, as the backward pass will want them."""
     layers = list(model.bert.encoder.layers)
     # Checkpointing throws them away with the layer, and makes those of one layer again.
     size = sum(map(_matrix_elements, layers[:1] if gradient_checkpointing else layers))
@@ -136,7 +136,7 @@ def _matrix_elements(module: nn.Module) -> int:
 
 
 def _mask_bytes(config: BertConfig, elements: int, number: int, is_fused: bool) -> int:
-    """A dropout mask: a byte an element on a GPU, a factor an element on a processor."""
+    """A dropout mask: a byte an element on a GPU, a factor an element on a CPU."""
     if not config.hidden_dropout_prob:
         return 0
     return elements if is_fused else elements * number
@@ -150,7 +150,7 @@ def _layer_bytes(
     is_fused: bool,
     adapter_rank: int | None,
 ) -> int:
-    """What one layer leaves for the way back."""
+    """What one layer keeps for the backward pass."""
     tokens = batch_size * length
     elements = tokens * config.hidden_size
     # Into each LayerNorm, in 32 bits, with mean and root of every row, twice.

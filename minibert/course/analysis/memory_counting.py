@@ -23,12 +23,12 @@ def measured_memory(
 ) -> Memory:
     """Run one step of training and count the bytes of every tensor that it holds.
 
-    Activations are the tensors that autograd saves on the way forward, each storage once; the
+    Activations are the tensors that autograd saves in the forward pass, each storage once; the
     weights and the batch itself are not among them. With gradient checkpointing one layer, as it
     is when it is computed again, is counted with them. The weights move by one tiny step.
 
     Args:
-        model: in the mode that is to be measured, on a processor.
+        model: in the mode that is to be measured, on a CPU.
         batch: with `labels` and `attention_mask`.
         precision: "float32" or "bf16".
     """
@@ -67,7 +67,7 @@ def _loss(
 def _saving_into(
     saved: dict[int, Tensor], without: Iterable[Tensor]
 ) -> AbstractContextManager[None]:
-    """Note what autograd saves, by storage, but for the storages of some tensors."""
+    """Note what autograd saves, by storage, except the storages of some tensors."""
     owned = {_address(tensor) for tensor in without}
 
     def keep(tensor: Tensor) -> Tensor:

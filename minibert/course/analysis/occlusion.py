@@ -1,7 +1,7 @@
 """What a classifier reads: take each word away and watch the probability (claim A20).
 
 Zeiler and Fergus (2014, section 4.2) hid parts of pictures; Li, Monroe and Jurafsky (2016) erased
-words. Nothing inside the model is looked at: it is asked the same question with one word less.
+words. Nothing inside the model is read: it gets the same text with one word less.
 """
 
 from __future__ import annotations

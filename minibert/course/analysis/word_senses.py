@@ -167,7 +167,7 @@ def within_and_across(vectors: Tensor, senses: list[str]) -> tuple[Tensor, Tenso
 
 
 def nearest_is_same(vectors: Tensor, senses: list[str]) -> float:
-    """Share of the vectors (N, d) whose nearest other one, by cosine, has the same sense.
+    """Fraction of the vectors (N, d) whose nearest other one, by cosine, has the same sense.
 
     Vectors that are all equal tell nothing: a tie counts as often as it would be right by chance.
     """

@@ -1,4 +1,4 @@
-"""Attention to look at and to touch: choose a layer and a head, point at a token.
+"""Attention to explore: choose a layer and a head, point at a token.
 
 One block of HTML with its own style and script: no library, no network, as many on a page as
 you like. It follows the page's colours, light or dark, works by mouse, touch and keyboard (Tab
@@ -82,7 +82,7 @@ for (const root of document.querySelectorAll(".minibert-attention:not([data-read
     }
     if (chosen < 0) { said.textContent = root.dataset.hint; return; }
     const order = [...tokens.keys()].sort((a, b) => weight(chosen, b) - weight(chosen, a));
-    said.textContent = tokens[chosen] + " looks at: " + order.slice(0, 3).map(
+    said.textContent = tokens[chosen] + " attends to: " + order.slice(0, 3).map(
       s => tokens[s] + " " + Math.round(100 * weight(chosen, s)) + " %").join(", ");
   };
   const choose = t => { chosen = t; draw(); };
@@ -167,8 +167,8 @@ data-weights="{packed}">
 <label>head<select><option value="mean"{" selected" if head is None else ""}>mean of all</option>\
 {_options(heads, head)}</select></label></div>
 <svg viewBox="0 0 {_WIDTH} {_TOP + _ROW * length + 4}">
-<text class="head" x="{_LEFT - 8}" y="9" text-anchor="end">asks</text>
-<text class="head" x="{_RIGHT + 8}" y="9">is looked at</text>
+<text class="head" x="{_LEFT - 8}" y="9" text-anchor="end">query</text>
+<text class="head" x="{_RIGHT + 8}" y="9">key</text>
 <g class="lines">{_lines(first)}</g>
 {"".join(_asking(t, token) for t, token in enumerate(tokens))}
 {"".join(_answering(t, token) for t, token in enumerate(tokens))}

@@ -170,7 +170,7 @@ def stacked_bars(
         )
         left += length
     paper: Any = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}  # over a limit's line
-    # Shares of a whole all end at the same place: their total says nothing.
+    # Fractions of a whole all end at the same place: their total says nothing.
     for place, total in zip(places, [] if np.allclose(left, left[0]) else left, strict=False):
         axes.text(total, place, f" {total:.3g}", va="center", size=9, bbox=paper)
     axes.set_yticks(places, [drawable(name) for name in parts])
@@ -300,7 +300,7 @@ def reliability(
     upper.plot([0, 1], [0, 1], color=FAINT, linestyle="--", linewidth=1, label="well calibrated")
     style: Any = {"color": COLORS["query"], "linestyle": "-", "marker": "o", "label": "this model"}
     upper.plot(curve.confidence, curve.accuracy, **style)
-    upper.set(ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.02))
+    upper.set(ylabel="fraction that is right", xlim=(0, 1), ylim=(0, 1.02))
     upper.legend(loc="upper left")
     upper.grid(visible=True)
     lower.bar(curve.confidence, curve.counts, width=0.05, color=COLORS["A"], edgecolor=FAINT)

@@ -31,6 +31,7 @@ from minibert import (
 from minibert.course.experiments.harness import run
 from minibert.data.corpora import load_corpus
 from minibert.data.examples import Example
+from minibert.model.loss import IGNORE_INDEX
 from minibert.tokenization.files import SPECIAL_TOKENS
 from minibert.tokenization.wordpiece import (
     count_words,
@@ -152,7 +153,7 @@ def train(
 def language_batch(tokenizer: Tokenizer, texts: list[str]) -> dict[str, torch.Tensor]:
     """Sentences as a batch with the labels of a causal language model."""
     batch = tokenizer(texts, padding=True)
-    labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
+    labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, IGNORE_INDEX)
     return {**batch, "labels": labels}
 
 
@@ -162,7 +163,7 @@ def bits_per_character(model: BertForCausalLM, tokenizer: Tokenizer, texts: list
     bits = 0.0
     for start in range(0, len(texts), 64):
         batch = language_batch(tokenizer, texts[start : start + 64])
-        predicted = int((batch["labels"][:, 1:] != -100).sum())
+        predicted = int((batch["labels"][:, 1:] != IGNORE_INDEX).sum())
         bits += model(**batch).loss.item() * predicted / math.log(2)
     return bits / sum(map(len, texts))
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from minibert import BertConfig, BertForTokenClassification
 from minibert.course.experiments.harness import run
+from minibert.model.loss import IGNORE_INDEX
 
 SYMBOLS, BACK = 8, 2
 
@@ -21,7 +22,7 @@ def symbol_rows(count: int, length: int, draw: torch.Generator) -> tuple[Tensor,
     """Random symbols (count, length), and at each place the one two before it; -100 at first."""
     ids = torch.randint(SYMBOLS, (count, length), generator=draw)
     labels = ids.roll(BACK, dims=1)
-    labels[:, :BACK] = -100
+    labels[:, :BACK] = IGNORE_INDEX
     return ids, labels
 
 

@@ -96,7 +96,9 @@ def _boolq_match() -> Splits[Example]:
 
 
 def _boolq_cloze() -> Splits[AnswerExample]:
-    """Gaps in the passages of BoolQ, to be found again in the whole passage; see `clozes`."""
+    """Masked words in the passages of BoolQ, to be found again in the whole passage; see
+    `clozes`.
+    """
     titles: dict[str, str] = {}  # of each body; the few with two titles count once
     for row in boolq_rows():
         titles.setdefault(clean(row.body), row.title)
