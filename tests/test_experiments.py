@@ -11,7 +11,7 @@ import pytest
 
 from minibert.course.experiments import harness
 
-ROOT = Path(__file__).resolve().parent.parent
+RESULTS = Path(__file__).resolve().parent.parent / "minibert" / "course" / "experiments" / "results"
 
 
 @pytest.fixture
@@ -95,7 +95,9 @@ def test_a_quick_run_leaves_nothing_behind(
 
 def test_results_that_are_missing_name_the_command(folder: Path):
     del folder
-    with pytest.raises(FileNotFoundError, match=r"run `python -m minibert\.course\.experiments\.ch99_small`"):
+    with pytest.raises(
+        FileNotFoundError, match=r"run `python -m minibert\.course\.experiments\.ch99_small`"
+    ):
         harness.results("ch99_small")
 
 
@@ -113,12 +115,13 @@ def test_a_chapter_finds_the_harness_from_any_folder(tmp_path: Path):
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert done.stdout.strip() == str(ROOT / "book" / "experiments" / "results"), done.stderr
+    assert done.stdout.strip() == str(RESULTS), done.stderr
 
 
 def test_committed_results_have_their_script_and_say_how_they_came_about():
-    for path in sorted((ROOT / "book" / "experiments" / "results").glob("*.json")):
+    for path in sorted(RESULTS.glob("*.json")):
         held = json.loads(path.read_text(encoding="utf-8"))
         assert (path.parent.parent / f"{path.stem}.py").is_file(), path.name
+        assert held["command"] == f"python -m minibert.course.experiments.{path.stem}"
         assert {"command", "settings", "seeds", "machine", "seconds", "results"} <= set(held)
         assert set(held["results"]) == {str(seed) for seed in held["seeds"]}, path.name

@@ -7,7 +7,6 @@ from torch import nn
 from minibert.course.analysis.inspection import (
     gradient_table,
     main_steps,
-    parameter_table,
     query_key_value,
     record,
     trace_shapes,
@@ -17,6 +16,7 @@ from minibert.model.bert import BertModel
 from minibert.model.config import BertConfig
 from minibert.model.heads import BertForMaskedLM, BertForPreTraining
 from minibert.model.task_heads import BertForSequenceClassification, BertForTokenClassification
+from minibert.weights.parameters import parameter_table
 
 CONFIG = BertConfig.preset("tiny", vocab_size=60, num_hidden_layers=3)
 LAYERS, SIZE, HEADS = 3, CONFIG.hidden_size, CONFIG.num_attention_heads

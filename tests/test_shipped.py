@@ -10,9 +10,10 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from minibert import Tokenizer, cli
+from minibert import Tokenizer, TrainingConfig
 from minibert.cli import models
-from minibert.cli.options import training_config
+from minibert.cli.main import _parser
+from minibert.cli.options import read_options
 from minibert.model.lora import merge_adapter
 from minibert.pretraining.corpus import CorpusDocuments, tokenise
 from minibert.pretraining.dataset import PretrainingDataset, Subset
@@ -37,7 +38,7 @@ def card(name):
 def command(name):
     """What the card's command means to the command line."""
     (line,) = [line for line in card(name).splitlines() if line.startswith("minibert ")]
-    return cli._parser().parse_args(shlex.split(line)[1:])
+    return _parser().parse_args(shlex.split(line)[1:])
 
 
 def test_everything_shipped_is_under_45_mb():
@@ -47,7 +48,7 @@ def test_everything_shipped_is_under_45_mb():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_command_on_the_card_gives_the_settings_that_were_used(name):
-    asked = json.loads(json.dumps(asdict(training_config(command(name))), default=str))
+    asked = json.loads(json.dumps(asdict(read_options(TrainingConfig, command(name))), default=str))
     used = read(name, "training_config.json")
     del used["best_metric"]  # follows from the task, not from the command
     differing = {key: (asked[key], used[key]) for key in used if asked[key] != used[key]}

@@ -7,7 +7,9 @@ letter in each of the same rows from passages that neither has read; and both wr
 are given, twelve are `[MASK]`, and these are drawn one after the other. The race is run over
 several distances, each from the start and with the learning rate falling to nought at its end.
 
-    python -m minibert.course.experiments.ch07_cloze            five minutes a seed on one free core
+    python -m minibert.course.experiments.ch07_cloze
+
+It takes five minutes a seed on one free core.
 """
 
 from __future__ import annotations

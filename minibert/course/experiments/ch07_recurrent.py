@@ -9,7 +9,9 @@ Memory: each row (constructed) holds one of eight signals somewhere among letter
 question mark at the end, where the signal is to be named. Both networks see the same rows for the
 same number of steps, and are then asked about fresh rows, by how far back the signal was.
 
-    python -m minibert.course.experiments.ch07_recurrent        about a minute and a half on one free core
+    python -m minibert.course.experiments.ch07_recurrent
+
+It takes about a minute and a half on one free core.
 """
 
 from __future__ import annotations

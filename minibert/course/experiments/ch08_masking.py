@@ -11,7 +11,9 @@ have not read:
 - place: in plain text, with nothing masked, can a linear classifier tell from the vector of the
   thing's word which place the document is about?
 
-    python -m minibert.course.experiments.ch08_masking          half an hour on one busy core
+    python -m minibert.course.experiments.ch08_masking
+
+It takes half an hour on one busy core.
 """
 
 from __future__ import annotations

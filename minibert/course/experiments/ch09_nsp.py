@@ -12,7 +12,9 @@ beside it. Then each is fine-tuned, alike, on two tasks with pairs of texts:
 
 A fourth model starts from nothing.
 
-    python -m minibert.course.experiments.ch09_nsp          half an hour on one core
+    python -m minibert.course.experiments.ch09_nsp
+
+It takes half an hour on one core.
 """
 
 from __future__ import annotations

@@ -1,13 +1,16 @@
 """Does `[CLS]` hold the meaning before fine-tuning, or does fine-tuning put it there? Claim A17.
 
-    python -m minibert.course.experiments.ch11_equal      three seeds, some forty minutes on one core
+    python -m minibert.course.experiments.ch11_equal
 
-All learners get the same few labelled texts, drawn by the seed, and are asked about the same unseen
-ones, the whole test side: linear probes on the frozen network (its `[CLS]`, its pooler, the mean of
-its tokens, the mean of what went in), a logistic regression on TF-IDF counts, and the network
-itself, fine-tuned on just these texts. A probe on the `[CLS]` of the fine-tuned network tells what
-became of the place. Twice: `minilm` on sentences of film reviews, `course-zh` on Chinese reviews.
-The learning rate of fine-tuning is the best of `rates` on the development side, for each seed.
+It takes three seeds, some forty minutes on one core.
+
+All learners get the same few labelled texts, drawn by the seed, and are asked about the same
+unseen ones, the whole test split: linear probes on the frozen network (its `[CLS]`, its pooler, the
+mean of its tokens, the mean of what went in), a logistic regression on TF-IDF counts, and the
+network itself, fine-tuned on just these texts. A probe on the `[CLS]` of the fine-tuned network
+tells what became of the place. Twice: `minilm` on sentences of film reviews, `course-zh` on Chinese
+reviews. The learning rate of fine-tuning is the best of `rates` on the development split, for each
+seed.
 """
 
 from __future__ import annotations
@@ -61,7 +64,7 @@ def fine_tuned(
 
 
 def measure(seed: int, *, labels: int, steps: int, rates: Sequence[float], length: int) -> Any:
-    """Accuracy on the test side of every learner, for both networks."""
+    """Accuracy on the test split of every learner, for both networks."""
     found: dict[str, Any] = {}
     for base, (name, unit) in SOURCES.items():
         splits, tokenizer = load_dataset(name), Tokenizer.from_pretrained(base)

@@ -1,9 +1,11 @@
 """Chapter 12: which learning rate, and how many epochs, does fine-tuning want? Claim D10.
 
-    python -m minibert.course.experiments.ch12_learning_rate      three seeds, about ten minutes on one core
+    python -m minibert.course.experiments.ch12_learning_rate
+
+It takes three seeds, about ten minutes on one core.
 
 `minilm` is fine-tuned on a part of the film reviews, with one learning rate after the other, and
-asked about the same unseen reviews (of the dev side) after every epoch. The rate warms up over a
+asked about the same unseen reviews (of the dev split) after every epoch. The rate warms up over a
 tenth of the steps and falls to zero at the end of the last epoch. The seed draws the part, the new
 head, the order and the dropout.
 """

@@ -1,10 +1,12 @@
 """Chapter 13: how many labelled requests does a classifier need? Claim B28.
 
-    python -m minibert.course.experiments.ch13_labels      three seeds, some five minutes on one core
+    python -m minibert.course.experiments.ch13_labels
+
+It takes three seeds, some five minutes on one core.
 
 Three learners are given the same few labelled requests, chosen at random by the seed, as many of
 each label as of the others, and asked about the same unseen ones
-(the dev and the test side, 66 in all): `minilm` with a fresh head; the same network with all its
+(the dev and the test split, 66 in all): `minilm` with a fresh head; the same network with all its
 weights drawn at random; and a logistic regression on TF-IDF counts of words and pairs of words.
 The two networks are trained alike, for `steps` steps whatever the number of requests.
 """

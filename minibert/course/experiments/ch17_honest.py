@@ -1,15 +1,18 @@
-"""Chapter 17: a judge of sentences, chosen on the development side, asked once on the test side.
+"""Chapter 17: a judge of sentences, chosen on the development split, asked once on the test split.
 
-    python -m minibert.course.experiments.ch17_honest      three seeds of a quarter of an hour each
+    python -m minibert.course.experiments.ch17_honest
+
+It takes three seeds of a quarter of an hour each.
 
 `minilm`, with the weights of `minilm-mlm` (the same network after more masked words), is trained to
 tell acceptable sentences from those that a rule has spoilt (`boolq-acceptability`), with several
 learning rates. Of each seed's judges the one with the highest coefficient of Matthews on the
-development side is kept; it alone is asked on the test side, about sentences from elsewhere that
+development split is kept; it alone is asked on the test split, about sentences from elsewhere that
 were spoilt by the same two rules, and about mistakes of other kinds.
 
 Two earlier attempts with the largest of these rates and fewer sentences (600 and 1,200) ended, for
-all of three seeds, in a judge that says "acceptable" to everything. That was seen on the test side.
+all of three seeds, in a judge that says "acceptable" to everything. That was seen on the test
+split.
 """
 
 from __future__ import annotations
@@ -124,7 +127,7 @@ def scored(p: Sequence[float], examples: Sequence[Example]) -> dict[str, Any]:
 def measure(
     seed: int, *, sentences: int, epochs: int, rates: Sequence[float], asked_at_most: int
 ) -> Any:
-    """What the best judge of this seed, by its score on the development side, says of the rest."""
+    """What the best judge of this seed, by its score on the development split, says of the rest."""
     splits = load_dataset("boolq-acceptability")
     learn = splits.train[:sentences]
     found: dict[str, Any] = {"dev": {}, "score": {}, "caught": {}}

@@ -54,9 +54,7 @@ def results(name: str) -> dict[str, Any]:
     """
     path = _path(name)
     if not path.is_file():
-        raise FileNotFoundError(
-            f"no results of {name} yet: run `{_command(name)}`"
-        )
+        raise FileNotFoundError(f"no results of {name} yet: run `{_command(name)}`")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
