@@ -91,7 +91,7 @@ def test_table_counts_the_published_models(preset, total):
     with torch.device("meta"):
         table = parameter_table(BertModel(BertConfig.preset(preset)))
     assert table.total == total
-    assert sum(part.share for part in table) == pytest.approx(1)
+    assert sum(part.fraction for part in table) == pytest.approx(1)
     assert not [part.name for part in table if part.name.startswith("head")]
     assert f"{total:,}" in str(table).splitlines()[-1]
 
