@@ -11,9 +11,11 @@ import nbformat
 import pytest
 
 from book.register import CHAPTERS
-from exercises import build, check, gates, hint, learner, progress, record, solution, source
-from exercises.__main__ import main
-from exercises.source import SourceError, parse
+from exercises import check, hint, progress, solution
+from exercises.grader import build, gates
+from exercises.grader.commands import main
+from exercises.learner import calls, record, source
+from exercises.learner.source import SourceError, parse
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = source.names()
@@ -74,7 +76,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> source.Task:
     monkeypatch.setattr(source, "SOURCES", tmp_path / "source")
     monkeypatch.setenv("MINIBERT_PROGRESS", str(tmp_path / "progress.json"))
     source.load.cache_clear()
-    learner.bench.cache_clear()
+    calls.bench.cache_clear()
     yield source.load("ch09-small").tasks[0]
     source.load.cache_clear()
 
@@ -107,7 +109,7 @@ def test_right_solutions_pass_the_stub_does_not_and_each_mistake_draws_its_own_m
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_learners_notebook_is_the_one_that_the_source_makes(name: str):
-    stored = (build.HERE / f"{name}.ipynb").read_text(encoding="utf-8")
+    stored = (source.FOLDER / f"{name}.ipynb").read_text(encoding="utf-8")
     made = nbformat.writes(build.notebook(source.load(name)), indent=1) + "\n"
     assert stored == made, "run make exercises"
     page = (build.INSTRUCTOR / f"{name}.md").read_text(encoding="utf-8")
@@ -290,7 +292,7 @@ def test_the_solution_comes_after_a_try(small):
 
 def test_progress_survives_a_restart(small, tmp_path: Path):
     check("9.1", lambda x: 2 * x)
-    code = "import exercises.source as s, pathlib; "
+    code = "import exercises.learner.source as s, pathlib; "
     code += f"s.SOURCES = pathlib.Path({str(source.SOURCES)!r}); "
     done = subprocess.run(
         [sys.executable, "-c", code + "from exercises import progress; print(progress())"],

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from exercises import isolation, source
-from exercises.grading import Grader, Result, find_submissions
-from exercises.judging import same
-from exercises.submission import LARGEST
+from exercises.grader import isolation
+from exercises.grader.grading import Grader, Result, find_submissions
+from exercises.grader.submission import LARGEST
+from exercises.learner import source
+from exercises.learner.comparing import same
 
 SET = """
 # %% [markdown]
@@ -276,7 +277,7 @@ def test_in_bubblewrap_neither_seed_nor_solutions_nor_other_work_can_be_read(
 
 @pytest.mark.skipif(not is_there("bwrap"), reason="bubblewrap is not here")
 def test_in_bubblewrap_the_course_itself_is_not_to_be_seen(course, monkeypatch):
-    here = Path(isolation.__file__).resolve().parent
+    here = source.FOLDER
     look = "import os\ndef double(x):\n    return 2 * x if not any(map(os.path.exists, {})) else x"
     paths = [str(here), str(here.parent / "tests"), str(here.parent / ".git")]
     submit(course, look.format(paths))
@@ -345,7 +346,7 @@ def test_a_file_that_is_no_notebook_is_a_zero_and_harms_nobody(course, way, monk
 def test_an_array_whose_header_lies_is_refused():
     import numpy as np
 
-    from exercises.child import pack, unpack
+    from exercises.learner.running import pack, unpack
 
     data = pack({"value": np.zeros(4)})
     assert unpack(data)["value"].shape == (4,)

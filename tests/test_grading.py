@@ -10,13 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from exercises import isolation, source
-from exercises.__main__ import main
-from exercises.grading import Grader, Result, find_submissions, grade_all, read_result, safe_name
-from exercises.judging import Bench
-from exercises.report import harmless
-from exercises.similarity import similar
-from exercises.submission import answers, parse
+from exercises.grader import isolation
+from exercises.grader.commands import main
+from exercises.grader.grading import (
+    Grader,
+    Result,
+    find_submissions,
+    grade_all,
+    read_result,
+    safe_name,
+)
+from exercises.grader.report import harmless
+from exercises.grader.similarity import similar
+from exercises.grader.submission import answers, parse
+from exercises.learner import source
+from exercises.learner.judging import Bench
 
 SET = """# %% [markdown]
 # # A small set
@@ -352,9 +360,9 @@ def test_a_mistake_on_the_command_line_is_one_line_and_status_2(
 
 
 def test_ones_own_work_is_graded_without_a_folder(small_set, tmp_path, monkeypatch, capsys):
-    from exercises import __main__ as command_line
+    from exercises.grader import commands
 
-    monkeypatch.setattr(command_line, "HERE", tmp_path)
+    monkeypatch.setattr(commands, "FOLDER", tmp_path)
     (tmp_path / "ch09-small.ipynb").write_text(notebook(("9.1", SCALE)))
     assert main(["grade"]) == 0
     said = capsys.readouterr().out
@@ -412,7 +420,7 @@ def test_a_renamed_copy_is_found_and_independent_work_is_not(small_set, tmp_path
     (tmp_path / "d.ipynb").write_text("no notebook")
     pairs = similar(find_submissions(tmp_path), small_set, least=0.5)
     assert [(pair.task, pair.one, pair.other) for pair in pairs] == [("9.1", "a", "b")]
-    assert pairs[0].share > 0.9
+    assert pairs[0].proportion > 0.9
 
 
 # --- a container --------------------------------------------------------------------------------
