@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+import exercises.grader
+import exercises.learner
 from book.register import CHAPTERS
 from exercises import check, hint, progress, solution
 from exercises.grader import build, gates
@@ -171,6 +175,37 @@ def test_a_solution_that_stands_in_the_learners_text_is_found(leak: str):
     text = SMALL.replace("# Write `double(x)`.", f"# Write `double(x)`.\n{leak}\n#")
     found = gates.leaks(parse(text, "ch09-small"))
     assert bool(found) == (leak.lstrip("# ") == line.strip())
+
+
+# --- the two rooms ------------------------------------------------------------------------------
+
+
+def imports(path: Path) -> set[str]:
+    """Names of the course that a module imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return {name for name in found if name.startswith("exercises")}
+
+
+@pytest.mark.parametrize("room", [exercises.learner, exercises.grader], ids=lambda r: r.__name__)
+def test_a_room_lists_its_modules_so_that_each_imports_only_those_above_it(room):
+    folder = Path(room.__file__).parent
+    order = re.findall(r"^- `(\w+)`", room.__doc__, re.MULTILINE)
+    assert sorted(order) == sorted(p.stem for p in folder.glob("*.py") if p.stem != "__init__")
+    for place, name in enumerate(order):
+        below = {f"{room.__name__}.{other}" for other in order[place:]}
+        assert not imports(folder / f"{name}.py") & below, name
+
+
+def test_the_learners_room_imports_nothing_of_the_graders_and_running_nothing_at_all():
+    folder = source.FOLDER / "learner"
+    found = {path.name: imports(path) for path in folder.glob("*.py")}
+    assert not any(name.startswith("exercises.grader") for each in found.values() for name in each)
+    assert not found["running.py"]
 
 
 # --- generating ---------------------------------------------------------------------------------

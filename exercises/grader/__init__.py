@@ -1,6 +1,6 @@
 """Builds the notebooks, and grades them: one's own, or those of a class.
 
-To be read in this order, a class's way through it:
+To be read in this order, first a submission's way:
 
 - `submission`: what is taken from a notebook, without running it.
 - `child`: runs a learner's definitions on inputs, in a process of its own.
@@ -9,12 +9,12 @@ To be read in this order, a class's way through it:
 - `report`: grades and pages made of the results.
 - `similarity`: which submissions look like copies of each other.
 
-And for the authors of sets:
+Then what the authors of sets need, and the command line over all of it, `python -m exercises`:
 
 - `build`: the notebooks and the instructor's pages, from `exercises/source/`.
 - `gates`: what must hold of a set before a learner sees it.
+- `commands`: list, build, gates, grade, similar, summary.
 
-`commands` is the command line, `python -m exercises`, over all of these. The modules here import
-each other downwards in each list, and of `exercises/learner/` what they like; that room imports
+A module here imports those above it, and of `exercises/learner/` what it likes; that room imports
 nothing of this one. `child` imports of the course only `learner/running.py`, by its file.
 """
