@@ -24,6 +24,8 @@ from exercises.learner.source import SourceError, parse
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = source.names()
 NEEDS_WEIGHTS = {n for n in NAMES if any("minilm" in t.needs for t in source.load(n).tasks)}
+# Whose gates take no second; and one set of strings and one of tensors are enough while working.
+QUICK = {"ch02-tokens", "ch05-attention"}
 SMALL = """# %% [markdown]
 # # Small
 # %% setup
@@ -105,7 +107,14 @@ def test_each_part_has_a_project():
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=pytest.mark.data) if n in NEEDS_WEIGHTS else n for n in NAMES],
+    [
+        pytest.param(
+            name,
+            marks=[pytest.mark.slow] * (name not in QUICK)
+            + [pytest.mark.data] * (name in NEEDS_WEIGHTS),
+        )
+        for name in NAMES
+    ],
 )
 def test_right_solutions_pass_the_stub_does_not_and_each_mistake_draws_its_own_message(name: str):
     assert gates.report(source.load(name), verbose=False) == []

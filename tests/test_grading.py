@@ -108,11 +108,16 @@ REPLY = "def reply():\n    return 42"
 @pytest.fixture
 def small_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> source.ExerciseSet:
     """The set above as the only one of the course."""
-    (tmp_path / "source").mkdir()
-    (tmp_path / "source" / "ch09-small.py").write_text(SET, encoding="utf-8")
-    monkeypatch.setattr(source, "SOURCES", tmp_path / "source")
-    source.load.cache_clear()
+    put_source(tmp_path, monkeypatch)
     yield source.load("ch09-small")
+    source.load.cache_clear()
+
+
+def put_source(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Write the set into a folder, and make it the only one."""
+    (folder / "source").mkdir()
+    (folder / "source" / "ch09-small.py").write_text(SET, encoding="utf-8")
+    patch.setattr(source, "SOURCES", folder / "source")
     source.load.cache_clear()
 
 
@@ -232,9 +237,19 @@ def test_right_solutions_of_every_set_pass_in_the_child_too(name):
 # --- the command --------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def graded(small_set, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    """A class of four, graded through the command; the folder of the report."""
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a report on a class, to be read."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("graded")
+        put_source(folder, patch)
+        report = grade_class(folder)
+    source.load.cache_clear()
+    return report
+
+
+def grade_class(tmp_path: Path) -> Path:
+    """Grade a class of four through the command; the folder of the report."""
     folder = tmp_path / "class"
     folder.mkdir()
     wrong = ("9.2", "def reply():\n    return 41")
@@ -288,9 +303,11 @@ def test_the_summary_is_a_table(graded, capsys):
     assert "| ben | 70 | 70 | 0 |" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_grading_again_runs_nothing_that_is_graded_and_all_that_has_changed(
-    graded, tmp_path, monkeypatch
+    small_set, tmp_path, monkeypatch
 ):
+    graded = grade_class(tmp_path)
     ran = []
     real = isolation.run
 
@@ -311,6 +328,7 @@ def test_grading_again_runs_nothing_that_is_graded_and_all_that_has_changed(
     assert len(ran) > 2
 
 
+@pytest.mark.slow
 def test_an_interrupted_grading_goes_on_where_it_stopped(small_set, tmp_path):
     folder = tmp_path / "class"
     folder.mkdir()

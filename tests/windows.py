@@ -1,6 +1,6 @@
 """Makes the process that imports it look like Windows to the course: what only POSIX has is gone.
 
-Imported by the scripts of test_windows.py. Libraries are imported first: here they are those of this
+Imported by the scripts of test_windows.py. Libraries are imported first: they are those of this
 system, and ask it what they like.
 """
 
