@@ -465,6 +465,14 @@ def test_a_container_is_started_without_network_and_with_a_clock(small_set, tmp_
     isolation._has_image.cache_clear()
 
 
+def test_the_image_holds_what_a_child_runs_where_it_looks_for_it():
+    written = isolation.CHILD.with_name("Containerfile").read_text(encoding="utf-8")
+    root = source.FOLDER.parent
+    for file, inside in isolation.INSIDE.items():
+        assert f"COPY {file.relative_to(root).as_posix()} {inside}\n" in written
+    assert f"podman build -t {isolation.IMAGE} -f" in written
+
+
 def test_definitions_are_all_that_is_taken(small_set):
     text = notebook(
         ("9.1", "import os\nfrom exercises import check\nX = 3\nY = os.getcwd()\n" + SCALE)
