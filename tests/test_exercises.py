@@ -24,8 +24,8 @@ from exercises.learner.source import SourceError, parse
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = source.names()
 NEEDS_WEIGHTS = {n for n in NAMES if any("minilm" in t.needs for t in source.load(n).tasks)}
-# Whose gates take no second; and one set of strings and one of tensors are enough while working.
-QUICK = {"ch02-tokens", "ch05-attention"}
+# Whose gates take no second, of strings and of numbers. The others take minutes in all.
+QUICK = {"ch02-tokens", "ch15-tagging"}
 SMALL = """# %% [markdown]
 # # Small
 # %% setup
