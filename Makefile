@@ -63,7 +63,7 @@ experiments: data ## Run the book's long experiments as far as they are not held
 	@for script in book/experiments/ch[0-9][0-9]_*.py; do echo "==> $$script"; $(BIN)/python $$script || exit; done
 
 exercises: $(READY) ## Make the learners' notebooks from the exercise sources
-	$(BIN)/python exercises/build.py
+	$(BIN)/python -m exercises build
 
 grade: $(READY) ## Grade your own work in exercises/
 	$(BIN)/python -m exercises grade
