@@ -69,10 +69,15 @@ def test_offsets_point_at_the_text_of_each_token(small):
     assert spans == ["The", "CÄT", "S", "sat"]
 
 
-def test_word_ids_say_which_word_a_piece_belongs_to(small):
+def test_word_ids_say_which_word_a_token_belongs_to(small):
     words = [["the", "cats", "sat"], ["a", "dog"]]
-    batch = small(words, is_split_into_words=True, padding=True, return_word_ids=True)
+    batch = small(words, is_split_into_words=True, padding=True, extra=["word_ids"])
     assert batch["word_ids"].tolist() == [[-1, 0, 1, 1, 2, -1], [-1, 0, 1, -1, -1, -1]]
+
+
+def test_what_cannot_be_returned_is_refused(small):
+    with pytest.raises(ValueError, match="'offsets' is unknown: choose from offset_mapping"):
+        small("the cat", extra=["offsets"])
 
 
 def test_a_special_token_written_in_the_text_is_one_token(small):
@@ -148,7 +153,7 @@ def test_decoding_joins_pieces_and_leaves_special_tokens_out(small):
 def test_a_batch_is_padded_on_the_side_asked_for(small):
     texts = ["the cat sat", "dog"]
     right = small(texts, padding=True)
-    left = small(texts, padding=True, padding_side="left", return_special_tokens_mask=True)
+    left = small(texts, padding=True, padding_side="left", extra=["special_tokens_mask"])
     assert right["attention_mask"].tolist() == [[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]
     assert left["attention_mask"].tolist() == [[1, 1, 1, 1, 1], [0, 0, 1, 1, 1]]
     assert left["special_tokens_mask"].tolist() == [[1, 0, 0, 0, 1], [1, 1, 1, 0, 1]]

@@ -7,7 +7,7 @@ Chinese character a word of its own (claim A11), `[CLS] A [SEP] B [SEP]` with se
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,13 @@ from minibert.tokenization.files import (
 )
 from minibert.tokenization.vocabulary import train_vocabulary
 from minibert.weights.names import resolve
+
+# What `Tokenizer.__call__` can add to a batch: how it comes out of a row, and what padding gets.
+_EXTRA: dict[str, tuple[Callable[[Encoding], list[Any]], int]] = {
+    "offset_mapping": (lambda row: row.offsets, 0),
+    "special_tokens_mask": (lambda row: row.special_tokens_mask, 1),
+    "word_ids": (lambda row: [-1 if word is None else word for word in row.word_ids], -1),
+}
 
 
 class Tokenizer:
@@ -278,10 +285,8 @@ class Tokenizer:
         padding_side: str = "right",
         truncation_side: str = "right",
         stride: int | None = None,
-        return_offsets: bool = False,
-        return_special_tokens_mask: bool = False,
-        return_word_ids: bool = False,
         is_split_into_words: bool = False,
+        extra: Sequence[str] = (),
     ) -> dict[str, torch.Tensor]:
         """Encode a text, or a batch, into the tensors that a model takes.
 
@@ -298,10 +303,10 @@ class Tokenizer:
             truncation_side: "right" or "left", where tokens are cut off.
             stride: split what is too long into windows that share `stride` tokens (claim D5). Of a
                 pair the second text is split, or the one that `truncation` names.
-            return_offsets: add `offset_mapping` (B, T, 2): the characters of each token.
-            return_special_tokens_mask: add `special_tokens_mask` (B, T), 1 also at padding.
-            return_word_ids: add `word_ids` (B, T): which word each token comes from, -1 for none.
             is_split_into_words: the texts are lists of words.
+            extra: what else to return: "offset_mapping" (B, T, 2), the characters of each token;
+                "special_tokens_mask" (B, T), 1 also at padding; "word_ids" (B, T), which word each
+                token comes from, -1 for none.
 
         Returns:
             int64 tensors (B, T): `input_ids`, `token_type_ids`, `attention_mask`, and those asked
@@ -340,13 +345,11 @@ class Tokenizer:
             "token_type_ids": column([row.type_ids for row in rows], 0),
             "attention_mask": column([[1] * len(row) for row in rows], 0),
         }
-        if return_offsets:
-            batch["offset_mapping"] = column([row.offsets for row in rows], 0)
-        if return_special_tokens_mask:
-            batch["special_tokens_mask"] = column([row.special_tokens_mask for row in rows], 1)
-        if return_word_ids:
-            words = [[-1 if w is None else w for w in row.word_ids] for row in rows]
-            batch["word_ids"] = column(words, -1)
+        for name in extra:
+            if name not in _EXTRA:
+                raise ValueError(f"extra {name!r} is unknown: choose from {', '.join(_EXTRA)}")
+            values, filler = _EXTRA[name]
+            batch[name] = column([values(row) for row in rows], filler)
         if stride is not None:
             batch["overflow_to_sample_mapping"] = torch.tensor(samples)
         return batch
