@@ -95,6 +95,20 @@ def test_training_puts_the_five_special_tokens_first():
     assert (*ids, tokenizer.sep_token_id, tokenizer.mask_token_id) == (0, 1, 2, 3, 4)
 
 
+def test_the_vocabulary_stands_in_the_order_of_its_ids_and_is_the_callers_own(small):
+    vocab = small.vocab
+    assert list(vocab.values()) == list(range(len(small)))
+    vocab.clear()
+    assert small.vocab == small.backend.get_vocab()
+
+
+def test_the_vocabulary_knows_entries_that_its_backend_gets_later():
+    tokenizer = Tokenizer.train(["a cat sat on a mat"] * 3, vocab_size=40)
+    assert "zebra" not in tokenizer.vocab
+    tokenizer.backend.add_tokens(["zebra"])
+    assert tokenizer.vocab["zebra"] == len(tokenizer) - 1
+
+
 @data
 def test_training_gives_the_same_vocabulary_every_time(reviews):
     # The library's own trainer does not: it numbers the ##x in the order of a hash table.

@@ -77,6 +77,7 @@ class Tokenizer:
         self.backend = backend
         self.name = name
         self.model_max_length = model_max_length or DEFAULT_LIMIT
+        self._vocab: dict[str, int] = {}  # in the order of the ids, once it is asked for
 
     # ---------------------------------------------------------------- making and keeping one
 
@@ -159,8 +160,11 @@ class Tokenizer:
 
     @property
     def vocab(self) -> dict[str, int]:
-        """Entry to id, in the order of the ids."""
-        return dict(sorted(self.backend.get_vocab().items(), key=lambda item: item[1]))
+        """Entry to id, in the order of the ids: a copy, the caller's own."""
+        if len(self._vocab) != len(self):  # not asked for yet, or the backend has got new entries
+            entries = self.backend.get_vocab().items()
+            self._vocab = dict(sorted(entries, key=lambda item: item[1]))
+        return dict(self._vocab)
 
     @property
     def lowercase(self) -> bool:
@@ -256,7 +260,9 @@ class Tokenizer:
             check_rows_fit([len(row) for row in encodings], length, reader)
         return encodings
 
-    def encode(self, text: Text, text_pair: Text | None = None, **options: Any) -> dict[str, list]:
+    def encode(
+        self, text: Text, text_pair: Text | None = None, **options: Any
+    ) -> dict[str, list[Any]]:
         """One text (or pair) as plain lists, unpadded; options as in `encode_batch`.
 
         Returns:
@@ -318,6 +324,7 @@ class Tokenizer:
         single = isinstance(texts, str)
         if is_split_into_words and isinstance(texts, Sequence) and len(texts):
             single = isinstance(texts[0], str)
+        # A list of words has the type of a list of texts: only `single` tells them apart.
         rows = self.encode_batch(
             [texts] if single else texts,  # type: ignore[list-item]
             [pairs] if single and pairs is not None else pairs,  # type: ignore[list-item]

@@ -53,7 +53,8 @@ def results(name: str) -> dict[str, Any]:
             f"no results of {name} yet: run `python book/experiments/{name}.py` in the "
             "project's folder"
         )
-    return json.loads(path.read_text(encoding="utf-8"))
+    held: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return held
 
 
 def values(held: dict[str, Any], *keys: str) -> list[Any]:
