@@ -64,7 +64,7 @@ experiments: data ## Run the book's long experiments as far as they are not held
 		echo "==> $$module"; $(BIN)/python -m $$module || exit; done
 
 exercises: $(READY) ## Make the learners' notebooks from the exercise sources
-	$(BIN)/python exercises/build.py
+	$(BIN)/python -m exercises build
 
 grade: $(READY) ## Grade your own work in exercises/
 	$(BIN)/python -m exercises grade

@@ -18,8 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from exercises.learner import judge_here
-from exercises.source import Task, load, names
+from exercises.learner.calls import judge_here
+from exercises.learner.source import Task, load, names
 
 
 def live(task: Task, code: str) -> object:

@@ -19,9 +19,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from exercises import isolation
-from exercises.grading import Grader, find_submissions, grade_all
-from exercises.source import Task, load
+from exercises.grader import isolation
+from exercises.grader.grading import Grader, find_submissions, grade_all
+from exercises.learner.source import Task, load
 
 
 def answer(task: Task, draw: random.Random) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,14 +12,20 @@ from pathlib import Path
 import nbformat
 import pytest
 
+import exercises.grader
+import exercises.learner
 from book.register import CHAPTERS
-from exercises import build, check, gates, hint, learner, progress, record, solution, source
-from exercises.__main__ import main
-from exercises.source import SourceError, parse
+from exercises import check, hint, progress, solution
+from exercises.grader import build, gates
+from exercises.grader.commands import main
+from exercises.learner import calls, record, source
+from exercises.learner.source import SourceError, parse
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = source.names()
 NEEDS_WEIGHTS = {n for n in NAMES if any("minilm" in t.needs for t in source.load(n).tasks)}
+# Whose gates take no second, of strings and of numbers. The others take minutes in all.
+QUICK = {"ch02-tokens", "ch15-tagging"}
 SMALL = """# %% [markdown]
 # # Small
 # %% setup
@@ -74,7 +82,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> source.Task:
     monkeypatch.setattr(source, "SOURCES", tmp_path / "source")
     monkeypatch.setenv("MINIBERT_PROGRESS", str(tmp_path / "progress.json"))
     source.load.cache_clear()
-    learner.bench.cache_clear()
+    calls.bench.cache_clear()
     yield source.load("ch09-small").tasks[0]
     source.load.cache_clear()
 
@@ -99,7 +107,14 @@ def test_each_part_has_a_project():
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(n, marks=pytest.mark.data) if n in NEEDS_WEIGHTS else n for n in NAMES],
+    [
+        pytest.param(
+            name,
+            marks=[pytest.mark.slow] * (name not in QUICK)
+            + [pytest.mark.data] * (name in NEEDS_WEIGHTS),
+        )
+        for name in NAMES
+    ],
 )
 def test_right_solutions_pass_the_stub_does_not_and_each_mistake_draws_its_own_message(name: str):
     assert gates.report(source.load(name), verbose=False) == []
@@ -107,7 +122,7 @@ def test_right_solutions_pass_the_stub_does_not_and_each_mistake_draws_its_own_m
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_learners_notebook_is_the_one_that_the_source_makes(name: str):
-    stored = (build.HERE / f"{name}.ipynb").read_text(encoding="utf-8")
+    stored = (source.FOLDER / f"{name}.ipynb").read_text(encoding="utf-8")
     made = nbformat.writes(build.notebook(source.load(name)), indent=1) + "\n"
     assert stored == made, "run make exercises"
     page = (build.INSTRUCTOR / f"{name}.md").read_text(encoding="utf-8")
@@ -169,6 +184,37 @@ def test_a_solution_that_stands_in_the_learners_text_is_found(leak: str):
     text = SMALL.replace("# Write `double(x)`.", f"# Write `double(x)`.\n{leak}\n#")
     found = gates.leaks(parse(text, "ch09-small"))
     assert bool(found) == (leak.lstrip("# ") == line.strip())
+
+
+# --- the two rooms ------------------------------------------------------------------------------
+
+
+def imports(path: Path) -> set[str]:
+    """Names of the course that a module imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return {name for name in found if name.startswith("exercises")}
+
+
+@pytest.mark.parametrize("room", [exercises.learner, exercises.grader], ids=lambda r: r.__name__)
+def test_a_room_lists_its_modules_so_that_each_imports_only_those_above_it(room):
+    folder = Path(room.__file__).parent
+    order = re.findall(r"^- `(\w+)`", room.__doc__, re.MULTILINE)
+    assert sorted(order) == sorted(p.stem for p in folder.glob("*.py") if p.stem != "__init__")
+    for place, name in enumerate(order):
+        below = {f"{room.__name__}.{other}" for other in order[place:]}
+        assert not imports(folder / f"{name}.py") & below, name
+
+
+def test_the_learners_room_imports_nothing_of_the_graders_and_running_nothing_at_all():
+    folder = source.FOLDER / "learner"
+    found = {path.name: imports(path) for path in folder.glob("*.py")}
+    assert not any(name.startswith("exercises.grader") for each in found.values() for name in each)
+    assert not found["running.py"]
 
 
 # --- generating ---------------------------------------------------------------------------------
@@ -290,7 +336,7 @@ def test_the_solution_comes_after_a_try(small):
 
 def test_progress_survives_a_restart(small, tmp_path: Path):
     check("9.1", lambda x: 2 * x)
-    code = "import exercises.source as s, pathlib; "
+    code = "import exercises.learner.source as s, pathlib; "
     code += f"s.SOURCES = pathlib.Path({str(source.SOURCES)!r}); "
     done = subprocess.run(
         [sys.executable, "-c", code + "from exercises import progress; print(progress())"],

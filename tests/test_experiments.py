@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
-from minibert.course.experiments import harness
+from minibert.course.experiments import ch07_recurrent, harness
 
 RESULTS = Path(__file__).resolve().parent.parent / "minibert" / "course" / "experiments" / "results"
 
@@ -125,3 +126,13 @@ def test_committed_results_have_their_script_and_say_how_they_came_about():
         assert held["command"] == f"python -m minibert.course.experiments.{path.stem}"
         assert {"command", "settings", "seeds", "machine", "seconds", "results"} <= set(held)
         assert set(held["results"]) == {str(seed) for seed in held["seeds"]}, path.name
+
+
+def test_the_recurrent_network_and_the_encoder_answer_rows_alike():
+    width, length = 64, 7
+    ids = torch.zeros(3, length, dtype=torch.int64)
+    for network in ch07_recurrent.networks(width).values():
+        states = network(torch.randn(3, length, width))
+        assert states.shape == (3, length, network.size)
+        answers = ch07_recurrent.Answering(network, width, length)(ids)
+        assert answers.shape == (3, ch07_recurrent.SIGNALS)

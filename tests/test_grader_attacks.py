@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from exercises import isolation, source
-from exercises.grading import Grader, Result, find_submissions
-from exercises.judging import same
-from exercises.submission import LARGEST
+from exercises.grader import isolation
+from exercises.grader.grading import Grader, Result, find_submissions
+from exercises.grader.submission import LARGEST
+from exercises.learner import source
+from exercises.learner.comparing import same
 
 SET = """
 # %% [markdown]
@@ -226,7 +227,19 @@ IN_THE_CHILD = {
 }
 
 
-@pytest.mark.parametrize("attack", IN_THE_CHILD.values(), ids=IN_THE_CHILD)
+# One of each kind while working. All of them take a minute, some of them seconds each.
+WHILE_WORKING = {
+    *("os._exit(0)", "a network call", "an object equal to everything", "a forged result"),
+}
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        pytest.param(code, id=name, marks=[pytest.mark.slow] * (name not in WHILE_WORKING))
+        for name, code in IN_THE_CHILD.items()
+    ],
+)
 def test_an_attack_scores_zero_and_its_neighbour_keeps_its_points(
     course, way, monkeypatch, attack, tmp_path
 ):
@@ -236,19 +249,24 @@ def test_an_attack_scores_zero_and_its_neighbour_keeps_its_points(
     assert not (tmp_path / "PWNED").exists()
 
 
+MORE_HARM = [
+    "open('{course}/seed.txt', 'a').write('x')",
+    "import shutil; shutil.rmtree('{course}')",
+    "import os; os.remove('{course}/seed.txt')",
+    "import os; os.rename('{course}/seed.txt', '{course}/gone')",
+    "import os; os.truncate('{course}/seed.txt', 0)",
+    "import os; os.symlink('/', '{course}/root')",
+    "import os; os.chmod('{course}', 0)",
+    "import os; os.utime('{course}/seed.txt', (0, 0))",
+    "import os; os.mkdir('{course}/folder')",
+]
+
+
 @pytest.mark.parametrize(
     "harm",
     [
         "open('{course}/new', 'w').write('x')",
-        "open('{course}/seed.txt', 'a').write('x')",
-        "import shutil; shutil.rmtree('{course}')",
-        "import os; os.remove('{course}/seed.txt')",
-        "import os; os.rename('{course}/seed.txt', '{course}/gone')",
-        "import os; os.truncate('{course}/seed.txt', 0)",
-        "import os; os.symlink('/', '{course}/root')",
-        "import os; os.chmod('{course}', 0)",
-        "import os; os.utime('{course}/seed.txt', (0, 0))",
-        "import os; os.mkdir('{course}/folder')",
+        *(pytest.param(line, marks=pytest.mark.slow) for line in MORE_HARM),
     ],
 )
 def test_nothing_outside_can_be_written_moved_or_deleted(course, way, monkeypatch, harm):
@@ -264,7 +282,16 @@ def test_nothing_outside_can_be_written_moved_or_deleted(course, way, monkeypatc
 
 
 @pytest.mark.skipif(not is_there("bwrap"), reason="bubblewrap is not here")
-@pytest.mark.parametrize("what", ["seed.txt", "submissions/honest.ipynb", "ch99-attack.py"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "seed.txt",
+        *(
+            pytest.param(w, marks=pytest.mark.slow)
+            for w in ("submissions/honest.ipynb", "ch99-attack.py")
+        ),
+    ],
+)
 def test_in_bubblewrap_neither_seed_nor_solutions_nor_other_work_can_be_read(
     course, monkeypatch, what
 ):
@@ -276,7 +303,7 @@ def test_in_bubblewrap_neither_seed_nor_solutions_nor_other_work_can_be_read(
 
 @pytest.mark.skipif(not is_there("bwrap"), reason="bubblewrap is not here")
 def test_in_bubblewrap_the_course_itself_is_not_to_be_seen(course, monkeypatch):
-    here = Path(isolation.__file__).resolve().parent
+    here = source.FOLDER
     look = "import os\ndef double(x):\n    return 2 * x if not any(map(os.path.exists, {})) else x"
     paths = [str(here), str(here.parent / "tests"), str(here.parent / ".git")]
     submit(course, look.format(paths))
@@ -284,6 +311,7 @@ def test_in_bubblewrap_the_course_itself_is_not_to_be_seen(course, monkeypatch):
     assert points(grade(course, way, monkeypatch)) == [[40, 40]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("planted", ["conftest.py", "torch.py", "numpy.py", "json.py", "ast.py"])
 def test_a_module_planted_beside_the_notebook_is_never_imported(
     course, way, monkeypatch, planted, tmp_path
@@ -312,6 +340,7 @@ TORCH = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", TORCH.values(), ids=TORCH)
 def test_an_attack_through_torch_scores_zero(course, way, monkeypatch, attack):
     submit(course, attack)
@@ -345,7 +374,7 @@ def test_a_file_that_is_no_notebook_is_a_zero_and_harms_nobody(course, way, monk
 def test_an_array_whose_header_lies_is_refused():
     import numpy as np
 
-    from exercises.child import pack, unpack
+    from exercises.learner.running import pack, unpack
 
     data = pack({"value": np.zeros(4)})
     assert unpack(data)["value"].shape == (4,)

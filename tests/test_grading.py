@@ -10,13 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from exercises import isolation, source
-from exercises.__main__ import main
-from exercises.grading import Grader, Result, find_submissions, grade_all, read_result, safe_name
-from exercises.judging import Bench
-from exercises.report import harmless
-from exercises.similarity import similar
-from exercises.submission import answers, parse
+from exercises.grader import isolation
+from exercises.grader.commands import main
+from exercises.grader.grading import (
+    Grader,
+    Result,
+    find_submissions,
+    grade_all,
+    read_result,
+    safe_name,
+)
+from exercises.grader.report import harmless
+from exercises.grader.similarity import similar
+from exercises.grader.submission import answers, parse
+from exercises.learner import source
+from exercises.learner.judging import Bench
 
 SET = """# %% [markdown]
 # # A small set
@@ -100,11 +108,16 @@ REPLY = "def reply():\n    return 42"
 @pytest.fixture
 def small_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> source.ExerciseSet:
     """The set above as the only one of the course."""
-    (tmp_path / "source").mkdir()
-    (tmp_path / "source" / "ch09-small.py").write_text(SET, encoding="utf-8")
-    monkeypatch.setattr(source, "SOURCES", tmp_path / "source")
-    source.load.cache_clear()
+    put_source(tmp_path, monkeypatch)
     yield source.load("ch09-small")
+    source.load.cache_clear()
+
+
+def put_source(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Write the set into a folder, and make it the only one."""
+    (folder / "source").mkdir()
+    (folder / "source" / "ch09-small.py").write_text(SET, encoding="utf-8")
+    patch.setattr(source, "SOURCES", folder / "source")
     source.load.cache_clear()
 
 
@@ -224,9 +237,19 @@ def test_right_solutions_of_every_set_pass_in_the_child_too(name):
 # --- the command --------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def graded(small_set, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    """A class of four, graded through the command; the folder of the report."""
+@pytest.fixture(scope="module")
+def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a report on a class, to be read."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("graded")
+        put_source(folder, patch)
+        report = grade_class(folder)
+    source.load.cache_clear()
+    return report
+
+
+def grade_class(tmp_path: Path) -> Path:
+    """Grade a class of four through the command; the folder of the report."""
     folder = tmp_path / "class"
     folder.mkdir()
     wrong = ("9.2", "def reply():\n    return 41")
@@ -280,9 +303,11 @@ def test_the_summary_is_a_table(graded, capsys):
     assert "| ben | 70 | 70 | 0 |" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_grading_again_runs_nothing_that_is_graded_and_all_that_has_changed(
-    graded, tmp_path, monkeypatch
+    small_set, tmp_path, monkeypatch
 ):
+    graded = grade_class(tmp_path)
     ran = []
     real = isolation.run
 
@@ -303,6 +328,7 @@ def test_grading_again_runs_nothing_that_is_graded_and_all_that_has_changed(
     assert len(ran) > 2
 
 
+@pytest.mark.slow
 def test_an_interrupted_grading_goes_on_where_it_stopped(small_set, tmp_path):
     folder = tmp_path / "class"
     folder.mkdir()
@@ -352,9 +378,9 @@ def test_a_mistake_on_the_command_line_is_one_line_and_status_2(
 
 
 def test_ones_own_work_is_graded_without_a_folder(small_set, tmp_path, monkeypatch, capsys):
-    from exercises import __main__ as command_line
+    from exercises.grader import commands
 
-    monkeypatch.setattr(command_line, "HERE", tmp_path)
+    monkeypatch.setattr(commands, "FOLDER", tmp_path)
     (tmp_path / "ch09-small.ipynb").write_text(notebook(("9.1", SCALE)))
     assert main(["grade"]) == 0
     said = capsys.readouterr().out
@@ -412,7 +438,7 @@ def test_a_renamed_copy_is_found_and_independent_work_is_not(small_set, tmp_path
     (tmp_path / "d.ipynb").write_text("no notebook")
     pairs = similar(find_submissions(tmp_path), small_set, least=0.5)
     assert [(pair.task, pair.one, pair.other) for pair in pairs] == [("9.1", "a", "b")]
-    assert pairs[0].share > 0.9
+    assert pairs[0].proportion > 0.9
 
 
 # --- a container --------------------------------------------------------------------------------
@@ -437,6 +463,14 @@ def test_a_container_is_started_without_network_and_with_a_clock(small_set, tmp_
     for word in ("--network=none", "--read-only", "--cap-drop=ALL", "--pids-limit", "-s KILL"):
         assert word in run
     isolation._has_image.cache_clear()
+
+
+def test_the_image_holds_what_a_child_runs_where_it_looks_for_it():
+    written = isolation.CHILD.with_name("Containerfile").read_text(encoding="utf-8")
+    root = source.FOLDER.parent
+    for file, inside in isolation.INSIDE.items():
+        assert f"COPY {file.relative_to(root).as_posix()} {inside}\n" in written
+    assert f"podman build -t {isolation.IMAGE} -f" in written
 
 
 def test_definitions_are_all_that_is_taken(small_set):

@@ -10,6 +10,7 @@ from minibert.training.trainer import Trainer
 TASKS = tasks()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TASKS)
 def test_eight_sentences_are_learnt_by_heart(name, tmp_path):
     make, data = TASKS[name]

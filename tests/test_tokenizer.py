@@ -69,10 +69,15 @@ def test_offsets_point_at_the_text_of_each_token(small):
     assert spans == ["The", "CÄT", "S", "sat"]
 
 
-def test_word_ids_say_which_word_a_piece_belongs_to(small):
+def test_word_ids_say_which_word_a_token_belongs_to(small):
     words = [["the", "cats", "sat"], ["a", "dog"]]
-    batch = small(words, is_split_into_words=True, padding=True, return_word_ids=True)
+    batch = small(words, is_split_into_words=True, padding=True, extra=["word_ids"])
     assert batch["word_ids"].tolist() == [[-1, 0, 1, 1, 2, -1], [-1, 0, 1, -1, -1, -1]]
+
+
+def test_what_cannot_be_returned_is_refused(small):
+    with pytest.raises(ValueError, match="'offsets' is unknown: choose from offset_mapping"):
+        small("the cat", extra=["offsets"])
 
 
 def test_a_special_token_written_in_the_text_is_one_token(small):
@@ -88,6 +93,20 @@ def test_training_puts_the_five_special_tokens_first():
     assert tokenizer.special_ids == {0, 1, 2, 3, 4}
     ids = (tokenizer.pad_token_id, tokenizer.unk_token_id, tokenizer.cls_token_id)
     assert (*ids, tokenizer.sep_token_id, tokenizer.mask_token_id) == (0, 1, 2, 3, 4)
+
+
+def test_the_vocabulary_stands_in_the_order_of_its_ids_and_is_the_callers_own(small):
+    vocab = small.vocab
+    assert list(vocab.values()) == list(range(len(small)))
+    vocab.clear()
+    assert small.vocab == small.backend.get_vocab()
+
+
+def test_the_vocabulary_knows_entries_that_its_backend_gets_later():
+    tokenizer = Tokenizer.train(["a cat sat on a mat"] * 3, vocab_size=40)
+    assert "zebra" not in tokenizer.vocab
+    tokenizer.backend.add_tokens(["zebra"])
+    assert tokenizer.vocab["zebra"] == len(tokenizer) - 1
 
 
 @data
@@ -148,7 +167,7 @@ def test_decoding_joins_pieces_and_leaves_special_tokens_out(small):
 def test_a_batch_is_padded_on_the_side_asked_for(small):
     texts = ["the cat sat", "dog"]
     right = small(texts, padding=True)
-    left = small(texts, padding=True, padding_side="left", return_special_tokens_mask=True)
+    left = small(texts, padding=True, padding_side="left", extra=["special_tokens_mask"])
     assert right["attention_mask"].tolist() == [[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]]
     assert left["attention_mask"].tolist() == [[1, 1, 1, 1, 1], [0, 0, 1, 1, 1]]
     assert left["special_tokens_mask"].tolist() == [[1, 0, 0, 0, 1], [1, 1, 1, 0, 1]]

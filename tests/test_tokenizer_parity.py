@@ -72,7 +72,8 @@ def expected(theirs, texts, pairs=None, **options):
 
 def found(ours, texts, pairs=None, **options):
     options.setdefault("padding", True)
-    return ours(texts, pairs, return_special_tokens_mask=True, return_offsets=True, **options)
+    extra = ["special_tokens_mask", "offset_mapping", "word_ids"]
+    return ours(texts, pairs, extra=extra, **options)
 
 
 def assert_same(mine, theirs, fields=FIELDS):
@@ -122,7 +123,7 @@ def test_pairs(minilm, english):
 def test_words_already_split_and_their_word_ids(minilm, english):
     ours, theirs = minilm
     words = [sentence.split() for sentence in english[:1_000]]
-    mine = found(ours, words, is_split_into_words=True, return_word_ids=True)
+    mine = found(ours, words, is_split_into_words=True)
     wanted = expected(theirs, words, is_split_into_words=True)
     assert_same(mine, wanted)
     for i, row in enumerate(mine["word_ids"].tolist()):

@@ -10,7 +10,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from book.register import CHAPTERS, title
-from exercises import source
+from exercises.learner import source
 
 
 def lines_of(name: str) -> list[str]:

@@ -7,6 +7,7 @@ course needs to reach. `minibert.data.download` fetches them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 
@@ -42,13 +43,14 @@ class Source:
     inner: str | None = None
 
 
-_NLPTEST = {
-    "package": "nlptest",
-    "version": "1.5.0",
-    "archive": "nlptest-1.5.0-py3-none-any.whl",
-    "size": 59_660_219,
-    "sha256": "9af341d89f0561479f3b5229e1b207c2a252c8149ddc68908b6cebd8d4890111",
-}
+_nlptest = partial(
+    Source,
+    package="nlptest",
+    version="1.5.0",
+    archive="nlptest-1.5.0-py3-none-any.whl",
+    size=59_660_219,
+    sha256="9af341d89f0561479f3b5229e1b207c2a252c8149ddc68908b6cebd8d4890111",
+)
 
 _ALL = (
     Source(
@@ -72,19 +74,17 @@ _ALL = (
         note="BERT encoder, 6 layers of 384, uncased English; tuned on sentence similarity "
         "after its pre-training, pooler untrained, no masked-word head",
     ),
-    Source(
+    _nlptest(
         name="boolq",
         kind="data",
-        **_NLPTEST,  # type: ignore[arg-type]
         root="nlptest/data/BoolQ",
         members=("combined.jsonl", "dev.jsonl"),
         license="CC BY-SA 3.0",
         note="12,271 Wikipedia passages with yes/no questions, 12,697 of them answered",
     ),
-    Source(
+    _nlptest(
         name="conll-sample",
         kind="data",
-        **_NLPTEST,  # type: ignore[arg-type]
         root="nlptest/data/conll",
         members=("sample.conll",),
         license="Reuters text: research use, never passed on",

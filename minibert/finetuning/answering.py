@@ -101,7 +101,8 @@ class AnsweringDataset(TokenRows):
         A capital, an accent or a space that the tokenizer dropped is back.
         """
         first, last = self.offsets[row][start, 0], self.offsets[row][end, 1]
-        return self.examples[self.samples[row]].context[first:last]
+        example: AnswerExample = self.examples[self.samples[row]]
+        return example.context[first:last]
 
 
 def _context_offsets(row: Encoding) -> NDArray[np.int32]:

@@ -206,7 +206,8 @@ def balanced_weights(dataset: ClassificationDataset) -> list[float]:
     if not counts.all():
         absent = dataset.label_names[int(np.argmin(counts))]
         raise ValueError(f"no example has the label {absent!r}: it cannot be given a weight")
-    return (counts.sum() / (len(counts) * counts)).tolist()
+    factors: list[float] = (counts.sum() / (len(counts) * counts)).tolist()
+    return factors
 
 
 def parse_class_weights(text: str, dataset: ClassificationDataset) -> list[float]:

@@ -85,4 +85,5 @@ class BertEmbeddings(nn.Module):
         else:
             segment = self.segment(token_type_ids)
         # In the order of the reference, so that not even the rounding differs.
-        return self.dropout(self.norm(self.token(input_ids) + segment + position))
+        embedded: Tensor = self.dropout(self.norm(self.token(input_ids) + segment + position))
+        return embedded

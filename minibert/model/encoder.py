@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -45,7 +46,8 @@ class FeedForward(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         """(B, T, hidden_size) to the same, by way of (B, T, intermediate_size)."""
-        return self.down(self.activation(self.up(hidden)))
+        changed: Tensor = self.down(self.activation(self.up(hidden)))
+        return changed
 
 
 class EncoderLayer(nn.Module):
@@ -107,11 +109,13 @@ class EncoderLayer(nn.Module):
         if self.is_pre_norm:
             hidden = hidden + self.dropout(mixed)
             changed = self.feed_forward(self.feed_forward_norm(hidden))
-            return hidden + self.dropout(changed)
-        hidden = self.attention_norm(hidden + self.dropout(mixed))
-        # The residual is the normalised output of the first half, not the attention's raw output.
-        changed = self.feed_forward(hidden)
-        return self.feed_forward_norm(hidden + self.dropout(changed))
+            hidden = hidden + self.dropout(changed)
+        else:
+            hidden = self.attention_norm(hidden + self.dropout(mixed))
+            # The residual is the normalised output of the first half, not attention's raw output.
+            changed = self.feed_forward(hidden)
+            hidden = self.feed_forward_norm(hidden + self.dropout(changed))
+        return hidden
 
 
 class Encoder(nn.Module):
@@ -151,10 +155,12 @@ class Encoder(nn.Module):
             num_hidden_layers weights (B, H, T, S).
         """
         states, maps = [hidden] if need_states else [], []
-        for index, layer in enumerate(self.layers):
-            run, arguments = layer, (hidden, mask, need_weights, cache, index)
+        layers = cast("Iterable[EncoderLayer]", self.layers)  # a ModuleList does not say of what
+        for index, layer in enumerate(layers):
+            run: Callable[..., tuple[Tensor, Tensor | None]] = layer
             if positions is not None and index == len(self.layers) - 1:
-                run, arguments = layer.forward_at, (positions, *arguments)
+                run = partial(layer.forward_at, positions)
+            arguments = (hidden, mask, need_weights, cache, index)
             if self.gradient_checkpointing and self.training and cache is None:
                 # Forget what is inside the layer and compute it again in the backward pass: memory
                 # falls to one hidden state a layer, for a third more work.

@@ -42,7 +42,8 @@ class LowRankLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., in_features) to (..., out_features)."""
-        return self.linear(x) + self.scale * (x @ self.lora_a.mT) @ self.lora_b.mT
+        frozen: Tensor = self.linear(x)
+        return frozen + self.scale * (x @ self.lora_a.mT) @ self.lora_b.mT
 
     def merged(self) -> nn.Linear:
         """One plain linear map that computes the same."""

@@ -157,7 +157,8 @@ class Subset:
     @property
     def lengths(self) -> NDArray[np.int64]:
         """See `BatchSource`."""
-        return self._dataset.lengths[self._indices]
+        lengths: NDArray[np.int64] = self._dataset.lengths[self._indices]
+        return lengths
 
     def collate(self, indices: NDArray[np.int64], generator: torch.Generator) -> dict[str, Tensor]:
         """See `BatchSource`."""

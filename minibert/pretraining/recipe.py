@@ -64,7 +64,7 @@ def pretrain(
     if distributed.is_main():
         tokenizer.save_pretrained(out)
     trainer.fit()
-    found = {
+    found: dict[str, dict[str, float]] = {
         split: trainer.evaluate(datasets[split]) for split in ("dev", "test") if split in datasets
     }
     if distributed.is_main():

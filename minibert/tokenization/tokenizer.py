@@ -7,7 +7,7 @@ Chinese character a word of its own (claim A11), `[CLS] A [SEP] B [SEP]` with se
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,13 @@ from minibert.tokenization.files import (
 )
 from minibert.tokenization.vocabulary import train_vocabulary
 from minibert.weights.names import resolve
+
+# What `Tokenizer.__call__` can add to a batch: how it comes out of a row, and what padding gets.
+_EXTRA: dict[str, tuple[Callable[[Encoding], list[Any]], int]] = {
+    "offset_mapping": (lambda row: row.offsets, 0),
+    "special_tokens_mask": (lambda row: row.special_tokens_mask, 1),
+    "word_ids": (lambda row: [-1 if word is None else word for word in row.word_ids], -1),
+}
 
 
 class Tokenizer:
@@ -70,6 +77,7 @@ class Tokenizer:
         self.backend = backend
         self.name = name
         self.model_max_length = model_max_length or DEFAULT_LIMIT
+        self._vocab: dict[str, int] = {}  # in the order of the ids, once it is asked for
 
     # ---------------------------------------------------------------- making and keeping one
 
@@ -152,8 +160,11 @@ class Tokenizer:
 
     @property
     def vocab(self) -> dict[str, int]:
-        """Entry to id, in the order of the ids."""
-        return dict(sorted(self.backend.get_vocab().items(), key=lambda item: item[1]))
+        """Entry to id, in the order of the ids: a copy, the caller's own."""
+        if len(self._vocab) != len(self):  # not asked for yet, or the backend has got new entries
+            entries = self.backend.get_vocab().items()
+            self._vocab = dict(sorted(entries, key=lambda item: item[1]))
+        return dict(self._vocab)
 
     @property
     def lowercase(self) -> bool:
@@ -249,7 +260,9 @@ class Tokenizer:
             check_rows_fit([len(row) for row in encodings], length, reader)
         return encodings
 
-    def encode(self, text: Text, text_pair: Text | None = None, **options: Any) -> dict[str, list]:
+    def encode(
+        self, text: Text, text_pair: Text | None = None, **options: Any
+    ) -> dict[str, list[Any]]:
         """One text (or pair) as plain lists, unpadded; options as in `encode_batch`.
 
         Returns:
@@ -278,10 +291,8 @@ class Tokenizer:
         padding_side: str = "right",
         truncation_side: str = "right",
         stride: int | None = None,
-        return_offsets: bool = False,
-        return_special_tokens_mask: bool = False,
-        return_word_ids: bool = False,
         is_split_into_words: bool = False,
+        extra: Sequence[str] = (),
     ) -> dict[str, torch.Tensor]:
         """Encode a text, or a batch, into the tensors that a model takes.
 
@@ -298,10 +309,10 @@ class Tokenizer:
             truncation_side: "right" or "left", where tokens are cut off.
             stride: split what is too long into windows that share `stride` tokens (claim D5). Of a
                 pair the second text is split, or the one that `truncation` names.
-            return_offsets: add `offset_mapping` (B, T, 2): the characters of each token.
-            return_special_tokens_mask: add `special_tokens_mask` (B, T), 1 also at padding.
-            return_word_ids: add `word_ids` (B, T): which word each token comes from, -1 for none.
             is_split_into_words: the texts are lists of words.
+            extra: what else to return: "offset_mapping" (B, T, 2), the characters of each token;
+                "special_tokens_mask" (B, T), 1 also at padding; "word_ids" (B, T), which word each
+                token comes from, -1 for none.
 
         Returns:
             int64 tensors (B, T): `input_ids`, `token_type_ids`, `attention_mask`, and those asked
@@ -313,6 +324,7 @@ class Tokenizer:
         single = isinstance(texts, str)
         if is_split_into_words and isinstance(texts, Sequence) and len(texts):
             single = isinstance(texts[0], str)
+        # A list of words has the type of a list of texts: only `single` tells them apart.
         rows = self.encode_batch(
             [texts] if single else texts,  # type: ignore[list-item]
             [pairs] if single and pairs is not None else pairs,  # type: ignore[list-item]
@@ -340,13 +352,11 @@ class Tokenizer:
             "token_type_ids": column([row.type_ids for row in rows], 0),
             "attention_mask": column([[1] * len(row) for row in rows], 0),
         }
-        if return_offsets:
-            batch["offset_mapping"] = column([row.offsets for row in rows], 0)
-        if return_special_tokens_mask:
-            batch["special_tokens_mask"] = column([row.special_tokens_mask for row in rows], 1)
-        if return_word_ids:
-            words = [[-1 if w is None else w for w in row.word_ids] for row in rows]
-            batch["word_ids"] = column(words, -1)
+        for name in extra:
+            if name not in _EXTRA:
+                raise ValueError(f"extra {name!r} is unknown: choose from {', '.join(_EXTRA)}")
+            values, filler = _EXTRA[name]
+            batch[name] = column([values(row) for row in rows], filler)
         if stride is not None:
             batch["overflow_to_sample_mapping"] = torch.tensor(samples)
         return batch

@@ -6,7 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from minibert.data.download import SOURCES, fetch
+from minibert.data.download import fetch
+from minibert.data.registry import SOURCES
 
 SHIPPED = Path(__file__).parents[1] / "checkpoints"
 

@@ -29,7 +29,8 @@ def influence(read: Reader, ids: Tensor, other: int) -> Tensor:
     """
     before = read(ids[None])
     moved = [read(_replaced(ids, other, s)[None]) - before for s in range(len(ids))]
-    return torch.stack(moved, dim=1).norm(dim=-1)
+    distances: Tensor = torch.stack(moved, dim=1).norm(dim=-1)
+    return distances
 
 
 @torch.no_grad()
@@ -57,7 +58,8 @@ def interaction(read: Reader, ids: Tensor, place: int, other: int) -> Tensor:
     neither = at()
     one = {s: at(s) for s in (*left, *right)}
     rows = [[(at(i, j) - one[i]) - (one[j] - neither) for j in right] for i in left]
-    return torch.stack([torch.stack(row) for row in rows]).norm(dim=-1)
+    lengths: Tensor = torch.stack([torch.stack(row) for row in rows]).norm(dim=-1)
+    return lengths
 
 
 def longest_chain(output: Tensor) -> int:

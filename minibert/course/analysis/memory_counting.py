@@ -79,7 +79,8 @@ def _saving_into(
 
 
 def _address(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata
+    address: int = tensor.untyped_storage()._cdata
+    return address
 
 
 def _bytes(tensors: Iterable[Tensor]) -> int:
@@ -115,7 +116,7 @@ class _Watch(TorchDispatchMode):
     """Counts the storages that are alive, operation by operation."""
 
     def __init__(self, tensors: Iterable[Tensor]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch gives it no types
         self.sizes: dict[int, int] = {}
         self.held: list[int] = []
         for tensor in tensors:

@@ -31,6 +31,7 @@ from minibert import (
 from minibert.course.experiments.harness import run
 from minibert.data.corpora import load_corpus
 from minibert.data.examples import Example
+from minibert.data.splits import Splits
 from minibert.model.loss import IGNORE_INDEX
 from minibert.tokenization.files import SPECIAL_TOKENS
 from minibert.tokenization.wordpiece import (
@@ -106,7 +107,7 @@ def pieces(counts: dict[str, int], vocab: set[str]) -> int:
 
 
 @cache
-def headlines():
+def headlines() -> Splits[Example]:
     """Headlines, serious or sarcastic, with their sides."""
     return load_dataset("sarcasm")
 
@@ -126,7 +127,7 @@ def config(tokenizer: Tokenizer, size: int) -> BertConfig:
 
 
 def train(
-    model,
+    model: torch.nn.Module,
     batches: Iterable[dict[str, torch.Tensor]],
     steps: int,
     rate: float,

@@ -10,6 +10,8 @@ trained on 24 letters at a time and asked on 72.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from minibert import BertForMaskedLM
@@ -49,10 +51,10 @@ def measure(
     steps: int,
     batch: int,
     rate: float,
-) -> dict[str, dict[str, list[float]]]:
+) -> dict[str, dict[str, Any]]:
     """Held-out loss and accuracy by stretch of `trained` letters, for each kind."""
     learn, unseen = letter_rows("train", trained, rows), letter_rows("dev", asked, 300)
-    found = {}
+    found: dict[str, dict[str, Any]] = {}
     for kind in kinds:
         model = with_positions(kind, seed, asked)
         losses = train_letters(model, learn, steps, batch, rate, seed)

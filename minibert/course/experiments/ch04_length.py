@@ -54,7 +54,7 @@ def right_by_place(kind: str, seed: int, trained: int, asked: int, steps: int) -
     model.eval()
     ids, labels = symbol_rows(500, asked, draw)
     with torch.no_grad():
-        right = (model(ids).logits.argmax(-1) == labels).float().mean(0)
+        right: Tensor = (model(ids).logits.argmax(-1) == labels).float().mean(0)
     right[:BACK] = torch.nan  # nothing is asked there
     return right
 

@@ -35,7 +35,7 @@ def train(model: BertForMaskedLM, rows: Tensor, *, steps: int, rate: float, seed
     """Hide a fifth of the letters of each batch and learn them; the mean loss at the end."""
     draw = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.AdamW(parameter_groups(model, 0.01), lr=rate)
-    losses = []
+    losses: list[float] = []
     model.train()
     for step in range(steps):
         for group in optimizer.param_groups:

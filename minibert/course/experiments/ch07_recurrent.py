@@ -45,7 +45,8 @@ class Recurrent(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, width) to (B, T, size)."""
-        return self.lstm(x)[0]
+        states: Tensor = self.lstm(x)[0]
+        return states
 
 
 class Attending(nn.Module):
@@ -58,13 +59,14 @@ class Attending(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, T, width) to (B, T, width)."""
-        return self.encoder(x, None)[0][-1]
+        last: Tensor = self.encoder(x)[0]
+        return last
 
 
 class Answering(nn.Module):
     """Embeddings of the symbols and their places, a network, and the signal named at the end."""
 
-    def __init__(self, network: nn.Module, width: int, length: int) -> None:
+    def __init__(self, network: Recurrent | Attending, width: int, length: int) -> None:
         super().__init__()
         self.symbols = nn.Embedding(ASK + 1, width)
         self.places = nn.Parameter(0.1 * torch.randn(length, width))
@@ -73,7 +75,8 @@ class Answering(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """(B, T) to logits (B, SIGNALS)."""
-        return self.name(self.network(self.symbols(ids) + self.places)[:, -1])
+        logits: Tensor = self.name(self.network(self.symbols(ids) + self.places)[:, -1])
+        return logits
 
 
 def count(module: nn.Module) -> int:
@@ -81,7 +84,7 @@ def count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def networks(width: int) -> dict[str, nn.Module]:
+def networks(width: int) -> dict[str, Recurrent | Attending]:
     """The two, with as nearly as possible the same number of parameters."""
     config = BertConfig.preset(
         "tiny",

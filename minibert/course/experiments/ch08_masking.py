@@ -107,7 +107,8 @@ def examine(
     disturbed = (torch.rand(ids.shape, generator=generator) < noise) & ~special & ~chosen
 
     def read(inputs: Tensor) -> Tensor:
-        return model(inputs, mask).logits[chosen]
+        logits: Tensor = model(inputs, mask).logits[chosen]
+        return logits
 
     truth, zebra = whole[chosen], picks[chosen]
     differs = zebra != truth

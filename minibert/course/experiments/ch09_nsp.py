@@ -57,7 +57,8 @@ Pairs = list[tuple[str, str, int]]
 
 def match(size: int, seed: int) -> Pairs:
     """Two sentences, drawn apart, of one household (1) or of two (0)."""
-    rng, pairs = random.Random(seed), []
+    rng = random.Random(seed)
+    pairs: Pairs = []
     while len(pairs) < size:
         one, two = facts_of_a_household(rng), facts_of_a_household(rng)
         same = len(pairs) % 2
@@ -68,7 +69,8 @@ def match(size: int, seed: int) -> Pairs:
 
 def truth(size: int, seed: int) -> Pairs:
     """A story and a sentence on its person and thing (1), or with one of them exchanged (0)."""
-    rng, pairs = random.Random(seed), []
+    rng = random.Random(seed)
+    pairs: Pairs = []
     about_both = [s for s in SENTENCES if "{person}" in s and "{thing}" in s]
     while len(pairs) < size:
         facts = facts_of_a_household(rng)
@@ -175,7 +177,7 @@ def tune(
     descend(model, ({k: v[rows] for k, v in learn.items()} for rows in order), steps, rate, seed)
     new = encode(make(500, seed=99))
     with torch.no_grad():
-        right = model(**new).logits.argmax(-1) == new["labels"]
+        right: torch.Tensor = model(**new).logits.argmax(-1) == new["labels"]
     return round(right.float().mean().item(), 4)
 
 

@@ -149,7 +149,8 @@ def measure(
         if name == "test":
             found["probabilities"], found["labels"] = [round(x, 4) for x in p], truth(part)
     good = [e.text for e in splits.test if e.label == "acceptable"]
-    for name, spoil in {"nothing wrong": str, **MISTAKES}.items():
+    spoilers: dict[str, Callable[[str], str | None]] = {"nothing wrong": str, **MISTAKES}
+    for name, spoil in spoilers.items():
         p = acceptable(best, tokenizer, [str(spoil(text)) for text in good])
         found["caught"][name] = [sum(x <= 0.5 for x in p), len(p)]
     print(f"  seed {seed}: {found['score']['test']}", file=sys.stderr, flush=True)

@@ -55,7 +55,8 @@ def results(name: str) -> dict[str, Any]:
     path = _path(name)
     if not path.is_file():
         raise FileNotFoundError(f"no results of {name} yet: run `{_command(name)}`")
-    return json.loads(path.read_text(encoding="utf-8"))
+    held: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return held
 
 
 def values(held: dict[str, Any], *keys: str) -> list[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import string
 from functools import cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -61,19 +62,18 @@ def hide(ids: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tenso
     )
 
 
-def letter_config(**changes: object) -> BertConfig:
+def letter_config(**changes: Any) -> BertConfig:
     """One layer of 64 without dropout, which is for trainings that see a text more than once."""
-    sizes = {"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
-    return BertConfig(
-        **{
-            "vocab_size": letter_tokenizer().vocab_size,
-            **sizes,
-            "intermediate_size": 256,
-            "hidden_dropout_prob": 0.0,
-            "attention_probs_dropout_prob": 0.0,
-            **changes,
-        }
+    config = BertConfig(
+        vocab_size=letter_tokenizer().vocab_size,
+        hidden_size=64,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=256,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
     )
+    return config.changed(**changes)
 
 
 def train_letters(

@@ -17,10 +17,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from exercises import isolation, source, submission
-from exercises.isolation import Isolation
-from exercises.judging import Bench, Verdict, forbidden_import
-from exercises.source import ExerciseSet, Task
+from exercises.grader import isolation, submission
+from exercises.grader.isolation import Isolation
+from exercises.learner import source
+from exercises.learner.judging import Bench, Verdict, forbidden_import
+from exercises.learner.source import FOLDER, ExerciseSet, Task
 
 
 @dataclass(frozen=True)
@@ -116,8 +117,8 @@ class Grader:
     def _context(self) -> bytes:
         """What a grade depends on besides the submission: seed, sources, and the grader itself."""
         digest = hashlib.sha256(self.seed)
-        own = Path(__file__).resolve().parent
-        for path in (*sorted(own.glob("*.py")), *(source.SOURCES / f"{n}.py" for n in self.sets)):
+        rooms = [p for room in ("learner", "grader") for p in sorted((FOLDER / room).glob("*.py"))]
+        for path in (*rooms, *(source.SOURCES / f"{name}.py" for name in self.sets)):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
         digest.update(self.way.kind.encode())
         return digest.digest()

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from exercises.source import ExerciseSet, Task
+from exercises.learner.source import ExerciseSet, Task
 
 LARGEST = 10 * 2**20  # bytes of a notebook
 
@@ -50,9 +50,13 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         UnreadableError: if it is a link, no regular file, or larger than a notebook may be.
     """
+    # Not waiting: opening a pipe that nobody writes to would wait for ever. Windows has no such
+    # pipes, and knows text from bytes.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    if not hasattr(os, "O_NOFOLLOW") and path.is_symlink():
+        raise UnreadableError("a symbolic link, not a notebook")
     try:
-        # Not waiting: opening a pipe that nobody writes to would wait for ever.
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        handle = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))
     except OSError as error:
         raise UnreadableError(
             "a symbolic link, not a notebook" if path.is_symlink() else str(error.strerror)

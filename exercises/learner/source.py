@@ -30,7 +30,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-SOURCES = Path(__file__).resolve().parent / "source"
+FOLDER = Path(__file__).resolve().parent.parent  # `exercises/`, with the notebooks in it
+SOURCES = FOLDER / "source"
 KINDS = {
     "write": "Write it",
     "repair": "Repair it",
@@ -61,7 +62,7 @@ class Task:
     """One task of a set.
 
     kind: a key of `KINDS`. needs: of `NEEDS`, what the answer may use besides numpy and torch.
-    seconds: of processor time for all cases. tolerance: relative and absolute, of floats.
+    seconds: of CPU time for all cases. tolerance: relative and absolute, of floats.
     """
 
     id: str

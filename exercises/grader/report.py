@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from exercises.grading import Result, safe_name
-from exercises.learner import _marked
-from exercises.source import Task
+from exercises.grader.grading import Result, safe_name
+from exercises.learner.note import marked
+from exercises.learner.source import Task
 
 STYLE = """
 :root { color-scheme: light dark; --line: #8886; --ok: #009E73; --no: #D55E00; --dim: #767676; }
@@ -79,7 +79,7 @@ def submission_page(result: Result, titles: Mapping[str, str]) -> str:
         heading = f"{task.task} · {html.escape(titles.get(task.task, ''))}"
         body.append(
             f'<section class="{kind}"><h2>{heading}</h2><p><b>{task.points} of {task.out_of}'
-            f"</b> · {_marked(task.message)}</p>{task.table}</section>"
+            f"</b> · {marked(task.message)}</p>{task.table}</section>"
         )
     return _page(f"{result.name}: exercises", "\n".join(body))
 
@@ -122,6 +122,7 @@ def overview(summary: Summary, tasks: list[Task], isolation: str) -> str:
         "container": "in a container without a network",
         "limits": "with limits only (neither bubblewrap nor a container was there): a submission "
         "could read what the grader can read. Grade strangers' work with one of the other two",
+        "clock": "under a clock alone",
     }
     mean = sum(points for _, points, _ in summary.rows) / max(count, 1)
     body = [
@@ -131,10 +132,10 @@ def overview(summary: Summary, tasks: list[Task], isolation: str) -> str:
         "<h2>Distribution</h2>",
         _histogram([points for _, points, _ in summary.rows], total),
         '<h2>Tasks</h2><div class="wide"><table class="list"><tr><th>task</th><th>passed</th>'
-        '<th class="n">share</th><th>commonest mistakes</th></tr>',
+        '<th class="n">proportion</th><th>commonest mistakes</th></tr>',
     ]
     for task in tasks:
-        share = summary.passed[task.id] / max(count, 1)
+        proportion = summary.passed[task.id] / max(count, 1)
         mistakes = [
             f"{html.escape(name)} ({number})"
             for name, number in summary.mistakes.get(task.id, Counter()).most_common(3)
@@ -143,8 +144,8 @@ def overview(summary: Summary, tasks: list[Task], isolation: str) -> str:
             if counter[task.id]:
                 mistakes.append(f'<span class="dim">{what} ({counter[task.id]})</span>')
         body.append(
-            f"<tr><td>{task.id} {html.escape(task.title)}</td><td>{_bar(share)}</td>"
-            f'<td class="n">{share:.0%}</td><td>{"<br>".join(mistakes)}</td></tr>'
+            f"<tr><td>{task.id} {html.escape(task.title)}</td><td>{_bar(proportion)}</td>"
+            f'<td class="n">{proportion:.0%}</td><td>{"<br>".join(mistakes)}</td></tr>'
         )
     heads = "".join(f'<th class="n">{task.id}</th>' for task in tasks)
     body.append(
@@ -161,8 +162,8 @@ def overview(summary: Summary, tasks: list[Task], isolation: str) -> str:
     return _page("Grades", "\n".join([*body, "</table></div>"]))
 
 
-def _bar(share: float) -> str:
-    full, rest = round(100 * share), 100 - round(100 * share)
+def _bar(proportion: float) -> str:
+    full, rest = round(100 * proportion), 100 - round(100 * proportion)
     return (
         f'<span class="bar" style="width:{full}px"></span>'
         f'<span class="bar rest" style="width:{rest}px"></span>'

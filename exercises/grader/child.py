@@ -1,149 +1,58 @@
 """The child of the grader: runs one learner's functions on inputs and sends back plain values.
 
-This file is all of the course that a submission ever shares a process with. It is started as
-`python -I -B child.py`, reads one job from standard input and writes one answer to what was
-standard output. It knows no solution, no test and no seed. What it answers is data that the
-parent unpacks, bounds and compares; nothing in it can say "passed".
+It is started as `python -I -B child.py`, reads one job from standard input and writes one answer to
+what was standard output. Of the course it shares a process with `exercises/learner/running.py`
+alone, which says what a value on the way looks like: it knows no solution, no test and no seed.
+What it answers is data that the parent unpacks, bounds and compares; nothing in it can say
+"passed".
 
-A value on the way is a tree of None, bool, int, float, str, list, tuple and dict, whose leaves
-may be numpy arrays and torch tensors. It is sent as the length of a JSON text, the text, and one
-`.npy` after the other; nothing is ever unpickled.
+Whatever only some systems have is imported where it is used.
 """
 
 from __future__ import annotations
 
 import ast
 import ctypes
-import io
-import json
+import importlib.util
 import os
-import resource
 import struct
 import sys
-import traceback
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-LONGEST = 16 * 2**20  # bytes of an answer
-LONGEST_TREE = 2**20  # of it without the arrays: text becomes objects many times its size
-_LENGTH = struct.Struct("<Q")
+RUNNING = Path(__file__).resolve().parent.parent / "learner" / "running.py"
 
 
-def pack(value: Any) -> bytes:
-    """A plain value as bytes.
-
-    Raises:
-        TypeError: if there is anything in it that is neither plain nor an array.
-    """
-    arrays: list[np.ndarray] = []
-    tree = json.dumps(_to_tree(value, arrays, 0)).encode()
-    out = io.BytesIO()
-    out.write(_LENGTH.pack(len(tree)))
-    out.write(tree)
-    for array in arrays:
-        np.lib.format.write_array(out, array, allow_pickle=False)
-    return out.getvalue()
+def load(file: Path) -> ModuleType:
+    """A module from its file: no folder of the course is on the path of a child, nor shall be."""
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} is no module")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def unpack(data: bytes, limit: int = LONGEST) -> Any:
-    """What `pack` packed.
-
-    Args:
-        data: the bytes.
-        limit: of the JSON text, in bytes.
-
-    Raises:
-        ValueError: if the bytes are not that, whatever they are.
-    """
-    try:
-        stream = io.BytesIO(data)
-        size = _LENGTH.unpack(stream.read(_LENGTH.size))[0]
-        if size > min(len(data), limit):
-            raise ValueError("the text is too long")
-        tree = json.loads(stream.read(size))
-        arrays = []
-        while stream.tell() < len(data):
-            arrays.append(_read_array(stream, len(data)))
-        return _from_tree(tree, arrays)
-    except (ValueError, TypeError, KeyError, IndexError, EOFError) as error:
-        raise ValueError(f"not an answer: {error}") from None
-    except (RecursionError, MemoryError, OverflowError, struct.error) as error:
-        raise ValueError(f"not an answer: {type(error).__name__}") from None
-
-
-def _read_array(stream: io.BytesIO, end: int) -> np.ndarray:
-    """The next `.npy`. Its header is believed only if the data that it speaks of is there."""
-    start = stream.tell()
-    version = np.lib.format.read_magic(stream)
-    if version != (1, 0):
-        raise ValueError(f"format {version} of an array")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-    if dtype.hasobject or dtype.kind not in "biuf":
-        raise ValueError(f"an array of {dtype}")
-    count = 1
-    for length in shape:
-        count *= int(length)
-    if count < 0 or count * dtype.itemsize > end - stream.tell():
-        raise ValueError("an array larger than its data")
-    stream.seek(start)
-    return np.lib.format.read_array(stream, allow_pickle=False)
-
-
-def _to_tree(value: Any, arrays: list[np.ndarray], depth: int) -> Any:
-    if depth > 20:
-        raise TypeError("values nested more than twenty deep")
-    if value is None or type(value) in (bool, int, float, str):
-        return value
-    if isinstance(value, np.generic):
-        return value.item()
-    if type(value) is list or isinstance(value, tuple):  # torch.Size is a tuple too
-        items = [_to_tree(item, arrays, depth + 1) for item in value]
-        return items if type(value) is list else {"": "tuple", "of": items}
-    if type(value) is dict:
-        pairs = [
-            [_to_tree(k, arrays, depth + 1), _to_tree(v, arrays, depth + 1)]
-            for k, v in value.items()
-        ]
-        return {"": "dict", "of": pairs}
-    kind = "array"
-    if "torch" in sys.modules and isinstance(value, sys.modules["torch"].Tensor):
-        value, kind = value.detach().cpu(), "tensor"
-        value = (value.float() if value.dtype.itemsize == 2 else value).contiguous().numpy()
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
-        arrays.append(np.ascontiguousarray(value).reshape(value.shape))
-        return {"": kind, "of": len(arrays) - 1}
-    raise TypeError(
-        f"returned {type(value).__name__}: only numbers, strings, lists, tuples, dictionaries, "
-        "arrays and tensors can be compared"
-    )
-
-
-def _from_tree(tree: Any, arrays: list[np.ndarray]) -> Any:
-    if isinstance(tree, list):
-        return [_from_tree(item, arrays) for item in tree]
-    if not isinstance(tree, dict):
-        return tree
-    kind, of = tree[""], tree["of"]
-    if kind == "tuple":
-        return tuple(_from_tree(item, arrays) for item in of)
-    if kind == "dict":
-        return {_from_tree(k, arrays): _from_tree(v, arrays) for k, v in of}
-    if kind not in ("array", "tensor"):
-        raise ValueError(f"a value of kind {kind}")
-    array = arrays[of]
-    if kind == "array":
-        return array
-    import torch
-
-    return torch.from_numpy(array.copy())
+if TYPE_CHECKING:
+    from exercises.learner import running
+else:
+    running = load(RUNNING)
 
 
 # --- limits -------------------------------------------------------------------------------------
 
 
 def limit_resources(seconds: float, memory: int) -> None:
-    """Bound processor time, memory, the size of files, open files and core dumps, for good."""
+    """Bound CPU time, memory, the size of files, open files and core dumps, for good.
+
+    Windows has none of these bounds: there the parent's clock is all.
+    """
+    try:
+        import resource
+    except ImportError:
+        return
     for name, bound in (
         ("RLIMIT_CPU", int(seconds) + 20),  # the imports count; the parent watches the clock
         ("RLIMIT_AS", memory),
@@ -220,8 +129,10 @@ def forbid_calls(deny_writing: bool) -> bool:
     Returns:
         whether the kernel took the filter; it is for good. False on other systems than Linux.
     """
+    if sys.platform != "linux":
+        return False
     machine = os.uname().machine
-    if sys.platform != "linux" or machine not in ("x86_64", "aarch64"):
+    if machine not in ("x86_64", "aarch64"):
         return False
     column = 0 if machine == "x86_64" else 1
     audit = (0xC000003E, 0xC00000B7)[column]
@@ -266,51 +177,21 @@ def forbid_calls(deny_writing: bool) -> bool:
     no_new_privileges, set_seccomp, filter_mode = 38, 22, 2
     if libc.prctl(no_new_privileges, 1, 0, 0, 0):
         return False
-    return not libc.prctl(set_seccomp, filter_mode, ctypes.create_string_buffer(header), 0, 0)
+    refused = libc.prctl(set_seccomp, filter_mode, ctypes.create_string_buffer(header), 0, 0)
+    return int(refused) == 0
 
 
 # --- one job ------------------------------------------------------------------------------------
 
 
-def describe(error: BaseException, sources: dict[str, str]) -> dict[str, Any]:
-    """An error as plain data: kind, message, and the learner's own line where it arose.
-
-    Args:
-        sources: the text of each piece of code, by the file name it was compiled under.
-    """
-    line = ""
-    for frame in traceback.extract_tb(error.__traceback__):
-        if frame.filename in sources and frame.lineno:
-            line = sources[frame.filename].splitlines()[frame.lineno - 1].strip()
-    return {"kind": type(error).__name__, "message": str(error)[:500], "line": line[:200]}
-
-
-def call(run: Any, function: Any, case: Any, sources: dict[str, str]) -> dict[str, Any]:
-    """One case: {"value": ...}, or {"error": ...}."""
-    try:
-        return {"value": run(function, case)}
-    except Exception as error:
-        return {"error": describe(error, sources)}
-
-
-def default_run(function: Any, case: dict[str, Any]) -> Any:
-    """Call the function with the case as keyword arguments."""
-    return function(**case)
-
-
-def define(code: str, name: str, namespace: dict[str, Any]) -> None:
-    """Execute definitions under a file name of their own."""
-    exec(compile(code, name, "exec"), namespace)
-
-
-def answer(job: dict[str, Any], ready: Any) -> dict[str, Any]:
+def answer(job: dict[str, Any], ready: Callable[[], object]) -> dict[str, Any]:
     """Run a job: {"results": [...]}, or {"error": ...} if the code cannot even be defined."""
     namespace: dict[str, Any] = {"__name__": "submission"}
-    define(job["setup"], "<setup>", namespace)
+    running.define(job["setup"], "<setup>", namespace)
     harness = dict(namespace)
-    define(job["run"], "<run>", harness)
-    run = harness.get("run", default_run)
-    cases = unpack(job["cases"])
+    running.define(job["run"], "<run>", harness)
+    run = harness.get("run", running.default_run)
+    cases = running.unpack(job["cases"])
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
     forbid_calls(job["deny_writing"])
@@ -322,11 +203,11 @@ def answer(job: dict[str, Any], ready: Any) -> dict[str, Any]:
         except Exception:
             continue
     try:
-        define(job["code"], "<submission>", namespace)
+        running.define(job["code"], "<submission>", namespace)
         function = namespace[job["function"]]
     except Exception as error:
-        return {"error": describe(error, sources)}
-    return {"results": [call(run, function, case, sources) for case in cases]}
+        return {"error": running.describe(error, sources)}
+    return {"results": [running.call(run, function, case, sources) for case in cases]}
 
 
 def main() -> None:
@@ -337,7 +218,7 @@ def main() -> None:
         os.dup2(null, stream)
     data = sys.stdin.buffer.read()
     os.dup2(null, 0)
-    job = unpack(data)
+    job = running.unpack(data)
     # The job's own bytes stay bytes on the way: they are unpacked here, in one place.
     job["cases"] = job["cases"].tobytes()
     limit_resources(job["seconds"], job["memory"])
@@ -346,20 +227,20 @@ def main() -> None:
     packed = b""
     result = answer(job, lambda: os.write(out, b"R"))
     try:
-        packed = pack(result)
+        packed = running.pack(result)
     except TypeError:
         # Say which of the results is no plain value, and keep the others.
         results = []
         for one in result["results"]:
             try:
-                pack(one)
+                running.pack(one)
                 results.append(one)
             except TypeError as error:
                 message = {"kind": "TypeError", "message": str(error)[:500], "line": ""}
                 results.append({"error": message})
-        packed = pack({"results": results})
+        packed = running.pack({"results": results})
     with os.fdopen(out, "wb") as sink:
-        sink.write(packed[: LONGEST + 1])
+        sink.write(packed[: running.LONGEST + 1])
     os._exit(0)
 
 

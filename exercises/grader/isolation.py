@@ -1,41 +1,49 @@
 """Where a learner's code runs: a child with nothing to read, to write to or to talk to.
 
-Three ways, the strongest that the machine has:
+Four ways, the strongest that the machine has:
 
 - `bwrap`: bubblewrap, in namespaces of its own: no network, no other process in sight, and of the
   file system only the Python installation, read-only, and an empty folder in memory.
-- `container`: the image of `exercises/Containerfile`, through podman or docker.
+- `container`: the image of `exercises/grader/Containerfile`, through podman or docker.
 - `limits`: the child alone. It still bounds its time, memory and file sizes, and (on Linux) has
   the kernel refuse it sockets, new processes, signals to others and every change of a file; but
   it can read what the grader can read, so the report says which way was taken.
+- `clock`: the child alone on a system that bounds nothing (Windows). It is stopped when its time is
+  up, and that is all: for one's own work, never for a class.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import selectors
+import queue
 import shutil
 import signal
 import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
-from exercises import child
-from exercises.source import Task
+from exercises.learner import running
+from exercises.learner.source import FOLDER, Task
 
-CHILD = Path(child.__file__).resolve()
-KINDS = ("bwrap", "container", "limits")
-IMAGE = "minibert-grader"
+CHILD = Path(__file__).resolve().with_name("child.py")
+# What a child runs, in the folders that it looks for it in; `Containerfile` copies the same.
+INSIDE = {
+    CHILD: "/exercises/grader/child.py",
+    FOLDER / "learner" / "running.py": "/exercises/learner/running.py",
+}
+KINDS = ("bwrap", "container", "limits", "clock")
+IMAGE = "minibert-grader:2"  # a new number when an older image would not do
 MEMORY = 6 * 2**30  # bytes of address space; torch alone maps more than one
 STARTING = 120.0  # seconds for Python and torch to start, on however busy a machine
 SPACE = 32 * 2**20  # bytes that a submission may write, into memory
@@ -49,12 +57,27 @@ class Isolation:
     program: str = ""
 
 
-def choose(wanted: str = "auto") -> Isolation:
+def choose(wanted: str = "auto", own: bool = False) -> Isolation:
     """The strongest isolation that this machine has, or the one that is asked for.
+
+    Args:
+        wanted: of `KINDS`, or "auto".
+        own: whether what runs is one's own work, which is trusted: a clock may do for it.
 
     Raises:
         ValueError: if what is asked for is not to be had.
     """
+    if wanted not in ("auto", *KINDS):
+        raise ValueError(f"no isolation {wanted}: known are auto, {', '.join(KINDS)}")
+    if own and (wanted == "clock" or (wanted == "auto" and not _has_limits())):
+        return Isolation("clock")
+    if not _has_limits():
+        raise ValueError(
+            "grading other people's submissions needs Linux (bubblewrap) or macOS (limits), or on "
+            "Windows WSL; here you can grade your own work: python -m exercises grade"
+        )
+    if wanted == "clock":
+        raise ValueError("a clock alone is for your own work: python -m exercises grade")
     bwrap = shutil.which("bwrap")
     engine = shutil.which("podman") or shutil.which("docker")
     if wanted in ("auto", "bwrap") and bwrap and _works(bwrap):
@@ -65,9 +88,18 @@ def choose(wanted: str = "auto") -> Isolation:
         return Isolation("limits")
     if wanted == "bwrap":
         raise ValueError("bwrap does not work here: install bubblewrap, or take another isolation")
-    if wanted == "container":
-        raise ValueError(f"no image {IMAGE}: podman build -t {IMAGE} -f exercises/Containerfile .")
-    raise ValueError(f"no isolation {wanted}: known are auto, {', '.join(KINDS)}")
+    raise ValueError(
+        f"no image {IMAGE}: podman build -t {IMAGE} -f exercises/grader/Containerfile ."
+    )
+
+
+def _has_limits() -> bool:
+    """Whether this system can bound what a process takes. Windows cannot."""
+    try:
+        import resource
+    except ImportError:
+        return False
+    return hasattr(resource, "setrlimit")
 
 
 @cache
@@ -94,9 +126,9 @@ def readable(task: Task) -> list[Path]:
 
     paths = [Path(minibert.__file__).resolve().parent]
     if "minilm" in task.needs:
-        from minibert import sources
+        from minibert.data import download
 
-        paths.append(sources.home())
+        paths.append(download.home())
     return paths
 
 
@@ -125,16 +157,18 @@ def _environment(task: Task) -> dict[str, str]:
         "MKL_NUM_THREADS": "1",
     }
     if "minilm" in task.needs:
-        from minibert import sources
+        from minibert.data import download
 
-        environment["MINIBERT_HOME"] = str(sources.home())
-    return environment
+        environment["MINIBERT_HOME"] = str(download.home())
+    # Without the first Windows starts no Python.
+    kept = ("SYSTEMROOT", "TEMP") if sys.platform == "win32" else ()
+    return environment | {name: os.environ[name] for name in kept if name in os.environ}
 
 
 def command(isolation: Isolation, task: Task) -> list[str]:
     """The command line that starts a child for a task."""
     python = ["-I", "-B"]
-    if isolation.kind == "limits":
+    if isolation.kind in ("limits", "clock"):
         return [sys.executable, *python, str(CHILD)]
     if isolation.kind == "container":
         limits = ["--network=none", "--read-only", "--cap-drop=ALL", "--pids-limit=64"]
@@ -145,7 +179,7 @@ def command(isolation: Isolation, task: Task) -> list[str]:
         # Killing the client leaves its container running: that has a clock of its own.
         clock = ["-s", "KILL", str(round(STARTING + task.seconds))]
         run = [isolation.program, "run", "--rm", "--interactive", *limits, IMAGE, *clock]
-        return [*run, "python", *python, "/child.py"]
+        return [*run, "python", *python, INSIDE[CHILD]]
     words = [isolation.program, *_namespaces(), "--clearenv"]
     for name, value in _environment(task).items():
         words += ["--setenv", name, value]
@@ -157,8 +191,10 @@ def command(isolation: Isolation, task: Task) -> list[str]:
             words += ["--ro-bind", folder, folder]
     for path in readable(task):
         words += ["--ro-bind", str(path), str(path)]
-    words += ["--ro-bind", str(CHILD), "/child.py", "--remount-ro", "/", "--chdir", "/tmp"]
-    return [*words, sys.executable, *python, "/child.py"]
+    for file, inside in INSIDE.items():
+        words += ["--ro-bind", str(file), inside]
+    words += ["--remount-ro", "/", "--chdir", "/tmp"]
+    return [*words, sys.executable, *python, INSIDE[CHILD]]
 
 
 def run(
@@ -181,9 +217,9 @@ def run(
         "memory": MEMORY,
         "paths": paths,
         "deny_writing": isolation.kind == "limits",
-        "cases": np.frombuffer(child.pack(cases), dtype=np.uint8),
+        "cases": np.frombuffer(running.pack(cases), dtype=np.uint8),
     }
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         process = subprocess.Popen(
             command(isolation, task),
             stdin=subprocess.PIPE,
@@ -192,9 +228,10 @@ def run(
             cwd=folder,
             env=_environment(task),
             start_new_session=True,
+            bufsize=0,
         )
         try:
-            data, reason = _converse(process, child.pack(job), task.seconds)
+            data, reason = _converse(process, running.pack(job), task.seconds)
         finally:
             _end(process)
     if reason:
@@ -211,7 +248,7 @@ def checked(data: bytes, count: int) -> dict[str, Any]:
     if not data:
         return {"error": nothing}
     try:
-        answer = child.unpack(data, child.LONGEST_TREE)
+        answer = running.unpack(data, running.LONGEST_TREE)
     except ValueError:
         return {"error": nothing | {"message": "What came back is no result."}}
     if not isinstance(answer, dict):
@@ -221,7 +258,7 @@ def checked(data: bytes, count: int) -> dict[str, Any]:
     results = answer.get("results")
     if not isinstance(results, list) or len(results) != count:
         return {"error": nothing | {"message": "What came back is not one result for each input."}}
-    kept = []
+    kept: list[dict[str, Any]] = []
     for result in results:
         if isinstance(result, dict) and set(result) == {"value"}:
             kept.append({"value": result["value"]})
@@ -236,51 +273,63 @@ def _error(error: Any) -> dict[str, str]:
     return {key: value[:500] if isinstance(value, str) else "" for key, value in texts.items()}
 
 
+def _send(stream: IO[bytes], job: bytes) -> None:
+    """Write all of a job; whether anybody reads it does not matter."""
+    view = memoryview(job)
+    with contextlib.suppress(OSError), stream:
+        while len(view):
+            view = view[os.write(stream.fileno(), view) :]
+
+
+def _receive(stream: IO[bytes], parts: queue.SimpleQueue[bytes]) -> None:
+    """Pass on what comes, an empty part at the end; no more than a grader reads."""
+    count = 0
+    with contextlib.suppress(OSError), stream:
+        while count <= running.LONGEST and (part := os.read(stream.fileno(), 2**20)):
+            count += len(part)
+            parts.put(part)
+    parts.put(b"")
+
+
 def _converse(process: subprocess.Popen[bytes], job: bytes, seconds: float) -> tuple[bytes, str]:
     """Send the job, wait for the sign that the child is ready, then for its answer.
+
+    A thread writes and a thread reads: that works on every system, and neither waits for the other.
+    Each ends, and closes its stream, when the child is done or killed.
 
     Returns:
         the answer, and a reason where the child was not waited for any longer.
     """
+    parts: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     assert process.stdin is not None
     assert process.stdout is not None
+    threading.Thread(target=_send, args=(process.stdin, job), daemon=True).start()
+    threading.Thread(target=_receive, args=(process.stdout, parts), daemon=True).start()
     received = bytearray()
     deadline, is_ready = time.monotonic() + STARTING, False
-    os.set_blocking(process.stdin.fileno(), False)
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        selector.register(process.stdin, selectors.EVENT_WRITE)
-        view = memoryview(job)
-        while True:
+    while True:
+        try:
             left = deadline - time.monotonic()
-            if left <= 0:
-                stopped = f"Your code was stopped after {seconds:.0f} seconds."
-                return b"", stopped if is_ready else "The grader could not start Python in time."
-            for key, _ in selector.select(left):
-                if key.fileobj is process.stdin:
-                    try:
-                        view = view[os.write(process.stdin.fileno(), view) :]
-                    except BrokenPipeError:
-                        view = view[:0]
-                    if not len(view):
-                        selector.unregister(process.stdin)
-                        process.stdin.close()
-                    continue
-                part = os.read(process.stdout.fileno(), 2**20)
-                if not part:
-                    return bytes(received[1:]), ""
-                if not is_ready:
-                    is_ready, deadline = True, time.monotonic() + seconds
-                received += part
-                if len(received) > child.LONGEST:
-                    return b"", "Your code returned more than a grader reads."
+            part = parts.get(timeout=left) if left > 0 else None
+        except queue.Empty:
+            part = None
+        if part is None:
+            stopped = f"Your code was stopped after {seconds:.0f} seconds."
+            return b"", stopped if is_ready else "The grader could not start Python in time."
+        if not part:
+            return bytes(received[1:]), ""
+        if not is_ready:
+            is_ready, deadline = True, time.monotonic() + seconds
+        received += part
+        if len(received) > running.LONGEST:
+            return b"", "Your code returned more than a grader reads."
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Kill the child and all that it started."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    for stream in (process.stdin, process.stdout):
-        if stream is not None:
-            stream.close()
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
     process.wait()

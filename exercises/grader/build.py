@@ -1,28 +1,22 @@
 """Make the learners' notebooks and the instructor's solution pages from `exercises/source/`.
 
-    python exercises/build.py [NAME ...]
+    python -m exercises build [NAME ...]
 
 A notebook in which somebody has worked is never overwritten: it is left as it is, and said so.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
-import sys
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
-if __package__ in (None, ""):  # started as a script: the course's root has to be on the path
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from exercises.learner.source import FOLDER, KINDS, ExerciseSet, Task, load
 
-from exercises.source import KINDS, ExerciseSet, SourceError, Task, load, names
-
-HERE = Path(__file__).resolve().parent
-INSTRUCTOR = HERE / "instructor"
+INSTRUCTOR = FOLDER / "instructor"
 _KEY = "minibert_exercises"
 
 
@@ -59,7 +53,7 @@ def notebook(exercises: ExerciseSet) -> NotebookNode:
         cells.append((f"task-{name}", new.new_code_cell(task.stub.strip("\n")), task.id))
         cells.append((f"check-{name}", new.new_code_cell(ask), None))
     cells.append(("progress", new.new_code_cell("progress()"), None))
-    made = new.new_notebook()
+    made: NotebookNode = new.new_notebook()
     for name, cell, task_id in cells:
         cell["id"] = name
         if task_id:
@@ -80,7 +74,7 @@ def is_untouched(path: Path) -> bool:
     """Whether a notebook is as it was handed out, by this version of the course or an older one."""
     try:
         stored = nbformat.read(path, as_version=4)
-        return stored.metadata[_KEY]["as_handed_out"] == _digest(stored)
+        return bool(stored.metadata[_KEY]["as_handed_out"] == _digest(stored))
     except Exception:  # no notebook of ours, or none at all: not ours to overwrite
         return False
 
@@ -104,11 +98,11 @@ def solution_page(exercises: ExerciseSet) -> str:
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(exist_ok=True)
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
+    partial.write_text(text, encoding="utf-8", newline="\n")  # the same on every system
     os.replace(partial, path)
 
 
-def write_set(name: str, folder: Path = HERE, instructor: Path = INSTRUCTOR) -> list[str]:
+def write_set(name: str, folder: Path = FOLDER, instructor: Path = INSTRUCTOR) -> list[str]:
     """Write what has changed of one set; a line for each file written or left alone."""
     exercises = load(name)
     said = []
@@ -126,26 +120,3 @@ def write_set(name: str, folder: Path = HERE, instructor: Path = INSTRUCTOR) -> 
         _write(page, text)
         said.append(f"{page.parent.name}/{page.name}: written")
     return said
-
-
-def main() -> int:
-    """Write the sets that are named, or all."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("names", nargs="*", metavar="NAME", help="such as ch05-attention; all")
-    wanted = parser.parse_args().names or names()
-    unknown = set(wanted) - set(names())
-    if unknown:
-        known = ", ".join(names())
-        print(f"exercises: no set {', '.join(sorted(unknown))}: known are {known}", file=sys.stderr)
-        return 2
-    try:
-        lines = [line for name in wanted for line in write_set(name)]
-    except SourceError as error:
-        print(f"exercises: {error}", file=sys.stderr)
-        return 2
-    print("\n".join(lines or [f"{len(wanted)} sets: nothing has changed"]))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,51 +10,10 @@ import textwrap
 from functools import cache
 from typing import Any
 
-from exercises import record
-from exercises.judging import Bench, Verdict, forbidden_import
-from exercises.source import Task, all_tasks, find_task, load, names
-
-GREEN, RED, GREY = "#009E73", "#D55E00", "#767676"
-
-
-class Note:
-    """Something to read: text in a terminal, a framed paragraph in a notebook."""
-
-    def __init__(self, text: str, color: str = GREY, more: str = "", code: str = "") -> None:
-        self.text, self.color, self.more, self.code = text, color, more, code
-
-    def __repr__(self) -> str:
-        code = f"\n\n{self.code}" if self.code else ""
-        return "\n".join(textwrap.fill(line, 88) for line in _paragraphs(self.text)) + code
-
-    def _repr_html_(self) -> str:
-        paragraphs = "".join(
-            f"<p style='margin:2px 0'>{_marked(p)}</p>" for p in _paragraphs(self.text)
-        )
-        pre = "font-family:monospace;white-space:pre;overflow-x:auto"
-        code = f'<pre style="{pre}">{html.escape(self.code)}</pre>' if self.code else ""
-        return (
-            f'<div class="follows-theme" style="border-left:5px solid {self.color};'
-            f'padding:2px 10px">{paragraphs}{code}{self.more}</div>'
-        )
-
-
-def _paragraphs(text: str) -> list[str]:
-    """The paragraphs of a text, which an empty line or the mark of a list divides."""
-    parts = re.split(r"\n\s*\n|\n(?=- |\d+\. )", text)
-    return [" ".join(part.split()) for part in parts if part.strip()]
-
-
-def _marked(text: str) -> str:
-    """Escaped, with `code`, **bold** and *italic* as such."""
-    parts = re.split(r"`([^`]+)`", html.escape(text, quote=False))
-    for i, part in enumerate(parts):
-        if i % 2:
-            parts[i] = f"<code>{part}</code>"
-        else:
-            bold = re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", part)
-            parts[i] = re.sub(r"(?<![\w*])\*([^\s*][^*]*)\*(?![\w*])", r"<i>\1</i>", bold)
-    return "".join(parts)
+from exercises.learner import record
+from exercises.learner.judging import Bench, Verdict, forbidden_import
+from exercises.learner.note import GREEN, GREY, RED, Note
+from exercises.learner.source import Task, all_tasks, find_task, load, names
 
 
 @cache
@@ -63,7 +22,7 @@ def bench(task: Task) -> Bench:
     return Bench(task)
 
 
-def _callers_names(task: Task, depth: int = 2) -> dict[str, Any]:
+def _callers_names(depth: int = 2) -> dict[str, Any]:
     frame = inspect.currentframe()
     for _ in range(depth):
         frame = frame.f_back if frame is not None else None
@@ -100,7 +59,7 @@ def check(task_id: str, function: Any = None) -> Note:
     except ValueError as error:
         return Note(str(error), RED)
     if function is None:
-        function = _callers_names(task).get(task.function)
+        function = _callers_names().get(task.function)
     if not callable(function):
         return Note(
             f"There is no function `{task.function}` here yet: run the cell of task {task.id} "

@@ -2,7 +2,7 @@
 
 The definitions that answer a task are read as a row of syntax, with names, strings and numbers
 left out, so that renaming and reformatting hide nothing. Rows of five steps are fingerprints;
-two answers are as similar as the share of fingerprints that they have in common, those of the
+two answers are as similar as the proportion of fingerprints that they have in common, those of the
 stub and of what much of the class wrote (the obvious way to do it) not counted.
 """
 
@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 
-from exercises import submission
-from exercises.grading import Submission
-from exercises.source import ExerciseSet, Task
+from exercises.grader import submission
+from exercises.grader.grading import Submission
+from exercises.learner.source import ExerciseSet, Task
 
 STEPS = 5  # of syntax in a fingerprint
 COMMON = 0.5  # of the class: what more of it wrote says nothing
@@ -25,12 +25,12 @@ FEWEST = 12  # fingerprints; less text than that is alike by itself
 
 @dataclass(frozen=True)
 class Pair:
-    """Two answers to a task, and the share of their fingerprints that is the same."""
+    """Two answers to a task, and the proportion of their fingerprints that is the same."""
 
     task: str
     one: str
     other: str
-    share: float
+    proportion: float
 
 
 def fingerprints(code: str) -> Counter[tuple[str, ...]]:
@@ -71,8 +71,8 @@ def similar(
     tasks = {task.id: task for task in exercises.tasks}
     found = [pair for task_id, each in prints.items() for pair in _pairs(tasks[task_id], each)]
     return sorted(
-        (pair for pair in found if pair.share >= least),
-        key=lambda pair: (-pair.share, pair.task, pair.one, pair.other),
+        (pair for pair in found if pair.proportion >= least),
+        key=lambda pair: (-pair.proportion, pair.task, pair.one, pair.other),
     )
 
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from exercises.build import notebook
-from exercises.judging import PUBLIC_SEED, Bench, Verdict, forbidden_import
-from exercises.source import ExerciseSet, Task
+from exercises.grader.build import notebook
+from exercises.learner.judging import PUBLIC_SEED, Bench, Verdict, forbidden_import
+from exercises.learner.source import ExerciseSet, Task
 
 SEEDS = (PUBLIC_SEED, "another seed")
 

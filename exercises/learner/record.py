@@ -7,8 +7,11 @@ import datetime
 import json
 import os
 import tempfile
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from exercises.learner.source import FOLDER
 
 
 @dataclass
@@ -23,7 +26,7 @@ class Entry:
 def path() -> Path:
     """The file; `MINIBERT_PROGRESS` names another."""
     given = os.environ.get("MINIBERT_PROGRESS")
-    return Path(given) if given else Path(__file__).resolve().parent / ".progress.json"
+    return Path(given) if given else FOLDER / ".progress.json"
 
 
 def read() -> dict[str, Entry]:
@@ -55,7 +58,24 @@ def write(task_id: str, new: Entry) -> None:
         json.dump({task: asdict(one) for task, one in sorted(entries.items())}, stream, indent=1)
         stream.flush()
         os.fsync(stream.fileno())
-    os.replace(name, file)
+    _rename(name, file)
+
+
+def _rename(name: str, file: Path) -> None:
+    """Put a closed file in another's place.
+
+    Windows refuses while anybody reads the other, be it a second notebook or a virus scanner: that
+    takes moments.
+    """
+    for pause in (0.01, 0.1, 1.0, None):
+        try:
+            os.replace(name, file)
+            return
+        except PermissionError:
+            if pause is None:
+                os.unlink(name)
+                raise
+            time.sleep(pause)
 
 
 def today() -> str:

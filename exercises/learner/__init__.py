@@ -1,0 +1,17 @@
+"""What a learner's `check`, `hint`, `solution` and `progress` need.
+
+To be read in this order:
+
+- `source`: a set's one source file, and the tasks in it.
+- `running`: runs a function on inputs, and makes plain values of what comes out.
+- `comparing`: whether two plain values are the same, and what is wrong with the form of one.
+- `judging`: a task's inputs, and the verdict on results: right, or which mistake they look like.
+- `note`: text for a terminal and for a notebook.
+- `record`: what a learner has done, in a file beside the notebooks.
+- `calls`: the four calls themselves.
+- `output`: consoles that cannot show every character.
+
+A module here imports those above it, and nothing of `exercises/grader/`: everything runs in the
+learner's own process, on Windows, macOS and Linux alike. `running` imports nothing of the course,
+since the grader gives it to the processes of strangers.
+"""

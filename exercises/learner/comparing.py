@@ -1,0 +1,182 @@
+"""Whether two plain values are the same, what is wrong with the form of one, and both side by side.
+
+Values are as `running` makes them: numbers, strings, lists, dictionaries, arrays and tensors.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from exercises.learner.running import Array
+
+
+def _array(value: Any) -> Array | None:
+    """Arrays and tensors as an array; None for anything else."""
+    if type(value).__module__.startswith("torch"):
+        value = value.numpy()
+    return value if isinstance(value, np.ndarray) else None
+
+
+def same(got: Any, want: Any, tolerance: float) -> bool:
+    """Whether two plain values are equal: whole numbers exactly, floats within the tolerance.
+
+    A tuple may stand for a list, an array for a tensor, a number for an array without axes. NaN
+    equals nothing but NaN.
+    """
+    left, right = _array(got), _array(want)
+    if left is not None or right is not None:
+        if left is None:
+            if not isinstance(got, bool | int | float) or right is None or right.ndim:
+                return False
+            left = np.asarray(got)
+        elif right is None:
+            if not isinstance(want, bool | int | float) or left.ndim:
+                return False
+            right = np.asarray(want)
+        if left.shape != right.shape or (left.dtype.kind == "b") != (right.dtype.kind == "b"):
+            return False
+        if left.dtype.kind in "biu" and right.dtype.kind in "biu":
+            return bool((left == right).all())
+        return bool(
+            np.allclose(
+                left.astype(float), right.astype(float), tolerance, tolerance, equal_nan=True
+            )
+        )
+    if isinstance(got, list | tuple) and isinstance(want, list | tuple):
+        return len(got) == len(want) and all(
+            same(a, b, tolerance) for a, b in zip(got, want, strict=True)
+        )
+    if isinstance(got, dict) and isinstance(want, dict):
+        return got.keys() == want.keys() and all(same(got[k], want[k], tolerance) for k in want)
+    if isinstance(got, bool) or isinstance(want, bool):
+        return got is want
+    if isinstance(got, int | float) and isinstance(want, int | float):
+        if isinstance(got, int) and isinstance(want, int):
+            return got == want
+        if math.isnan(got) and math.isnan(want):
+            return True
+        return math.isclose(got, want, rel_tol=tolerance, abs_tol=tolerance)
+    return type(got) is type(want) and got == want
+
+
+def alike(one: dict[str, Any], other: dict[str, Any], tolerance: float) -> bool:
+    """Whether two results are the same value, or the same error."""
+    if "error" in one or "error" in other:
+        left, right = one.get("error", {}), other.get("error", {})
+        return all(left.get(key) == right.get(key) for key in ("kind", "message"))
+    return same(one["value"], other["value"], tolerance)
+
+
+def _name(value: Any) -> str:
+    array = _array(value)
+    if array is not None:
+        return f"{tuple(array.shape)} of {array.dtype}"
+    if isinstance(value, list | tuple):
+        return f"a {type(value).__name__} of {len(value)}"
+    return {"NoneType": "None (is there a `return`?)"}.get(
+        type(value).__name__, f"a value of type {type(value).__name__}"
+    )
+
+
+def in_words(case: dict[str, Any]) -> str:
+    """The inputs as one would write them in a call; nothing where that would be long."""
+    if any(_array(value) is not None for value in case.values()):
+        return ""
+    text = ", ".join(f"{name}={value!r}" for name, value in case.items())
+    return f"`{text}`" if text and len(text) <= 120 and "`" not in text else ""
+
+
+def problem_of_form(got: Any, want: Any, place: str = "") -> str:
+    """One sentence if already the form is wrong, or there is NaN; else nothing."""
+    here = f"{place}: " if place else ""
+    left, right = _array(got), _array(want)
+    if left is not None and left.ndim == 0 and right is None:
+        got, left = left.item(), None  # a number may come as an array without axes
+    if left is not None and right is not None:
+        if left.shape != right.shape:
+            return f"{here}your shape is {tuple(left.shape)}, expected is {tuple(right.shape)}."
+        if (left.dtype.kind == "b") != (right.dtype.kind == "b"):
+            return f"{here}your values are {left.dtype}, expected are {right.dtype}."
+        if left.dtype.kind == "f" and np.isnan(left).any() and not np.isnan(right).any():
+            missing = np.isnan(left).mean()
+            return f"{here}{missing:.0%} of your values are NaN (a division by zero? log of zero?)."
+        return ""
+    if isinstance(got, list | tuple) and isinstance(want, list | tuple):
+        if len(got) != len(want):
+            return f"{here}you return {len(got)} values, expected are {len(want)}."
+        pairs = enumerate(zip(got, want, strict=True))
+        found = (problem_of_form(a, b, f"{place or 'value'} {i}") for i, (a, b) in pairs)
+        return next((text for text in found if text), "")
+    if isinstance(got, dict) and isinstance(want, dict):
+        if got.keys() != want.keys():
+            return f"{here}your keys are {sorted(map(str, got))}, not {sorted(map(str, want))}."
+        found = (problem_of_form(got[k], want[k], f"`{k}`") for k in want)
+        return next((text for text in found if text), "")
+    numbers = bool | int | float
+    if isinstance(got, numbers) and isinstance(want, numbers):
+        return f"{here}you have {got}, expected is {want}." if got != want else ""
+    if isinstance(got, str) and isinstance(want, str):
+        return f"{here}you have {got!r}, expected is {want!r}." if got != want else ""
+    if type(got) is not type(want):
+        return f"{here}you return {_name(got)}, expected is {_name(want)}."
+    return ""
+
+
+# --- expected beside got ------------------------------------------------------------------------
+
+
+def side_by_side(want: Any, got: Any, tolerance: float) -> str:
+    """Two small arrays, or the first corners of large ones, beside each other as HTML.
+
+    Where they differ the cell of `got` is framed; empty for what is no array of numbers.
+    """
+    if isinstance(want, list | tuple) and isinstance(got, list | tuple) and len(want) == len(got):
+        pairs = list(zip(want, got, strict=True))
+        differing = [(a, b) for a, b in pairs if not same(b, a, tolerance)]
+        if not differing or all(_array(a) is None for a, _ in pairs):
+            differing = [(np.asarray(want), np.asarray(got))] if _numbers(want, got) else []
+        if not differing:
+            return ""
+        want, got = differing[0]
+    right, left = _array(want), _array(got)
+    if right is None or left is None or right.ndim == 0 or right.shape != left.shape:
+        return ""
+    wrong = ~np.isclose(left.astype(float), right.astype(float), tolerance, tolerance)
+    if not wrong.any():
+        return ""
+    index = np.unravel_index(int(wrong.argmax()), wrong.shape)
+    lead = index[: max(right.ndim - 2, 0)]  # the matrix that holds the first difference
+    matrices = [np.atleast_2d(one[lead]) for one in (right, left, wrong)]
+    row = max(0, min(int(index[-2]) - 3 if right.ndim > 1 else 0, matrices[0].shape[0] - 6))
+    column = max(0, min(int(index[-1]) - 3, matrices[0].shape[1] - 6))
+    corner = [one[row : row + 6, column : column + 6] for one in matrices]
+    place = f" of [{', '.join(map(str, map(int, lead)))}]" if lead else ""
+    shown = f"rows {row} to {row + len(corner[0]) - 1}, columns from {column}{place}"
+    head = "<tr><th>expected</th><th>yours</th></tr>"
+    body = f"<tr><td>{_grid(corner[0])}</td><td>{_grid(corner[1], corner[2])}</td></tr>"
+    return (
+        f'<table class="follows-theme" style="border-collapse:collapse">{head}{body}</table>'
+        f"<small>{html.escape(shown)}; framed: different</small>"
+    )
+
+
+def _numbers(want: Iterable[Any], got: Iterable[Any]) -> bool:
+    return all(isinstance(x, int | float) for x in (*want, *got))
+
+
+def _grid(values: Array, marked: Array | None = None) -> str:
+    rows = []
+    for i, line in enumerate(values):
+        cells = []
+        for j, value in enumerate(line):
+            wrong = marked is not None and bool(marked[i, j])
+            frame = "box-shadow:inset 0 0 0 2px #D55E00;" if wrong else ""
+            text = f"{value:.3g}" if values.dtype.kind == "f" else str(value)
+            cells.append(f'<td style="{frame}padding:3px 7px;text-align:right">{text}</td>')
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    return f'<table style="border-collapse:collapse">{"".join(rows)}</table>'

@@ -1,0 +1,222 @@
+"""What a learner's results say: right, or which mistake they look like.
+
+Everything here runs in the parent. A task's `check` cell draws inputs, its solution and its
+misconceptions are run on them, and a learner's results, which are plain data by then, are
+compared with all of these: whoever is wrong exactly as a known wrong solution is wrong hears what
+that mistake is called. A task whose right results differ from run to run brings a `judge`.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import io
+import string
+import tokenize
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from exercises.learner.comparing import alike, in_words, problem_of_form, same, side_by_side
+from exercises.learner.running import Run, call, default_run, define, pack, unpack
+from exercises.learner.source import Task
+
+PUBLIC_SEED = "public"  # what `check` draws from; a class is graded from a seed of its own
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """passed; what to say; the name of the misconception, if it is one; expected beside got."""
+
+    passed: bool
+    message: str
+    mistake: str | None = None
+    table: str = ""  # HTML
+
+
+def plain(value: Any) -> Any:
+    """A value as it arrives from a child, so that `check` and the grader see the same."""
+    return unpack(pack(value))
+
+
+def seeded(seed: str | bytes, task_id: str) -> np.random.Generator:
+    """The draws of one task from a seed: the same for the same seed, others for another task."""
+    key = seed if isinstance(seed, bytes) else seed.encode()
+    digest = hashlib.sha256(key + b"\0" + task_id.encode()).digest()
+    return np.random.default_rng(np.frombuffer(digest, dtype=np.uint32))
+
+
+class Bench:
+    """A task with inputs drawn from one seed: runs code on them, and judges results.
+
+    Args:
+        task: which task.
+        seed: what its inputs are drawn from.
+    """
+
+    def __init__(self, task: Task, seed: str | bytes = PUBLIC_SEED) -> None:
+        self.task = task
+        self._check = self._namespace()
+        define(task.check, f"<check of {task.id}>", self._check)
+        drawn = list(self._check["cases"](seeded(seed, task.id)))
+        # A case with a secret is a pair: the answers to fresh questions stay in the parent.
+        pairs = [one if isinstance(one, tuple) else (one, None) for one in drawn]
+        self.cases: list[dict[str, Any]] = [plain(case) for case, _ in pairs]
+        self._secrets = [plain(secret) for _, secret in pairs]
+        self._behaviours: dict[str, list[dict[str, Any]]] = {}
+
+    def _namespace(self) -> dict[str, Any]:
+        namespace: dict[str, Any] = {"__name__": f"task {self.task.id}"}
+        define(self.task.setup, f"<setup of {self.task.set_name}>", namespace)
+        return namespace
+
+    @cached_property
+    def run(self) -> Run:
+        """How the function is called on a case."""
+        namespace = self._namespace()
+        define(self.task.run, f"<run of {self.task.id}>", namespace)
+        run: Run = namespace.get("run", default_run)
+        return run
+
+    def results(self, function: Any, sources: dict[str, str]) -> list[dict[str, Any]]:
+        """What a function gives for each case, in this process: a learner's own kernel."""
+        return [self._one(function, case, sources) for case in self.cases]
+
+    def _one(self, function: Any, case: dict[str, Any], sources: dict[str, str]) -> dict[str, Any]:
+        try:
+            result: dict[str, Any] = plain(call(self.run, function, copy.deepcopy(case), sources))
+            return result
+        except TypeError as error:
+            return {"error": {"kind": "TypeError", "message": str(error), "line": ""}}
+
+    def results_of(self, code: str) -> list[dict[str, Any]]:
+        """What the course's own code gives for each case; computed once."""
+        if code not in self._behaviours:
+            namespace = self._namespace()
+            define(code, "<code>", namespace)
+            function = namespace[self.task.function]
+            self._behaviours[code] = self.results(function, {"<code>": code})
+        return self._behaviours[code]
+
+    @cached_property
+    def expected(self) -> list[Any]:
+        """What each case is judged by: its secret, or else the solution's value.
+
+        Raises:
+            RuntimeError: if the solution fails on an input: the task is broken.
+        """
+        if all(secret is not None for secret in self._secrets):
+            return self._secrets
+        values = []
+        for result in self.results_of(self.task.solution):
+            if "error" in result:
+                raise RuntimeError(f"the solution of {self.task.id} fails: {result['error']}")
+            values.append(result["value"])
+        return values
+
+    def verdict(self, results: list[dict[str, Any]]) -> Verdict:
+        """Judge one result a case.
+
+        Args:
+            results: {"value": ...} or {"error": {"kind", "message", "line"}} for each case.
+        """
+        if len(results) != len(self.cases):
+            return Verdict(False, "There is not one result for each input.")
+        stub = [r["error"] for r in results if "error" in r]
+        if stub and stub[0]["kind"] == "NotImplementedError":
+            return Verdict(
+                False, f"Task {self.task.id} is still as it was: nothing is written yet."
+            )
+        judge = self._check.get("judge")
+        wrong = []
+        for index, (case, want, result) in enumerate(
+            zip(self.cases, self.expected, results, strict=True)
+        ):
+            if "error" in result:
+                said: str | None = ""
+            elif judge is not None:
+                try:
+                    said = judge(copy.deepcopy(case), result["value"], copy.deepcopy(want))
+                except Exception:  # a value of a form that the judge did not think of
+                    said = problem_of_form(result["value"], want) or (
+                        "Your result does not have the form that the task asks for."
+                    )
+            else:
+                said = None if same(result["value"], want, self.task.tolerance) else ""
+            if said is not None:
+                wrong.append((index, said))
+        if not wrong:
+            return Verdict(True, "Passed.")
+        return self._diagnosis(results, wrong)
+
+    def _diagnosis(self, results: list[dict[str, Any]], wrong: list[tuple[int, str]]) -> Verdict:
+        index, said = wrong[0]
+        result = results[index]
+        for misconception in self.task.misconceptions:
+            if said == misconception.name:
+                return self._mistaken(misconception.name, misconception.says, index, result)
+        if said:
+            return Verdict(False, said, table=self._table(index, result))
+        for misconception in self.task.misconceptions:
+            behaves = self.results_of(misconception.code)
+            if all(alike(results[i], behaves[i], self.task.tolerance) for i, _ in wrong):
+                return self._mistaken(misconception.name, misconception.says, index, result)
+        if "error" in result:
+            error = result["error"]
+            where = f" in the line `{error['line']}`" if error["line"] else ""
+            return Verdict(False, f"Your code stops{where}: {error['kind']}: {error['message']}")
+        problem = problem_of_form(result["value"], self.expected[index])
+        message = problem or "the values are not those expected; this mistake is none that I know."
+        given = in_words(self.cases[index])
+        message = f"With {given}: {message}" if given else message[0].upper() + message[1:]
+        return Verdict(False, message, table=self._table(index, result))
+
+    def _mistaken(self, name: str, says: str, index: int, result: dict[str, Any]) -> Verdict:
+        numbers = self._check.get("numbers")
+        fields: dict[str, Any] = {}
+        if numbers is not None and "value" in result:
+            try:
+                fields = numbers(
+                    copy.deepcopy(self.cases[index]), result["value"], self.expected[index]
+                )
+            except Exception:  # a form the author did not think of: say it without the numbers
+                fields = {}
+        return Verdict(False, _filled(says, fields), name, self._table(index, result))
+
+    def _table(self, index: int, result: dict[str, Any]) -> str:
+        if "value" not in result or "judge" in self._check:
+            return ""
+        return side_by_side(self.expected[index], result["value"], self.task.tolerance)
+
+
+class _Lenient(string.Formatter):
+    """Fills in what is known and leaves an ellipsis for what is not."""
+
+    def get_value(self, key: int | str, args: Any, kwargs: Any) -> Any:
+        return kwargs.get(key, "…") if isinstance(key, str) else "…"
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        try:
+            formatted: str = super().format_field(value, format_spec)
+            return formatted
+        except (ValueError, TypeError):
+            return str(value)
+
+
+def _filled(says: str, fields: dict[str, Any]) -> str:
+    return _Lenient().vformat(says, (), fields)
+
+
+def forbidden_import(task: Task, code: str) -> str:
+    """One sentence if the answer leans on the package in a task that is to be written by hand."""
+    if "minibert" in task.needs or "minilm" in task.needs:
+        return ""
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(code).readline))
+    except (tokenize.TokenError, SyntaxError):
+        return ""
+    if any(t.type == tokenize.NAME and t.string == "minibert" for t in tokens):
+        return "This task is to be written without `minibert`: that is what it asks you to build."
+    return ""
