@@ -48,7 +48,7 @@ def fine_tune(
 ) -> float:
     """Accuracy on `unseen` after training on `learn`."""
     tokenizer = Tokenizer.from_pretrained("minilm")
-    data, deferred_interrupt = (
+    data, held_out = (
         ClassificationDataset(part, tokenizer, labels=LABELS, max_length=64)
         for part in (learn, unseen)
     )
@@ -65,9 +65,9 @@ def fine_tune(
             max_steps=plan["steps"], learning_rate=plan["learning_rate"],
         )  # fmt: skip
         Trainer(net, training, data).fit()
-    said = [LABELS.index(str(p.label)) for p in classify(net, deferred_interrupt)]
-    assert deferred_interrupt.targets is not None  # every request has its label
-    return accuracy(deferred_interrupt.targets, said)
+    said = [LABELS.index(str(p.label)) for p in classify(net, held_out)]
+    assert held_out.targets is not None  # every request has its label
+    return accuracy(held_out.targets, said)
 
 
 def count_words(learn: list[Example], unseen: list[Example]) -> float:
