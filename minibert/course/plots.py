@@ -141,6 +141,12 @@ def heatmap(
     return figure
 
 
+def _layer_grid(heads: int) -> tuple[int, int]:
+    """Rows and columns for the heads of one layer."""
+    across = min(heads, 2 if heads <= 4 else 3)
+    return -(-heads // across), across
+
+
 @in_style
 def attention_heads(
     weights: npt.ArrayLike,
@@ -160,14 +166,10 @@ def attention_heads(
     w = as_array(weights)
     if w.ndim not in (3, 4) or w.shape[-1] != len(tokens):
         raise ValueError(f"weights {w.shape} do not fit {len(tokens)} tokens")
-    if w.ndim == 3:
-        across = min(len(w), 2 if len(w) <= 4 else 3)
-        names = [f"head {i + 1}" for i in range(len(w))]
-        maps, down = w, -(-len(w) // across)
-    else:
-        down, across = w.shape[:2]
-        maps = w.reshape(-1, *w.shape[-2:])
-        names = [f"head {i + 1}" if i < across else "" for i in range(len(maps))]
+    down, across = w.shape[:2] if w.ndim == 4 else _layer_grid(len(w))
+    maps = w.reshape(-1, *w.shape[-2:])
+    # In a grid of layers the heads are named in the first row alone.
+    names = [f"head {i + 1}" if i < across or w.ndim == 3 else "" for i in range(len(maps))]
     kind = f"{down} layers of {across} heads" if w.ndim == 4 else f"{len(w)} heads of one layer"
     alt = alt or (
         f"Grid of attention maps, {kind}, over the tokens {' '.join(tokens)}. "

@@ -65,32 +65,33 @@ def read_examples(
         )
 
     if form == ".jsonl":
-        rows: Iterable[tuple[int, dict[str, Any]]] = _json_rows(path, required, missing)
+        rows = _json_rows(path, required, missing)
     else:
-        delimiter = "\t" if form == ".tsv" else ","
-        rows = _table_rows(path, delimiter, columns, required, missing)
+        rows = _table_rows(path, "\t" if form == ".tsv" else ",", columns, required, missing)
     examples: list[Example] = []
     numbers: list[int] = []  # line of each example, for the check at the end
     for number, row in tqdm(rows, desc=path.name, unit=" lines", delay=2):
         where = f"{path}, line {number}"
-        texts = []
-        for name in (text_column, pair_column):
-            value = row.get(name)
-            if value is None and name == pair_column:
-                continue
-            if not isinstance(value, str):
-                raise ValueError(f"{where}: {name!r} is no text but {json.dumps(value)}")
-            if not value.strip():
-                raise ValueError(f"{where}: empty text in column {name!r}")
-            texts.append(value.strip())
+        text = _text(row.get(text_column), text_column, where)
+        pair = row.get(pair_column)
+        if pair is not None:
+            pair = _text(pair, pair_column, where)
         label = _label(row.get(label_column), problem_type, where, form == ".jsonl")
         if labelled and label is None:
             raise ValueError(f"{where}: no label (column {label_column!r} is empty)")
-        examples.append(Example(texts[0], texts[1] if len(texts) > 1 else None, label))
+        examples.append(Example(text, pair, label))
         numbers.append(number)
     if not examples:
         raise ValueError(f"{path} has a header line and nothing below it")
     return _one_kind(examples, numbers, path)
+
+
+def _text(value: Any, column: str, where: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{where}: {column!r} is no text but {json.dumps(value)}")
+    if not value.strip():
+        raise ValueError(f"{where}: empty text in column {column!r}")
+    return value.strip()
 
 
 def _label(value: Any, problem_type: ProblemType | None, where: str, is_json: bool) -> Label:

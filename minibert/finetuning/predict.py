@@ -68,15 +68,8 @@ def predict(
     if isinstance(model, BertForTokenClassification):
         if pairs is not None:
             raise ValueError("a tagger reads single texts: leave the second ones out")
-        default = "O" if "O" in labels else labels[0]
-        sentences = [
-            split_words(tokenizer, text) if isinstance(text, str) else list(text) for text in texts
-        ]
-        tagged = [TaggedExample(words, [default] * len(words)) for words in sentences]
-        sentences_dataset = TaggingDataset(tagged, tokenizer, labels, **fit)
-        return tagged_sentences(
-            run_inference(model, sentences_dataset, batch_size, precision), sentences_dataset
-        )
+        sentences = TaggingDataset(_untagged(texts, tokenizer, labels), tokenizer, labels, **fit)
+        return tagged_sentences(run_inference(model, sentences, batch_size, precision), sentences)
     if isinstance(model, BertForQuestionAnswering):
         if pairs is None:
             raise ValueError("a question needs a context to look in: pass it as the second text")
@@ -93,3 +86,14 @@ def predict(
         f"a {model.architecture} makes no prediction about a text: fine-tune it first "
         "(`minibert finetune classify --base ...`)"
     )
+
+
+def _untagged(
+    texts: Sequence[Any], tokenizer: Tokenizer, labels: Sequence[str]
+) -> list[TaggedExample]:
+    """Sentences, split into words where they are not yet, with a tag that nobody will look at."""
+    default = "O" if "O" in labels else labels[0]
+    sentences = [
+        split_words(tokenizer, text) if isinstance(text, str) else list(text) for text in texts
+    ]
+    return [TaggedExample(words, [default] * len(words)) for words in sentences]

@@ -82,16 +82,7 @@ def finetune(
             "pass base=FOLDER"
         )
     tokenizer = Tokenizer.from_pretrained(base)
-    with naming("training examples"):
-        train = dataset_maker(settings, tokenizer, None, None)(splits.train)
-    labels = None if isinstance(train, AnsweringDataset) else train.label_names
-    problem = train.problem_type if isinstance(train, ClassificationDataset) else None
-    make = dataset_maker(settings, tokenizer, labels, problem)
-    held_out: dict[str, Dataset] = {}
-    for split in ("dev", "test"):
-        if getattr(splits, split):
-            with naming(f"{split} examples"):
-                held_out[split] = make(getattr(splits, split))
+    train, held_out = _datasets(splits, settings, tokenizer)
     torch.manual_seed(training.seed)  # the new head is drawn at random
     model = _model_for(train, base, out, what)
     if isinstance(train, AnsweringDataset) and train.has_impossible:
@@ -115,6 +106,23 @@ def finetune(
     if distributed.is_main():
         write_json(out / "metrics.json", found)
     return found
+
+
+def _datasets(
+    splits: Splits[Any], settings: TaskSettings, tokenizer: Tokenizer
+) -> tuple[Dataset, dict[str, Dataset]]:
+    """The training examples, and those of "dev" and "test" read with the labels found in them."""
+    with naming("training examples"):
+        train = dataset_maker(settings, tokenizer, None, None)(splits.train)
+    labels = None if isinstance(train, AnsweringDataset) else train.label_names
+    problem = train.problem_type if isinstance(train, ClassificationDataset) else None
+    make = dataset_maker(settings, tokenizer, labels, problem)
+    held_out: dict[str, Dataset] = {}
+    for split in ("dev", "test"):
+        if getattr(splits, split):
+            with naming(f"{split} examples"):
+                held_out[split] = make(getattr(splits, split))
+    return train, held_out
 
 
 def best_metric(dataset: Dataset, weighted: bool) -> str | None:

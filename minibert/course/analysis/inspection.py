@@ -200,7 +200,6 @@ def trace_shapes(model: nn.Module, batch: Mapping[str, Tensor]) -> ShapeTrace:
         if isinstance(module, Dropout) or not inputs:
             return  # dropout changes no shape, and is off
         after = output[0] if isinstance(output, tuple) else output
-        after = after[-1] if isinstance(after, list) else after  # the encoder returns every layer
         after = after.last_hidden_state if isinstance(after, BertOutput) else after
         if not isinstance(after, Tensor):
             return
@@ -233,21 +232,26 @@ def trace_shapes(model: nn.Module, batch: Mapping[str, Tensor]) -> ShapeTrace:
     was_training = model.training
     model.eval()
     try:
-        output = model(
-            **batch, output_attentions=True
-        )  # the explicit implementation, to see the maps
+        # With the maps asked for, attention takes its explicit implementation.
+        output = model(**batch, output_attentions=True)
     finally:
         model.train(was_training)
         for handle in handles:
             handle.remove()
+    steps += _to_probabilities(model, output)
+    return steps
+
+
+def _to_probabilities(model: nn.Module, output: Any) -> list[Step]:
+    """The step after the last module: none where the model has no logits, or gives numbers."""
     logits = getattr(output, "logits", None)
     problem = getattr(getattr(model, "config", None), "problem_type", None)
-    if logits is not None and problem != "regression":
-        is_multi = problem == "multi_label_classification"
-        chances = logits.sigmoid() if is_multi else logits.softmax(-1)
-        kind = "sigmoid" if is_multi else "softmax"
-        steps.append(Step(kind, "function", tuple(logits.shape), tuple(chances.shape)))
-    return steps
+    if logits is None or problem == "regression":
+        return []
+    is_multi = problem == "multi_label_classification"
+    chances = logits.sigmoid() if is_multi else logits.softmax(-1)
+    kind = "sigmoid" if is_multi else "softmax"
+    return [Step(kind, "function", tuple(logits.shape), tuple(chances.shape))]
 
 
 def main_steps(model: nn.Module, trace: ShapeTrace) -> list[tuple[str, tuple[int, ...]]]:

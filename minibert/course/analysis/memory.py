@@ -96,13 +96,7 @@ def training_memory(
     # Embeddings: what goes into the LayerNorm, its mean and root, the mask of the dropout.
     if adapter_rank is None:
         kept += 4 * tokens * width + 8 * tokens + _mask_bytes(config, tokens * width, 4, is_fused)
-    # Pooler: it reads [CLS], but of the tensor of all positions, unless it casts its own rows.
-    kept += 4 * tokens * width if number == 4 else number * batch_size * width
-    # What the classifier reads, the tanh before it (the same where nothing is dropped), the loss.
-    kept += number * batch_size * width + 4 * batch_size * config.num_labels + 4
-    if config.hidden_dropout_prob:
-        mask = _mask_bytes(config, batch_size * width, number, is_fused)
-        kept += number * batch_size * width + mask
+    kept += _head_bytes(config, batch_size, length, number, is_fused)
     # A counter for each tensor, and two numbers for each of its elements.
     optimizer = 8 * sum(trained) + 4 * len(trained)
     return Memory(weights, 4 * sum(trained), optimizer, kept, casts)
@@ -140,6 +134,20 @@ def _mask_bytes(config: BertConfig, elements: int, number: int, is_fused: bool) 
     if not config.hidden_dropout_prob:
         return 0
     return elements if is_fused else elements * number
+
+
+def _head_bytes(
+    config: BertConfig, batch_size: int, length: int, number: int, is_fused: bool
+) -> int:
+    """What pooler, classifier and loss leave."""
+    elements = batch_size * config.hidden_size
+    # Pooler: it reads [CLS], but of the tensor of all positions, unless it casts its own rows.
+    size = 4 * length * elements if number == 4 else number * elements
+    # What the classifier reads, the tanh before it (the same where nothing is dropped), the loss.
+    size += number * elements + 4 * batch_size * config.num_labels + 4
+    if config.hidden_dropout_prob:
+        size += number * elements + _mask_bytes(config, elements, number, is_fused)
+    return size
 
 
 def _layer_bytes(

@@ -179,16 +179,7 @@ def stacked_bars(
     axes.tick_params(axis="y", length=0)
     axes.margins(x=0.12)
     for name, limit in (limits or {}).items():
-        axes.axvline(limit, color=INK, linewidth=1.2, linestyle="--", zorder=0)
-        axes.annotate(
-            drawable(name),
-            (limit, 1),
-            (0, 2),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            ha="center",
-            size=8.5,
-        )
+        _draw_limit(axes, name, limit)
     figure.legend(loc="outside lower center", ncols=2)
     told = "; ".join(
         f"{name}: " + ", ".join(f"{k} {v:.3g}" for k, v in bar.items())
@@ -196,6 +187,20 @@ def stacked_bars(
     )
     figure.alt = alt or f"Stacked bars of {xlabel or 'values'}. {told}."
     return figure
+
+
+def _draw_limit(axes: Axes, name: str, limit: float) -> None:
+    """An upright line, its name above it."""
+    axes.axvline(limit, color=INK, linewidth=1.2, linestyle="--", zorder=0)
+    axes.annotate(
+        drawable(name),
+        (limit, 1),
+        (0, 2),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha="center",
+        size=8.5,
+    )
 
 
 def _label_points(figure: CourseFigure, axes: Axes, words: Sequence[str], xy: np.ndarray) -> None:

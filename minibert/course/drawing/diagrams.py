@@ -150,8 +150,8 @@ def embedding_sum(
     if vectors is not None:
         parts = [as_array(v) for v in vectors]
         total = parts[0] + parts[1] + parts[2]
-        strips = [part[:, :16] for part in [*parts, total]]
-        bound = float(np.percentile(np.abs(np.concatenate(strips)), 98)) or 1.0
+        strips = np.stack([part[:, :16] for part in [*parts, total]])
+        bound = float(np.percentile(np.abs(strips), 98)) or 1.0
     for t, (token, segment) in enumerate(zip(tokens, segments, strict=True)):
         y = 0.26 + t * line
         special = token.startswith("[") and token.endswith("]")
@@ -170,19 +170,21 @@ def embedding_sum(
                 sign = "=" if i == 2 else "+"
                 axes.text(left + width + 0.14, y + 0.12, sign, ha="center", va="center")
         if strips is not None:
-            for left, strip in zip(lefts, strips, strict=True):
-                top = y + (0.26 if left < lefts[-1] else 0.02)
-                bottom = top + (0.11 if left < lefts[-1] else 0.33)
-                box = (left, left + width, bottom, top)
-                style: Any = {
-                    "cmap": DIVERGING,
-                    "vmin": -bound,
-                    "vmax": bound,
-                    "aspect": "auto",
-                }
-                axes.imshow(strip[t : t + 1], extent=box, interpolation="nearest", **style)
+            _draw_strips(axes, strips[:, t], lefts, width, y, bound)
         axes.set(xlim=(0, WIDTH), ylim=(line * len(tokens) + 0.3, 0), aspect="equal")
     return figure
+
+
+def _draw_strips(
+    axes: Axes, strips: np.ndarray, lefts: Sequence[float], width: float, y: float, bound: float
+) -> None:
+    """Vectors as rows of colours: under the boxes of a line, and the sum's, taller, beside them."""
+    for left, strip in zip(lefts, strips, strict=True):
+        top = y + (0.26 if left < lefts[-1] else 0.02)
+        bottom = top + (0.11 if left < lefts[-1] else 0.33)
+        box = (left, left + width, bottom, top)
+        style: Any = {"cmap": DIVERGING, "vmin": -bound, "vmax": bound, "aspect": "auto"}
+        axes.imshow(strip[None], extent=box, interpolation="nearest", **style)
 
 
 @in_style
@@ -221,6 +223,60 @@ def shapes_walk(
     return figure
 
 
+_Part = tuple[str, str, str]  # what it is, its shape or sizes, its colour
+_LEFT, _RIGHT = 0.5, WIDTH - 0.62  # where the boxes of a network begin and end
+
+
+def _network_parts(
+    config: BertConfig, length: int | None, head: tuple[str, int] | None
+) -> tuple[list[_Part], list[_Part], list[_Part]]:
+    """What stands before the layers, in a layer, and after them."""
+    t, d = str(length or "T"), config.hidden_size
+    h, size = config.num_attention_heads, config.hidden_size // config.num_attention_heads
+    attend = ("self-attention", f"{h} heads of {size}", "#B9DDF2")
+    feed = ("feed-forward", f"{d} → {config.intermediate_size} → {d}", "#CDEBDD")
+    norm, add = ("LayerNorm", "", "#EEEEEE"), ("add & LayerNorm", f"{t} × {d}", "#EEEEEE")
+    plus = ("add", f"{t} × {d}", "#EEEEEE")
+    post = config.norm_position == "post"
+    layer = [attend, add, feed, add] if post else [norm, attend, plus, norm, feed, plus]
+    before = [
+        ("token ids", t, "#FFFFFF"),
+        ("token + segment + position", f"{t} × {d}", "#FBE9C6"),
+        ("LayerNorm, dropout", f"{t} × {d}", "#EEEEEE"),
+    ]
+    after = [] if post else [("LayerNorm", f"{t} × {d}", "#EEEEEE")]
+    if head is not None:
+        after += [("pooler on [CLS]: dense + tanh", f"{d}", "#F3DCEA")]
+        after += [(head[0], f"{head[1]}", "#F3DCEA")]
+    return before, layer, after
+
+
+def _draw_repetition(axes: Axes, top: float, bottom: float, times: int) -> None:
+    """A dashed frame around one layer, and how many there are."""
+    outline = FancyBboxPatch(
+        (_LEFT - 0.3, top - 0.13),
+        _RIGHT - _LEFT + 0.85,
+        bottom - top + 0.25,
+        boxstyle="round,pad=0,rounding_size=0.1",
+        fill=False,
+        linestyle="--",
+    )
+    outline.set(edgecolor=COLORS["query"], linewidth=1.2)
+    axes.add_patch(outline)
+    place: Any = {"ha": "center", "va": "center", "rotation": 270}
+    middle = (top + bottom) / 2
+    axes.text(_RIGHT + 0.36, middle, f"× {times} layers", size=9.5, weight="bold", **place)
+
+
+def _draw_residual(axes: Axes, source: float, target: float) -> None:
+    """The path around a half of a layer: from before it to where it is added."""
+    x, middle = _LEFT - 0.17, (_LEFT + _RIGHT) / 2
+    axes.plot([middle, x, x], [source, source, target], color=INK, linewidth=1, ls="-")
+    style: Any = {"arrowstyle": "-|>", "color": INK, "linewidth": 1, "mutation_scale": 8}
+    ends: Any = {"shrinkA": 0, "shrinkB": 0}
+    axes.annotate("", (_LEFT, target), (x, target), arrowprops={**style, **ends})
+
+
 @in_style
 def network(
     config: BertConfig,
@@ -239,79 +295,29 @@ def network(
         head: a head on `[CLS]`: its name and the number of its outputs.
         alt: what is to be seen.
     """
-    t, d = str(length or "T"), config.hidden_size
-    h, size = config.num_attention_heads, config.hidden_size // config.num_attention_heads
-    attend = ("self-attention", f"{h} heads of {size}", "#B9DDF2")
-    feed = ("feed-forward", f"{d} → {config.intermediate_size} → {d}", "#CDEBDD")
-    norm, add = ("LayerNorm", "", "#EEEEEE"), ("add & LayerNorm", f"{t} × {d}", "#EEEEEE")
-    plus = ("add", f"{t} × {d}", "#EEEEEE")
-    post = config.norm_position == "post"
-    layer = [attend, add, feed, add] if post else [norm, attend, plus, norm, feed, plus]
-    before = [
-        ("token ids", t, "#FFFFFF"),
-        ("token + segment + position", f"{t} × {d}", "#FBE9C6"),
-        ("LayerNorm, dropout", f"{t} × {d}", "#EEEEEE"),
-    ]
-    after: list[tuple[str, str, str]] = [] if post else [("LayerNorm", f"{t} × {d}", "#EEEEEE")]
-    if head is not None:
-        after += [("pooler on [CLS]: dense + tanh", f"{d}", "#F3DCEA")]
-        after += [(head[0], f"{head[1]}", "#F3DCEA")]
+    before, layer, after = _network_parts(config, length, head)
     rows = [*before, *layer, *after]
     told = ", ".join(f"{name} {text}".strip() for name, text, _ in rows)
     repeat = f"{config.num_hidden_layers} times"
     alt = alt or f"Boxes from top to bottom: {told}. The layer in the middle is repeated {repeat}."
-    step, gap = 0.44, 0.16
+    step, gap, height = 0.44, 0.16, 0.29
     figure, axes = _sheet(title, alt, step * len(rows) + 2 * gap)
-    left, right = 0.5, WIDTH - 0.62
-    tops = []
+    tops: list[float] = []
     for i, (name, text, color) in enumerate(rows):
         inside, below = i >= len(before), i >= len(before) + len(layer)
         y = i * step + gap * (inside + below) + 0.02
         tops.append(y)
-        _box(axes, left, y, right - left, 0.29, color)
-        axes.text(left + 0.1, y + 0.15, name, va="center_baseline", size=9)
-        place: Any = {
-            "ha": "right",
-            "va": "center_baseline",
-            "weight": "bold",
-            "size": 9,
-        }
-        axes.text(right - 0.1, y + 0.15, text, **place)
+        _box(axes, _LEFT, y, _RIGHT - _LEFT, height, color)
+        axes.text(_LEFT + 0.1, y + 0.15, name, va="center_baseline", size=9)
+        place: Any = {"ha": "right", "va": "center_baseline", "weight": "bold", "size": 9}
+        axes.text(_RIGHT - 0.1, y + 0.15, text, **place)
         if i:
-            _arrow(axes, (left + right) / 2, tops[i - 1] + 0.29, y)
+            _arrow(axes, (_LEFT + _RIGHT) / 2, tops[i - 1] + height, y)
     first, last = len(before), len(before) + len(layer) - 1
-    frame = (left - 0.3, tops[first] - 0.13)
-    size_of = (right - left + 0.85, tops[last] + 0.29 - tops[first] + 0.25)
-    outline = FancyBboxPatch(
-        frame, *size_of, boxstyle="round,pad=0,rounding_size=0.1", fill=False, linestyle="--"
-    )
-    outline.set(edgecolor=COLORS["query"], linewidth=1.2)
-    axes.add_patch(outline)
-    upright: Any = {
-        "ha": "center",
-        "va": "center",
-        "rotation": 270,
-        "size": 9.5,
-        "weight": "bold",
-    }
-    middle = (tops[first] + tops[last] + 0.29) / 2
-    axes.text(right + 0.36, middle, f"× {config.num_hidden_layers} layers", **upright)
-    # The residual: from before each half, around it, to where it is added.
+    _draw_repetition(axes, tops[first], tops[last] + height, config.num_hidden_layers)
     half = len(layer) // 2
     for start, end in ((first, first + half - 1), (first + half, last)):
-        x, source, target = left - 0.17, tops[start] - 0.07, tops[end] + 0.15
-        axes.plot(
-            [(left + right) / 2, x, x], [source, source, target], color=INK, linewidth=1, ls="-"
-        )
-        style: Any = {
-            "arrowstyle": "-|>",
-            "color": INK,
-            "linewidth": 1,
-            "mutation_scale": 8,
-        }
-        axes.annotate(
-            "", (left, target), (x, target), arrowprops={**style, "shrinkA": 0, "shrinkB": 0}
-        )
+        _draw_residual(axes, tops[start] - 0.07, tops[end] + 0.15)
     return figure
 
 

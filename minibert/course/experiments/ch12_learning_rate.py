@@ -33,7 +33,7 @@ def measure(
     movies = load_dataset("movies")
     tokenizer = Tokenizer.from_pretrained("minilm")
     part = random.Random(seed).sample(movies.train, learn)
-    data, held_back = (
+    data, held_out = (
         ClassificationDataset(examples, tokenizer, labels=LABELS, max_length=64)
         for examples in (part, random.Random(0).sample(movies.dev, unseen))
     )
@@ -59,7 +59,7 @@ def measure(
                 folder, epochs=epochs, batch_size=16, learning_rate=rate, seed=seed,
                 precision="float32", device="cpu",
             )  # fmt: skip
-            history = Trainer(net, training, data, held_back, score).fit()
+            history = Trainer(net, training, data, held_out, score).fit()
         losses = [entry["loss"] for entry in history if "loss" in entry]
         found[f"{rate:g}"] = {"accuracy": by_epoch, "last_loss": losses[-1]}
     return found

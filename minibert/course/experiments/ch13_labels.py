@@ -50,7 +50,7 @@ def fine_tune(
 ) -> float:
     """Accuracy on `unseen` after training on `learn`."""
     tokenizer = Tokenizer.from_pretrained("minilm")
-    data, held_back = (
+    data, held_out = (
         ClassificationDataset(part, tokenizer, labels=LABELS, max_length=64)
         for part in (learn, unseen)
     )
@@ -67,9 +67,9 @@ def fine_tune(
             max_steps=plan["steps"], learning_rate=plan["learning_rate"],
         )  # fmt: skip
         Trainer(net, training, data).fit()
-    said = [LABELS.index(str(p.label)) for p in classify(net, held_back)]
-    assert held_back.targets is not None  # every request has its label
-    return accuracy(held_back.targets, said)
+    said = [LABELS.index(str(p.label)) for p in classify(net, held_out)]
+    assert held_out.targets is not None  # every request has its label
+    return accuracy(held_out.targets, said)
 
 
 def count_words(learn: list[Example], unseen: list[Example]) -> float:
