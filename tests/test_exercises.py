@@ -30,12 +30,8 @@ SMALL = """# %% [markdown]
 # # Small
 # %% setup
 import math
-# %% task 9.1
-# title: Double
-# kind: write
-# points: 100
-# minutes: 1
-# function: double
+# %% task 9.1: Double
+# kind: write; points: 100; minutes: 1; function: double
 #
 # Write `double(x)`. *Example.* `double(2)` is `4`.
 # %% stub
@@ -55,20 +51,18 @@ def double(x):
     return x + x
 # %% misconception: squared
 # says: You give {got:.2f} for {x}: that is its square.
-def double(x):
-    return x * x
+# - the_result_of_it_all = math.ldexp(x, 1)
+# + the_result_of_it_all = x * x
 # %% misconception: halved
 # says: You halve.
-def double(x):
-    return x / 2
+# edit: math.ldexp(x, 1) => x / 2
 # %% misconception: unchanged
 # says: You give back what you got.
 def double(x):
     return x
-# %% hint
-# Twice.
-# %% hint
-# Add it to itself.
+# %% hints
+# 1. Twice.
+# 2. Add it to itself.
 # %% explanation
 # Adding a number to itself doubles it.
 """
@@ -142,9 +136,7 @@ def test_the_list_as_json_has_every_task(capsys: pytest.CaptureFixture[str]):
 
 
 def test_points_that_do_not_sum_to_a_hundred_and_a_dead_misconception_are_found(small):
-    broken = SMALL.replace("points: 100", "points: 90").replace(
-        "    return x / 2", "    return x + x"
-    )
+    broken = SMALL.replace("points: 100", "points: 90").replace("=> x / 2", "=> x + x")
     found = gates.report(parse(broken, "ch09-small"), verbose=False)
     assert any("90" in line for line in found)
     assert any("halved: wanted halved, got passed" in line for line in found)
@@ -159,10 +151,14 @@ def test_points_that_do_not_sum_to_a_hundred_and_a_dead_misconception_are_found(
         ("    # BEGIN SOLUTION\n", "    # BEGIN SOLUTION\n    # BEGIN STUB\n", "inside"),
         ("    # BEGIN SOLUTION\n", "    # BEGIN SOLUTION: here\n", "a marker stands alone"),
         ("    # BEGIN SOLUTION\n", "    # BEGIN_SOLUTION\n", "a marker stands alone"),
-        ("# kind: write", "# kind: guess", "kinds are write"),
-        ("# minutes: 1\n", "", "missing field minutes"),
+        ("kind: write", "kind: guess", "kinds are write"),
+        ("; minutes: 1", "", "missing field minutes"),
+        ("task 9.1: Double", "task 9.1", "the task has no title"),
         ("# says: You halve.\n", "", "no line “# says: ...”"),
         ("# %% explanation", "# %% explanatoin", "no such cell"),
+        ("=> x / 2", "-> x / 2", "neither edits nor a function"),
+        ("# edit: math.ldexp(x, 1) => x / 2\n", "", "neither edits nor a function"),
+        ("# + the", "# +the", "no edit: “# [+]the_result_of_it_all = x [*] x”"),
     ],
 )
 def test_a_source_that_is_not_in_the_format_is_refused_with_its_place(old, new, said):
@@ -170,6 +166,91 @@ def test_a_source_that_is_not_in_the_format_is_refused_with_its_place(old, new, 
     with pytest.raises(SourceError, match=said) as caught:
         parse(SMALL.replace(old, new, 1), "ch09-small")
     assert "ch09-small" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        ("# edit: ldexp(y => ldexp(z", "line 30: “ldexp[(]y” stands nowhere in the solution"),
+        ("# edit: result => outcome", "line 30: “result” stands 2 times in the solution"),
+        ("# edit: ldexp => ldexp", "line 30: the edit changes nothing"),
+        ("# - return it\n# + return x", "line 30: “return it” stands nowhere"),
+        ("#\n# - return it\n# + return x", "line 31: “return it” stands nowhere"),
+        ("# - return\n# - ...\n# + return x", "line 30: “return” stands nowhere"),
+        ("# - return the_result_of_it_all\n# + return the_result_of_it_all", "30: .* nothing"),
+        ("# edit: x, 1 => 1, x\n# edit: 1) => 2)", "line 3[01]: two edits replace the same"),
+        ("# + return x", "line 30: “# [+]” follows no “# -”"),
+        ("# edit: x, 1 => 1, x\ndef double(x): ...", "line 31: no edit: “def double"),
+    ],
+)
+def test_an_edit_that_is_none_of_the_solution_is_refused_with_its_line(edit: str, said: str):
+    text = SMALL.replace("# edit: math.ldexp(x, 1) => x / 2", edit)
+    with pytest.raises(SourceError, match=f"ch09-small, {said}" if "line" in said else said):
+        parse(text, "ch09-small")
+
+
+LOOP = """    # BEGIN SOLUTION
+    if x:
+        for _ in range(2):
+            x = x + 0
+
+        y = x
+    return y + x
+    # END SOLUTION
+"""
+
+
+@pytest.mark.parametrize(
+    ("edit", "body"),
+    [
+        (
+            "# edit: range(2) => range(3)\n# edit: y + x =>  y - x",
+            "if x:|    for _ in range(3):|        x = x + 0||    y = x|return  y - x",
+        ),
+        (
+            "# - for _ in range(2):\n# -     x = x + 0\n# + while x:\n# +     x = 0\n# +     y = 1"
+            "\n# - return y + x\n# + return y",
+            "if x:|    while x:|        x = 0|        y = 1||    y = x|return y",
+        ),
+        (
+            "# - if x:\n# - ...\n# -     y = x\n# + y = 2\n#\n# - return y + x",
+            "y = 2",
+        ),
+        (
+            "# -     y = x\n# + y = 1",
+            "if x:|    for _ in range(2):|        x = x + 0||y = 1|return y + x",
+        ),
+        ("# edit: y +  =>", "if x:|    for _ in range(2):|        x = x + 0||    y = x|return x"),
+    ],
+)
+def test_edits_keep_the_indentation_and_whatever_they_do_not_name(edit: str, body: str):
+    start, end = SMALL.index("    # BEGIN"), SMALL.index("# %% check")
+    text = SMALL[:start] + LOOP + SMALL[end:]
+    text = text.replace("# - the_result_of_it_all = math.ldexp(x, 1)\n", "# - return y + x\n")
+    text = text.replace("# edit: math.ldexp(x, 1) => x / 2", edit)
+    wrong = parse(text, "ch09-small").tasks[0].misconceptions[1]
+    head = "def double(x: float) -> float:\n"
+    indented = [f"    {line}" if line else "" for line in body.split("|")]
+    assert wrong.code == head + "\n".join(indented) + "\n"
+    assert not wrong.is_whole
+
+
+def test_nearly_every_misconception_is_written_as_edits():
+    wrong = [m for task in source.all_tasks().values() for m in task.misconceptions]
+    assert sum(m.is_whole for m in wrong) < len(wrong) / 50
+
+
+def test_a_whole_function_that_repeats_the_solution_is_found():
+    assert gates.repeats(parse(SMALL, "ch09-small")) == []
+    whole = "def double(x):\n    the_result_of_it_all = x\n    return the_result_of_it_all\n"
+    text = SMALL.replace("def double(x):\n    return x\n", whole)
+    assert gates.repeats(parse(text, "ch09-small")) == []
+    line = "    the_result_of_it_all = math.ldexp(x, 1)\n"
+    text = SMALL.replace(
+        "def double(x):\n    return x\n", whole.replace("x\n    ret", f"x\n{line}    ret")
+    )
+    found = gates.repeats(parse(text, "ch09-small"))
+    assert found == ["9.1, unchanged: 1 lines of edits would do"]
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,8 @@ SET = """
 # # A set to attack
 # %% setup
 import numpy as np
-# %% task 9.1
-# title: Double
-# kind: write
-# points: 60
-# minutes: 1
-# function: double
-# seconds: 3
+# %% task 9.1: Double
+# kind: write; points: 60; minutes: 1; function: double; seconds: 3
 #
 # Double it.
 # %% stub
@@ -55,8 +50,8 @@ def double(x):
 # says: three
 def double(x):
     return -x
-# %% hint
-# Twice.
+# %% hints
+# 1. Twice.
 # %% explanation
 # Twice.
 """

@@ -30,12 +30,8 @@ SET = """# %% [markdown]
 # # A small set
 # %% setup
 import numpy as np
-# %% task 9.1
-# title: Scale
-# kind: write
-# points: 70
-# minutes: 1
-# function: scale
+# %% task 9.1: Scale
+# kind: write; points: 70; minutes: 1; function: scale
 #
 # Scale it.
 # %% stub
@@ -61,16 +57,12 @@ def scale(x, by):
 # says: You give back what you got.
 def scale(x, by):
     return x
-# %% hint
-# A product.
+# %% hints
+# 1. A product.
 # %% explanation
 # A product.
-# %% task 9.2
-# title: Answer
-# kind: predict
-# points: 30
-# minutes: 1
-# function: reply
+# %% task 9.2: Answer
+# kind: predict; points: 30; minutes: 1; function: reply
 #
 # The answer.
 # %% stub
@@ -96,8 +88,8 @@ def reply():
 # says: Turn it round.
 def reply():
     return 24
-# %% hint
-# Think.
+# %% hints
+# 1. Think.
 # %% explanation
 # So it is.
 """

@@ -4,11 +4,12 @@
 
 The solution and the other right one pass, the stub does not, every misconception draws its own
 message and no other's, under the public seed and under others; the points sum to 100; nothing of a
-solution stands in the learner's notebook.
+solution stands in the learner's notebook; no misconception repeats the solution.
 """
 
 from __future__ import annotations
 
+import difflib
 import itertools
 from collections.abc import Iterator
 
@@ -72,6 +73,22 @@ def leaks(exercises: ExerciseSet) -> list[str]:
     return found
 
 
+def repeats(exercises: ExerciseSet) -> list[str]:
+    """Misconceptions written as a whole function of which half or more is the solution's."""
+    found = []
+    for task in exercises.tasks:
+        for wrong in task.misconceptions:
+            old, new = (
+                [line for line in code.splitlines() if line.strip() and "def " not in line]
+                for code in (task.solution, wrong.code)
+            )
+            blocks = difflib.SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
+            edited = len(old) + len(new) - 2 * sum(block.size for block in blocks)
+            if wrong.is_whole and edited <= len(new) / 2:
+                found.append(f"{task.id}, {wrong.name}: {edited} lines of edits would do")
+    return found
+
+
 def report(exercises: ExerciseSet, verbose: bool = True) -> list[str]:
     """Run all gates of a set; a line for each that failed (and, verbose, print every message)."""
     failed = []
@@ -79,6 +96,7 @@ def report(exercises: ExerciseSet, verbose: bool = True) -> list[str]:
     if points != 100:
         failed.append(f"{exercises.name}: the points sum to {points}, not to 100")
     failed += [f"leaks: {line}" for line in leaks(exercises)]
+    failed += [f"repeats: {line}" for line in repeats(exercises)]
     for task in exercises.tasks:
         for seed in SEEDS:
             for what, want, verdict in runs(task, seed):

@@ -4,19 +4,31 @@ A file is a row of cells, each opened by a line `# %% ...`:
 
     # %% [markdown]                     the introduction, once, at the top
     # %% setup                          imports, shown to the learner and part of every run
-    # %% task 5.1                       fields (title, kind, points, minutes, function, ...),
-                                        an empty comment line, then the text of the task
+    # %% task 5.1: its title            fields (`kind: write; points: 25; ...`), an empty
+                                        comment line, then the text of the task
     # %% stub                           the learner's cell, with the solution between its markers
     # %% run                            optional: how the function is called, in the child
     # %% check                          cases(rng), and optional judge(...) and numbers(...)
     # %% another right solution
-    # %% misconception: its name        lines `# says: ...`, then a wrong solution
-    # %% hint                           one after the other, from a nudge to nearly everything
+    # %% misconception: its name        `# says: ...`, then the lines that differ
+    # %% hints                          `# 1. ...`, from a nudge to nearly everything
     # %% explanation                    what `solution` says beside the code
 
 Between `# BEGIN SOLUTION` and `# END SOLUTION` stands what the learner has to find. Lines
 between `# BEGIN STUB` and `# END STUB` stand in the learner's cell in its place (the broken
 lines of a repair); without them the stub raises `NotImplementedError`.
+
+A misconception is the solution with edits, comments that stand below `says`:
+
+    # edit: dim=-1 => dim=-2            this fragment of one line becomes that one
+    # - scores = query @ key.mT         these lines
+    # + scores = query @ key.mT         become those
+    # + scores = scores.masked_fill(~mask, 0.0)
+
+What is replaced stands exactly once in the solution. Whole lines are found whatever their
+indentation, and those that come are indented relative to the first that goes; `# - ...` is any
+lines between two, and `#` alone parts two edits. Only a different program is written out as a
+whole function.
 
 Misconceptions are compared in their order, on the inputs on which the learner is wrong: of two that
 agree there, the more special one comes first.
@@ -24,6 +36,7 @@ agree there, the more special one comes first.
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -41,7 +54,8 @@ KINDS = {
 }
 NEEDS = ("minibert", "minilm", "sklearn")
 _CELL = re.compile(r"# %% ?(.*)")
-_FIELD = re.compile(r"(\w+): (.+)")
+_FIELD = re.compile(r"(\w+): ([^;]+)")
+_EDIT = re.compile(r"# ([-+]) (.*)|# edit: (.+?) =>(?: (.*))?")
 
 
 class SourceError(ValueError):
@@ -55,6 +69,55 @@ class Misconception:
     name: str
     says: str
     code: str
+    is_whole: bool = False  # written as a whole function
+
+
+@dataclass
+class _Edit:
+    """What stands in the solution, and what a misconception has in its place.
+
+    line: of the source. within: a fragment of one line, not whole lines.
+    """
+
+    line: int
+    old: list[str]
+    new: list[str]
+    within: bool = False
+
+    def places(self, solution: str) -> list[tuple[int, int, str]]:
+        """Where the old is: from, to, and what comes there."""
+        if self.within:
+            found = [m.start() for m in re.finditer(re.escape(self.old[0]), solution)]
+            return [(at, at + len(self.old[0]), self.new[0] or "") for at in found]
+        lines = solution.splitlines(keepends=True)
+        places = []
+        for first in range(len(lines)):
+            last = self._end(lines, first)
+            if last is not None:
+                shift = _indent(lines[first]) - _indent(self.old[0])
+                new = [" " * max(0, _indent(n) + shift) + n.strip() + "\n" for n in self.new]
+                start = sum(map(len, lines[:first]))
+                end = start + sum(map(len, lines[first:last]))
+                places.append((start, end, "".join(new)))
+        return places
+
+    def _end(self, lines: list[str], at: int) -> int | None:
+        """The line behind the old ones, if they begin at one; `...` is any lines between."""
+        skipping = False
+        for old in (one.strip() for one in self.old):
+            if old == "...":
+                skipping = True
+                continue
+            while skipping and at < len(lines) and lines[at].strip() != old:
+                at += 1
+            if at == len(lines) or lines[at].strip() != old:
+                return None
+            skipping, at = False, at + 1
+        return None if skipping else at
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 @dataclass(frozen=True)
@@ -211,10 +274,14 @@ def parse(text: str, name: str) -> ExerciseSet:
             part: dict[str, Any] = {key: code}
             tasks[-1] = replace(tasks[-1], **part)
         elif kind.startswith("misconception: "):
-            wrong = _misconception(kind.removeprefix("misconception: "), lines, where)
+            if not tasks[-1].cell:
+                raise SourceError(f"{where}: a misconception before the stub")
+            named = kind.removeprefix("misconception: ").strip()
+            wrong = _misconception(named, lines, tasks[-1].solution, name, number + 1)
             tasks[-1] = replace(tasks[-1], misconceptions=(*tasks[-1].misconceptions, wrong))
-        elif kind == "hint":
-            tasks[-1] = replace(tasks[-1], hints=(*tasks[-1].hints, _prose(lines)))
+        elif kind == "hints":
+            items = re.split(r"^\d+\. ", _prose(lines), flags=re.M)[1:]
+            tasks[-1] = replace(tasks[-1], hints=tuple(item.strip("\n") for item in items))
         elif kind == "explanation":
             tasks[-1] = replace(tasks[-1], explanation=_prose(lines))
         else:
@@ -224,14 +291,17 @@ def parse(text: str, name: str) -> ExerciseSet:
     return exercises
 
 
-def _task(task_id: str, name: str, setup: str, lines: list[str], where: str) -> Task:
+def _task(opening: str, name: str, setup: str, lines: list[str], where: str) -> Task:
+    task_id, _, title = opening.partition(": ")
     text = _prose(lines).splitlines()
     fields: dict[str, str] = {}
-    while text and (match := _FIELD.fullmatch(text[0].strip())):
-        fields[match[1]] = match[2]
-        text.pop(0)
-    known = {"title", "kind", "points", "minutes", "function", "needs", "seconds", "tolerance"}
-    missing = {"title", "kind", "points", "minutes", "function"} - set(fields)
+    while text and all(_FIELD.fullmatch(part) for part in text[0].split("; ")):
+        fields |= dict(_FIELD.findall(text.pop(0)))
+    needed = {"kind", "points", "minutes", "function"}
+    known = needed | {"needs", "seconds", "tolerance"}
+    missing = needed - set(fields)
+    if not title:
+        raise SourceError(f"{where}: the task has no title: “# %% task 5.1: its title”")
     if missing or set(fields) - known:
         wrong = ", ".join(sorted(missing or set(fields) - known))
         raise SourceError(f"{where}: {'missing' if missing else 'unknown'} field {wrong}")
@@ -241,7 +311,7 @@ def _task(task_id: str, name: str, setup: str, lines: list[str], where: str) -> 
     return Task(
         id=task_id,
         set_name=name,
-        title=fields["title"],
+        title=title,
         kind=fields["kind"],
         points=int(fields["points"]),
         minutes=int(fields["minutes"]),
@@ -254,15 +324,71 @@ def _task(task_id: str, name: str, setup: str, lines: list[str], where: str) -> 
     )
 
 
-def _misconception(name: str, lines: list[str], where: str) -> Misconception:
-    start = next((i for i, line in enumerate(lines) if line.startswith("# says: ")), None)
-    if start is None:
+def _misconception(
+    named: str, lines: list[str], solution: str, name: str, first: int
+) -> Misconception:
+    """A misconception from the lines of its cell, the first of which has the number `first`."""
+    where = f"{name}, line {first - 1}"
+    says = list(itertools.takewhile(lambda x: x[:1] == "#" and not _EDIT.fullmatch(x), lines))
+    rest = lines[len(says) :]
+    if not says or not says[0].startswith("# says: "):
         raise SourceError(f"{where}: the misconception has no line “# says: ...”")
-    end = start
-    while end < len(lines) and lines[end].startswith("#"):
-        end += 1
-    says = " ".join(re.sub(r"^# ?(says: )?", "", line).strip() for line in lines[start:end])
-    return Misconception(name.strip(), says, "\n".join(lines[end:]).strip("\n") + "\n")
+    text = " ".join(re.sub(r"^# ?(says: )?", "", line).strip() for line in says).strip()
+    is_whole = not (rest and rest[0].startswith("#"))
+    code = "\n".join(rest).strip("\n") + "\n"
+    if not is_whole:
+        code = _edited(solution, _edits(rest, name, first + len(says)), name)
+    elif not code.strip():
+        raise SourceError(f"{where}: the misconception has neither edits nor a function")
+    return Misconception(named, text, code, is_whole)
+
+
+def _edits(lines: list[str], name: str, first: int) -> list[_Edit]:
+    """The edits that stand in some lines, the first of which has the number `first`."""
+    edits: list[_Edit] = []
+    before = ""
+    for number, line in enumerate(lines, start=first):
+        match = _EDIT.fullmatch(line)
+        sign = match[1] or "=" if match else ""
+        if match and sign == "=":
+            edits.append(_Edit(number, [match[3]], [match[4]], within=True))
+        elif match and sign == "-" and before == "-":
+            edits[-1].old.append(match[2])
+        elif match and sign == "-":
+            edits.append(_Edit(number, [match[2]], []))
+        elif match and before in ("-", "+"):
+            edits[-1].new.append(match[2])
+        elif match or line.strip("# "):
+            said = "“# +” follows no “# -”" if match else f"no edit: “{line.strip()}”"
+            raise SourceError(f"{name}, line {number}: {said}")
+        before = sign
+    return edits
+
+
+def _edited(solution: str, edits: list[_Edit], name: str) -> str:
+    """The solution with some edits.
+
+    Raises:
+        SourceError: if what an edit replaces is not there exactly once, or nothing changes.
+    """
+    spans = []
+    for edit in edits:
+        where = f"{name}, line {edit.line}"
+        found = edit.places(solution)
+        if len(found) != 1:
+            many = f"{len(found)} times" if found else "nowhere"
+            raise SourceError(f"{where}: “{edit.old[0].strip()}” stands {many} in the solution")
+        start, end, text = found[0]
+        if text == solution[start:end]:
+            raise SourceError(f"{where}: the edit changes nothing")
+        spans.append((start, end, text, where))
+    spans.sort(reverse=True)
+    code, last = solution, len(solution)
+    for start, end, text, where in spans:
+        if end > last:
+            raise SourceError(f"{where}: two edits replace the same")
+        code, last = code[:start] + text + code[end:], start
+    return code
 
 
 def _complete(exercises: ExerciseSet) -> None:

@@ -12,12 +12,8 @@ import re
 from collections import Counter
 from itertools import pairwise
 
-# %% task 2.1
-# title: One step of BPE
-# kind: write
-# points: 20
-# minutes: 12
-# function: bpe_step
+# %% task 2.1: One step of BPE
+# kind: write; points: 20; minutes: 12; function: bpe_step
 #
 # Write `bpe_step(words, counts)`, one merge of byte-pair encoding.
 #
@@ -32,7 +28,6 @@ from itertools import pairwise
 # *Example.* *low* occurs 5 times, *lower* 2 times and *newest* 6 times, all still in letters. `##w`
 # and `##e` stand together 2 + 6 = 8 times, no pair more often. So the pair is `("##w", "##e")`, and
 # the words are `l ##o ##w`, `l ##o ##we ##r` and `n ##e ##we ##s ##t`.
-
 
 # %% stub
 def bpe_step(words: list[list[str]], counts: list[int]) -> tuple[tuple[str, str], list[list[str]]]:
@@ -54,7 +49,6 @@ def bpe_step(words: list[list[str]], counts: list[int]) -> tuple[tuple[str, str]
         merged.append(pieces)
     return best, merged
     # END SOLUTION
-
 
 # %% check
 def cases(rng):
@@ -102,7 +96,6 @@ def cases(rng):
         "counts": [int(n) for n in rng.integers([2, 2, 20, 2, 60], [5, 5, 40, 5, 90])],
     }
 
-
 def numbers(case, got, expected):
     def often(pair):
         return sum(
@@ -117,15 +110,10 @@ def numbers(case, got, expected):
     ]
     before, mine, right = wrong[0] if wrong else ([], [], [])
     return {
-        "yours": " + ".join(got[0]),
-        "right": " + ".join(expected[0]),
-        "often": often(got[0]),
-        "most": often(expected[0]),
-        "before": " ".join(before),
-        "mine": " ".join(mine),
+        "yours": " + ".join(got[0]), "right": " + ".join(expected[0]), "often": often(got[0]),
+        "most": often(expected[0]), "before": " ".join(before), "mine": " ".join(mine),
         "wanted": " ".join(right),
     }
-
 
 # %% another right solution
 def bpe_step(words, counts):
@@ -139,195 +127,67 @@ def bpe_step(words, counts):
     pattern = r"(?<!\S)" + re.escape(" ".join(best)) + r"(?!\S)"
     return best, [re.sub(pattern, joined, " ".join(word)).split() for word in words]
 
-
 # %% misconception: every word counts once
 # says: You join {yours}, which stands in the text {often} times; {right} stands there {most} times.
 # You count each word of the list once, however often it occurs: a place in a word that occurs six
 # times counts six times.
-def bpe_step(words, counts):
-    often = Counter(pair for word in words for pair in pairwise(word))
-    best = max(often, key=often.get)
-    merged = []
-    for word in words:
-        pieces = []
-        for piece in word:
-            if pieces and (pieces[-1], piece) == best:
-                pieces[-1] += piece.removeprefix("##")
-            else:
-                pieces.append(piece)
-        merged.append(pieces)
-    return best, merged
-
-
+# edit: often[pair] += n => often[pair] += 1
 # %% misconception: a pair counts once a word
 # says: You join {yours}, which stands in the text {often} times; {right} stands there {most} times.
 # A pair that stands at several places of one word counts at each of them; with you it counts once.
-def bpe_step(words, counts):
-    often = Counter()
-    for word, n in zip(words, counts, strict=True):
-        for pair in dict.fromkeys(pairwise(word)):
-            often[pair] += n
-    best = max(often, key=often.get)
-    merged = []
-    for word in words:
-        pieces = []
-        for piece in word:
-            if pieces and (pieces[-1], piece) == best:
-                pieces[-1] += piece.removeprefix("##")
-            else:
-                pieces.append(piece)
-        merged.append(pieces)
-    return best, merged
-
-
+# edit: pairwise(word) => dict.fromkeys(pairwise(word))
 # %% misconception: WordPiece's choice
 # says: You join {yours}, which stands in the text {often} times; {right} stands there {most} times.
 # You divide by how often the parts occur: that is the choice of WordPiece, and task 2.2. BPE asks
 # only how often the pair occurs.
-def bpe_step(words, counts):
-    alone, often = Counter(), Counter()
-    for word, n in zip(words, counts, strict=True):
-        for piece in word:
-            alone[piece] += n
-        for pair in pairwise(word):
-            often[pair] += n
-    best = max(often, key=lambda pair: often[pair] / (alone[pair[0]] * alone[pair[1]]))
-    merged = []
-    for word in words:
-        pieces = []
-        for piece in word:
-            if pieces and (pieces[-1], piece) == best:
-                pieces[-1] += piece.removeprefix("##")
-            else:
-                pieces.append(piece)
-        merged.append(pieces)
-    return best, merged
-
-
+# - best = max(often, key=often.get)
+# + alone = Counter(piece for word, n in zip(words, counts) for piece in word * n)
+# + best = max(often, key=lambda pair: often[pair] / (alone[pair[0]] * alone[pair[1]]))
 # %% misconception: pairs across the words
 # says: You join {yours}, which stands in the words {often} times; {right} stands there {most}
 # times. You lay all words end to end and count pairs that consist of the end of one word and the
 # beginning of the next. Pieces are learned inside words.
-def bpe_step(words, counts):
-    text = [piece for word, n in zip(words, counts, strict=True) for piece in word * n]
-    best = Counter(pairwise(text)).most_common(1)[0][0]
-    merged = []
-    for word in words:
-        pieces = []
-        for piece in word:
-            if pieces and (pieces[-1], piece) == best:
-                pieces[-1] += piece.removeprefix("##")
-            else:
-                pieces.append(piece)
-        merged.append(pieces)
-    return best, merged
-
-
+# - often = Counter()
+# - ...
+# - often[pair] += n
+# + text = [piece for word, n in zip(words, counts, strict=True) for piece in word * n]
+# + often = Counter(pairwise(text))
 # %% misconception: the mark stays inside the piece
 # says: The pair is right, but out of `{before}` you make `{mine}`, and `{wanted}` is expected. The
 # `##` says “this goes on inside a word”; in the middle of a piece there is nothing for it to say.
-def bpe_step(words, counts):
-    often = Counter()
-    for word, n in zip(words, counts, strict=True):
-        for pair in pairwise(word):
-            often[pair] += n
-    best = max(often, key=often.get)
-    merged = []
-    for word in words:
-        pieces = []
-        for piece in word:
-            if pieces and (pieces[-1], piece) == best:
-                pieces[-1] += piece
-            else:
-                pieces.append(piece)
-        merged.append(pieces)
-    return best, merged
-
-
+# edit: piece.removeprefix("##") => piece
 # %% misconception: the mark is lost
 # says: The pair is right, but out of `{before}` you make `{mine}`, and `{wanted}` is expected. You
 # remove every `##`. Only the second piece loses its mark; if the first has one, the join goes on
 # inside a word as well.
-def bpe_step(words, counts):
-    often = Counter()
-    for word, n in zip(words, counts, strict=True):
-        for pair in pairwise(word):
-            often[pair] += n
-    best = max(often, key=often.get)
-    merged = []
-    for word in words:
-        pieces, i = [], 0
-        while i < len(word):
-            if tuple(word[i : i + 2]) == best:
-                pieces.append("".join(best).replace("##", ""))
-                i += 2
-            else:
-                pieces.append(word[i])
-                i += 1
-        merged.append(pieces)
-    return best, merged
-
-
+# edit: pieces[-1] += piece.removeprefix("##") => pieces[-1] = "".join(best).replace("##", "")
 # %% misconception: the second piece stays
 # says: The pair is right, but out of `{before}` you make `{mine}`, and `{wanted}` is expected. The
 # second piece of the pair is in the join already, and then you append it once more by itself. After
 # a join, go on behind both.
-def bpe_step(words, counts):
-    often = Counter()
-    for word, n in zip(words, counts, strict=True):
-        for pair in pairwise(word):
-            often[pair] += n
-    best = max(often, key=often.get)
-    joined = best[0] + best[1].removeprefix("##")
-    merged = []
-    for word in words:
-        places = range(len(word))
-        merged.append([joined if tuple(word[i : i + 2]) == best else word[i] for i in places])
-    return best, merged
-
-
+# - else:
+# -     pieces.append(piece)
+# + pieces.append(piece)
 # %% misconception: joined once in a word
 # says: The pair is right, but out of `{before}` you make `{mine}`, and `{wanted}` is expected. You
 # stop after the first place. Go on behind the join, to the end of the word.
-def bpe_step(words, counts):
-    often = Counter()
-    for word, n in zip(words, counts, strict=True):
-        for pair in pairwise(word):
-            often[pair] += n
-    best = max(often, key=often.get)
-    merged = []
-    for word in words:
-        pieces = list(word)
-        for i in range(len(pieces) - 1):
-            if tuple(pieces[i : i + 2]) == best:
-                pieces[i : i + 2] = [best[0] + best[1].removeprefix("##")]
-                break
-        merged.append(pieces)
-    return best, merged
-
-
+# edit: for piece in word: => for i, piece in enumerate(word):
+# edit: if pieces and => if pieces and len(pieces) == i and
 # %% misconception: a string is replaced
 # says: The pair is right, but out of `{before}` you make `{mine}`, and `{wanted}` is expected. You
 # put the pieces into one string and replace in it. A string knows no pieces: the end of one and the
 # beginning of another look like the pair. Compare whole pieces.
-def bpe_step(words, counts):
-    often = Counter()
-    for word, n in zip(words, counts, strict=True):
-        for pair in pairwise(word):
-            often[pair] += n
-    best = max(often, key=often.get)
-    joined = best[0] + best[1].removeprefix("##")
-    return best, [" ".join(word).replace(" ".join(best), joined).split() for word in words]
-
-
-# %% hint
-# Two parts that do not know of each other: first count the pairs, then go through every word once
+# - merged = []
+# - ...
+# - return best, merged
+# + joined = best[0] + best[1].removeprefix("##")
+# + return best, [" ".join(word).replace(" ".join(best), joined).split() for word in words]
+# %% hints
+# 1. Two parts that do not know of each other: first count the pairs, then go through every word once
 # more and join. `pairwise(word)` gives all neighbours of a list.
-# %% hint
-# Count with `often[pair] += n`, where `n` is the count of the word; the best is `max(often,
+# 2. Count with `often[pair] += n`, where `n` is the count of the word; the best is `max(often,
 # key=often.get)`.
-# %% hint
-# For the joining build a new list piece by piece. If its last piece and the next one are the pair,
+# 3. For the joining build a new list piece by piece. If its last piece and the next one are the pair,
 # lengthen that last piece by `piece.removeprefix("##")`; if not, append the next one.
 # %% explanation
 # BPE counts places in the text, so the count of the word and every place in it matter. The join
@@ -335,12 +195,8 @@ def bpe_step(words, counts):
 # on strings is a mistake that is made again and again: inside a string, `e ##s` is found in `##e
 # ##st`, too.
 
-# %% task 2.2
-# title: The pair that belongs together
-# kind: write
-# points: 20
-# minutes: 10
-# function: wordpiece_pair
+# %% task 2.2: The pair that belongs together
+# kind: write; points: 20; minutes: 10; function: wordpiece_pair
 #
 # Write `wordpiece_pair(words, counts, min_frequency)`, the choice of WordPiece as it is usually
 # taught. `words` and `counts` are as in task 2.1.
@@ -354,7 +210,6 @@ def bpe_step(words, counts):
 # `min_frequency=2`: `##s` occurs 6 times, `##t` occurs 6 times, and both together 6 times, so their
 # score is 6 / (6 · 6) = 0.167. The most frequent pair, `##w ##e`, has only 8 / (13 · 14) = 0.044.
 # The result is `(("##s", "##t"), 0.167)`.
-
 
 # %% stub
 def wordpiece_pair(
@@ -374,7 +229,6 @@ def wordpiece_pair(
     best = max(scores, key=scores.get)
     return best, scores[best]
     # END SOLUTION
-
 
 # %% check
 def cases(rng):
@@ -398,11 +252,9 @@ def cases(rng):
         ]
         order = rng.permutation(len(drawn)).tolist()
         yield {
-            "words": [drawn[j][0] for j in order],
-            "counts": [drawn[j][1] for j in order],
+            "words": [drawn[j][0] for j in order], "counts": [drawn[j][1] for j in order],
             "min_frequency": limit,
         }
-
 
 def numbers(case, got, expected):
     alone, together = Counter(), Counter()
@@ -413,21 +265,10 @@ def numbers(case, got, expected):
             together[pair] += n
     (a, b), (c, d) = got[0], expected[0]
     return {
-        "yours": f"{a} {b}",
-        "right": f"{c} {d}",
-        "score": got[1],
-        "wanted": expected[1],
-        "limit": case["min_frequency"],
-        "ab": together[a, b],
-        "na": alone[a],
-        "nb": alone[b],
-        "a": a,
-        "b": b,
-        "cd": together[c, d],
-        "nc": alone[c],
-        "nd": alone[d],
+        "yours": f"{a} {b}", "right": f"{c} {d}", "score": got[1], "wanted": expected[1],
+        "limit": case["min_frequency"], "ab": together[a, b], "na": alone[a], "nb": alone[b],
+        "a": a, "b": b, "cd": together[c, d], "nc": alone[c], "nd": alone[d],
     }
-
 
 # %% another right solution
 def wordpiece_pair(words, counts, min_frequency):
@@ -440,206 +281,64 @@ def wordpiece_pair(words, counts, min_frequency):
             score, best = n / pieces.count(a) / pieces.count(b), (a, b)
     return best, score
 
-
 # %% misconception: the most frequent pair
 # says: You choose `{yours}`, which occurs {ab} times: that is BPE's choice. WordPiece divides by
 # how often the parts occur, {na} and {nb} times, and then `{right}` is ahead: {cd} / ({nc} · {nd}).
-def wordpiece_pair(words, counts, min_frequency):
-    alone, together = Counter(), Counter()
-    for word, n in zip(words, counts, strict=True):
-        for piece in word:
-            alone[piece] += n
-        for pair in pairwise(word):
-            together[pair] += n
-    best = max(together, key=together.get)
-    return best, together[best] / (alone[best[0]] * alone[best[1]])
-
-
+# edit: key=scores.get => key=together.get
 # %% misconception: divided by the sum
 # says: For `{yours}` you have the score {score:.3f}. You divide by the sum {na} + {nb}, and the
 # product is asked for. By chance two pieces would meet about as often as the product of their
 # counts says.
-def wordpiece_pair(words, counts, min_frequency):
-    alone, together = Counter(), Counter()
-    for word, n in zip(words, counts, strict=True):
-        for piece in word:
-            alone[piece] += n
-        for pair in pairwise(word):
-            together[pair] += n
-    scores = {
-        (a, b): n / (alone[a] + alone[b]) for (a, b), n in together.items() if n >= min_frequency
-    }
-    best = max(scores, key=scores.get)
-    return best, scores[best]
-
-
+# edit: alone[a] * alone[b] => alone[a] + alone[b]
 # %% misconception: the limit is not asked
 # says: You choose `{yours}`, whose count of {ab} is below `min_frequency` = {limit}. Rare pieces
 # that happen to stand together always get a high score: that is what the limit is for.
-def wordpiece_pair(words, counts, min_frequency):
-    alone, together = Counter(), Counter()
-    for word, n in zip(words, counts, strict=True):
-        for piece in word:
-            alone[piece] += n
-        for pair in pairwise(word):
-            together[pair] += n
-    scores = {(a, b): n / (alone[a] * alone[b]) for (a, b), n in together.items()}
-    best = max(scores, key=scores.get)
-    return best, scores[best]
-
-
+# edit: .items() if n >= min_frequency => .items()
 # %% misconception: more than the limit is asked
 # says: You choose `{yours}`, but `{right}` has the higher score, {wanted:.4f}, and occurs {cd}
 # times, exactly `min_frequency`. “At least” means that so many are enough.
-def wordpiece_pair(words, counts, min_frequency):
-    alone, together = Counter(), Counter()
-    for word, n in zip(words, counts, strict=True):
-        for piece in word:
-            alone[piece] += n
-        for pair in pairwise(word):
-            together[pair] += n
-    scores = {
-        (a, b): n / (alone[a] * alone[b]) for (a, b), n in together.items() if n > min_frequency
-    }
-    best = max(scores, key=scores.get)
-    return best, scores[best]
-
-
+# edit: n >= min_frequency => n > min_frequency
 # %% misconception: the limit is asked of the parts
 # says: You choose `{yours}`, whose count of {ab} is below `min_frequency` = {limit}. You ask
 # whether each part is frequent enough, {na} and {nb} times; it is the pair that has to be.
-def wordpiece_pair(words, counts, min_frequency):
-    alone, together = Counter(), Counter()
-    for word, n in zip(words, counts, strict=True):
-        for piece in word:
-            alone[piece] += n
-        for pair in pairwise(word):
-            together[pair] += n
-    scores = {
-        (a, b): n / (alone[a] * alone[b])
-        for (a, b), n in together.items()
-        if min(alone[a], alone[b]) >= min_frequency
-    }
-    best = max(scores, key=scores.get)
-    return best, scores[best]
-
-
+# edit: n >= min_frequency => min(alone[a], alone[b]) >= min_frequency
 # %% misconception: divided and multiplied
 # says: For `{yours}` you have the score {score:.3f}. Python goes from left to right: `n / a * b`
 # divides by the one count and multiplies by the other. Put the product in brackets.
-def wordpiece_pair(words, counts, min_frequency):
-    alone, together = Counter(), Counter()
-    for word, n in zip(words, counts, strict=True):
-        for piece in word:
-            alone[piece] += n
-        for pair in pairwise(word):
-            together[pair] += n
-    scores = {
-        (a, b): n / alone[a] * alone[b] for (a, b), n in together.items() if n >= min_frequency
-    }
-    best = max(scores, key=scores.get)
-    return best, scores[best]
-
-
+# edit: (alone[a] * alone[b]) => alone[a] * alone[b]
 # %% misconception: the gain in bits
 # says: For `{yours}` you have the score {score:.1f}. This is the third column of the chapter's
 # table, the gain in bits, which also weighs how often the pair occurs. Here the plain ratio is
 # asked for: the second column.
-def wordpiece_pair(words, counts, min_frequency):
-    alone, together = Counter(), Counter()
-    for word, n in zip(words, counts, strict=True):
-        for piece in word:
-            alone[piece] += n
-        for pair in pairwise(word):
-            together[pair] += n
-    total = sum(alone.values())
-    scores = {
-        (a, b): n * math.log2(total * n / (alone[a] * alone[b]))
-        for (a, b), n in together.items()
-        if n >= min_frequency
-    }
-    best = max(scores, key=scores.get)
-    return best, scores[best]
-
-
+# edit: n / (alone[a] * alone[b]) => n * math.log2(n * alone.total() / alone[a] / alone[b])
 # %% misconception: the parts are not counted in the text
 # says: For `{yours}` you have the score {score:.3f}. You count the pair as often as its words
 # occur, but the parts once for each word of the list. In the text `{a}` stands {na} times and `{b}`
 # {nb} times.
-def wordpiece_pair(words, counts, min_frequency):
-    alone = Counter(piece for word in words for piece in word)
-    together = Counter()
-    for word, n in zip(words, counts, strict=True):
-        for pair in pairwise(word):
-            together[pair] += n
-    scores = {
-        (a, b): n / (alone[a] * alone[b]) for (a, b), n in together.items() if n >= min_frequency
-    }
-    best = max(scores, key=scores.get)
-    return best, scores[best]
-
-
+# edit: alone[piece] += n => alone[piece] += 1
 # %% misconception: the pairs are not counted in the text
 # says: For `{yours}` you have the score {score:.3f}. The parts are counted as often as their words
 # occur, {na} and {nb} times; the pair is counted once for each word of the list. In the text it
 # stands {ab} times.
-def wordpiece_pair(words, counts, min_frequency):
-    alone = Counter()
-    for word, n in zip(words, counts, strict=True):
-        for piece in word:
-            alone[piece] += n
-    together = Counter(pair for word in words for pair in pairwise(word))
-    scores = {
-        (a, b): n / (alone[a] * alone[b]) for (a, b), n in together.items() if n >= min_frequency
-    }
-    best = max(scores, key=scores.get)
-    return best, scores[best]
-
-
+# edit: together[pair] += n => together[pair] += 1
 # %% misconception: a part counts once a word
 # says: For `{yours}` you have the score {score:.4f}. In the text `{a}` stands {na} times and `{b}`
 # {nb} times, and the pair {ab} times. A piece that stands twice in a word counts twice there; with
 # you it counts once.
-def wordpiece_pair(words, counts, min_frequency):
-    alone, together = Counter(), Counter()
-    for word, n in zip(words, counts, strict=True):
-        for piece in set(word):
-            alone[piece] += n
-        for pair in pairwise(word):
-            together[pair] += n
-    scores = {
-        (a, b): n / (alone[a] * alone[b]) for (a, b), n in together.items() if n >= min_frequency
-    }
-    best = max(scores, key=scores.get)
-    return best, scores[best]
-
-
+# edit: for piece in word: => for piece in set(word):
 # %% misconception: the parts are counted within pairs only
 # says: For `{yours}` you have the score {score:.4f}. In the text `{a}` stands {na} times and `{b}`
 # {nb} times, and the pair {ab} times. You count a part only where it is the left or the right half
 # of a pair. It also occurs at the end or the beginning of a word, and as a word by itself.
-def wordpiece_pair(words, counts, min_frequency):
-    left, right, together = Counter(), Counter(), Counter()
-    for word, n in zip(words, counts, strict=True):
-        for a, b in pairwise(word):
-            left[a] += n
-            right[b] += n
-            together[a, b] += n
-    scores = {
-        (a, b): n / (left[a] * right[b]) for (a, b), n in together.items() if n >= min_frequency
-    }
-    best = max(scores, key=scores.get)
-    return best, scores[best]
-
-
-# %% hint
-# You need two counts of the text: of the pieces, and of the pairs. Write both down for the example
+# - for piece in word:
+# + for piece in (*((0, a) for a in word[:-1]), *((1, b) for b in word[1:])):
+# edit: alone[a] * alone[b] => alone[0, a] * alone[1, b]
+# %% hints
+# 1. You need two counts of the text: of the pieces, and of the pairs. Write both down for the example
 # and find out where the 13 and the 14 come from.
-# %% hint
-# In one loop over words and counts: `alone[piece] += n` for every piece, `together[pair] += n` for
+# 2. In one loop over words and counts: `alone[piece] += n` for every piece, `together[pair] += n` for
 # every pair of `pairwise(word)`.
-# %% hint
-# Make a dictionary of scores for the pairs with `n >= min_frequency`, and take `max(scores,
+# 3. Make a dictionary of scores for the pairs with `n >= min_frequency`, and take `max(scores,
 # key=scores.get)`.
 # %% explanation
 # The ratio asks how much more often two pieces meet than they would if they were drawn
@@ -647,12 +346,8 @@ def wordpiece_pair(words, counts, min_frequency):
 # have the highest score that there is; this is why rare pairs have to be shut out by a limit, and
 # why the choice differs so much from BPE's.
 
-# %% task 2.3
-# title: Write a word with pieces
-# kind: write
-# points: 20
-# minutes: 12
-# function: encode
+# %% task 2.3: Write a word with pieces
+# kind: write; points: 20; minutes: 12; function: encode
 #
 # Write `encode(word, vocab)`: how WordPiece writes one word with the entries of `vocab`, a list of
 # strings.
@@ -665,7 +360,6 @@ def wordpiece_pair(words, counts, min_frequency):
 # "##t"]` the word `minibert` becomes `["mini", "##b", "##ert"]`. (`bert` is an entry for the
 # beginning of a word only.) With the same vocabulary `minimum` is `["[UNK]"]`, as there is no
 # `##m`.
-
 
 # %% stub
 def encode(word: str, vocab: list[str]) -> list[str]:
@@ -683,7 +377,6 @@ def encode(word: str, vocab: list[str]) -> list[str]:
         start = end
     return pieces
     # END SOLUTION
-
 
 # %% check
 def cases(rng):
@@ -733,16 +426,11 @@ def cases(rng):
             drawn += 1
             yield {"word": word, "vocab": shuffled(entries)}
 
-
 def numbers(case, got, expected):
     return {
-        "word": case["word"],
-        "yours": " ".join(got),
-        "right": " ".join(expected),
-        "first": got[0],
+        "word": case["word"], "yours": " ".join(got), "right": " ".join(expected), "first": got[0],
         "count": len(got),
     }
-
 
 # %% another right solution
 def encode(word, vocab):
@@ -756,95 +444,33 @@ def encode(word, vocab):
         rest = rest[len(pieces[-1]) - len(begun) :]
     return pieces
 
-
 # %% misconception: the shortest entry first
 # says: You write `{word}` as `{yours}`, and `{right}` is expected. You take the first entry that
 # fits, starting from the short ones: so a word becomes letters. Begin with the whole rest of the
 # word and shorten it from its end until it is an entry.
-def encode(word, vocab):
-    pieces, start = [], 0
-    while start < len(word):
-        mark = "##" if start else ""
-        for end in range(start + 1, len(word) + 1):
-            if mark + word[start:end] in vocab:
-                break
-        else:
-            return ["[UNK]"]
-        pieces.append(mark + word[start:end])
-        start = end
-    return pieces
-
-
+# edit: range(len(word), start, -1) => range(start + 1, len(word) + 1)
 # %% misconception: no mark inside the word
 # says: You write `{word}` as `{yours}`, and `{right}` is expected. You look up the rest of the word
 # as if a new word began there. Inside a word the entry has to be found with its `##`: `bert` and
 # `##bert` are two different entries.
-def encode(word, vocab):
-    pieces, start = [], 0
-    while start < len(word):
-        for end in range(len(word), start, -1):
-            if word[start:end] in vocab:
-                break
-        else:
-            return ["[UNK]"]
-        pieces.append(word[start:end])
-        start = end
-    return pieces
-
-
+# edit: "##" if start else "" => ""
 # %% misconception: the mark is put on afterwards
 # says: You write `{word}` as `{yours}`, and `{right}` is expected. You look up the piece without
 # its mark and put the mark on afterwards, so that your pieces need not be entries at all. Look up
 # what you write.
-def encode(word, vocab):
-    pieces, start = [], 0
-    while start < len(word):
-        for end in range(len(word), start, -1):
-            if word[start:end] in vocab:
-                break
-        else:
-            return ["[UNK]"]
-        pieces.append(("##" if start else "") + word[start:end])
-        start = end
-    return pieces
-
-
+# edit: if mark + word => if word
 # %% misconception: only the rest is unknown
 # says: You write `{word}` as `{yours}`, and `{right}` is expected. You keep the pieces that were
 # found before the word got stuck. A word that cannot be finished is unknown as a whole.
-def encode(word, vocab):
-    pieces, start = [], 0
-    while start < len(word):
-        mark = "##" if start else ""
-        for end in range(len(word), start, -1):
-            if mark + word[start:end] in vocab:
-                break
-        else:
-            return [*pieces, "[UNK]"]
-        pieces.append(mark + word[start:end])
-        start = end
-    return pieces
-
-
+# edit: return ["[UNK]"] => return [*pieces, "[UNK]"]
 # %% misconception: only the letter is unknown
 # says: You write `{word}` as `{yours}`, and `{right}` is expected. You replace the letter that does
 # not fit and go on behind it, as BPE does. In WordPiece a word that cannot be finished is unknown
 # as a whole.
-def encode(word, vocab):
-    pieces, start = [], 0
-    while start < len(word):
-        mark = "##" if start else ""
-        for end in range(len(word), start, -1):
-            if mark + word[start:end] in vocab:
-                pieces.append(mark + word[start:end])
-                start = end
-                break
-        else:
-            pieces.append("[UNK]")
-            start += 1
-    return pieces
-
-
+# - return ["[UNK]"]
+# + pieces.append("[UNK]")
+# + start += 1
+# + continue
 # %% misconception: another way is tried
 # says: You write `{word}` as `{yours}`, and `{right}` is expected. After the longest entry the word
 # cannot be finished; you go back and try a shorter one. WordPiece never goes back: that is why it
@@ -862,7 +488,6 @@ def encode(word, vocab):
     pieces = write(0)
     return ["[UNK]"] if pieces is None else pieces
 
-
 # %% misconception: the fewest pieces
 # says: You write `{word}` as `{yours}`, and `{right}` is expected. Yours is as short as can be, and
 # it begins with `{first}`, although a longer entry fits there. WordPiece does not look ahead: the
@@ -879,32 +504,25 @@ def encode(word, vocab):
             best[end] = min(ways, key=len)
     return best.get(len(word), ["[UNK]"])
 
-
 # %% misconception: from the end of the word
 # says: You write `{word}` as `{yours}`, and `{right}` is expected. You begin at the end of the word
 # and take the longest entry with which it ends. WordPiece goes from left to right.
-def encode(word, vocab):
-    pieces, end = [], len(word)
-    while end > 0:
-        for start in range(end):
-            piece = ("##" if start else "") + word[start:end]
-            if piece in vocab:
-                break
-        else:
-            return ["[UNK]"]
-        pieces.insert(0, piece)
-        end = start
-    return pieces
-
-
-# %% hint
-# Keep a number `start`: so much of the word is written. Which stretches `word[start:end]` do you
+# - pieces, start = [], 0
+# - while start < len(word):
+# -     mark = "##" if start else ""
+# -     for end in range(len(word), start, -1):
+# + pieces, end = [], len(word)
+# + while end:
+# +     for start in range(end):
+# +         mark = "##" if start else ""
+# edit: pieces.append(mark + word[start:end]) => pieces.insert(0, mark + word[start:end])
+# edit: start = end => end = start
+# %% hints
+# 1. Keep a number `start`: so much of the word is written. Which stretches `word[start:end]` do you
 # try, and in which order?
-# %% hint
-# `for end in range(len(word), start, -1)` goes from the longest stretch to the shortest. Look up
+# 2. `for end in range(len(word), start, -1)` goes from the longest stretch to the shortest. Look up
 # `"##" + word[start:end]` unless `start` is 0.
-# %% hint
-# If the inner loop finds no entry, `return ["[UNK]"]` at once (`for … else`). Otherwise append the
+# 3. If the inner loop finds no entry, `return ["[UNK]"]` at once (`for … else`). Otherwise append the
 # piece and set `start = end`.
 # %% explanation
 # This is the whole of WordPiece's writing: from left to right, longest first, and no way back. The
@@ -912,12 +530,8 @@ def encode(word, vocab):
 # with and without the mark, few words get stuck; those that do have a sign that was never seen in
 # learning.
 
-# %% task 2.4
-# title: How many tokens?
-# kind: predict
-# points: 15
-# minutes: 8
-# function: count_tokens
+# %% task 2.4: How many tokens?
+# kind: predict; points: 15; minutes: 8; function: count_tokens
 #
 # BERT sees a text in tokens, and you want to know how many **before** you tokenise anything. Write
 # `count_tokens(text, second=None)`: the number of tokens of a text, or of a pair of texts, with
@@ -930,7 +544,6 @@ def encode(word, vocab):
 # *Example.* `BERT有12层` has six tokens: `[CLS] bert 有 12 层 [SEP]`. `It's 3 pm.` has eight: `[CLS] it
 # ' s 3 pm . [SEP]`.
 
-
 # %% stub
 def count_tokens(text: str, second: str | None = None) -> int:
     """Tokens of a text or of a pair, special tokens included."""
@@ -939,7 +552,6 @@ def count_tokens(text: str, second: str | None = None) -> int:
     words = re.findall(r"[一-鿿]|[^\W一-鿿]+|[^\w\s]", " ".join(both))
     return len(words) + 1 + len(both)
     # END SOLUTION
-
 
 # %% check
 def cases(rng):
@@ -972,17 +584,13 @@ def cases(rng):
     for _ in range(2):
         yield {"text": text(4), "second": text(3)}
 
-
 def numbers(case, got, expected):
     second = case.get("second")
     both = case["text"] if second is None else f"{case['text']} + {second}"
     return {
-        "text": both,
-        "yours": got,
-        "right": expected,
+        "text": both, "yours": got, "right": expected,
         "characters": len(case["text"]) + len(second or ""),
     }
-
 
 # %% another right solution
 def count_tokens(text, second=None):
@@ -1000,124 +608,71 @@ def count_tokens(text, second=None):
         total += 1
     return total
 
-
 # %% misconception: the special tokens are forgotten
 # says: For “{text}” you have {yours}, and there are {right}. The words are counted rightly; `[CLS]`
 # in front and a `[SEP]` behind each text are tokens as well, and take a place each.
-def count_tokens(text, second=None):
-    return len(re.findall(r"[一-鿿]|[^\W一-鿿]+|[^\w\s]", text + " " + (second or "")))
-
-
+# edit: len(words) + 1 + len(both) => len(words)
 # %% misconception: no separator in a pair
 # says: For the pair “{text}” you have {yours}, and there are {right}. Between the two texts stands
 # a `[SEP]` as well: without it nobody could tell where the second begins.
-def count_tokens(text, second=None):
-    words = re.findall(r"[一-鿿]|[^\W一-鿿]+|[^\w\s]", text + " " + (second or ""))
-    return len(words) + 2
-
-
+# edit: 1 + len(both) => 2
 # %% misconception: one special token
 # says: For “{text}” you have {yours}, and there are {right}. One special token is missing: `[CLS]`
 # stands in front of the row, and `[SEP]` ends every text, the last one too. (The notes behind this
 # course made the same slip.)
-def count_tokens(text, second=None):
-    words = re.findall(r"[一-鿿]|[^\W一-鿿]+|[^\w\s]", text + " " + (second or ""))
-    return len(words) + 1 + (second is not None)
-
-
+# edit: + 1 + len(both) => + len(both)
 # %% misconception: characters for tokens
 # says: For “{text}” you have {yours}, and there are {right}. You count all {characters} characters.
 # That is right for pure Chinese; a word in letters or a number is one token however long it is, and
 # a space is none.
-def count_tokens(text, second=None):
-    return len(text) + len(second or "") + (2 if second is None else 3)
-
-
+# edit: len(words) => len("".join(both))
 # %% misconception: characters without the spaces
 # says: For “{text}” you have {yours}, and there are {right}. You count all characters but the
 # spaces. That is right for pure Chinese; a word in letters or a number is one token, however long
 # it is.
-def count_tokens(text, second=None):
-    return len((text + (second or "")).replace(" ", "")) + (2 if second is None else 3)
-
-
+# edit: len(words) => len("".join(both).replace(" ", ""))
 # %% misconception: every digit by itself
 # says: For “{text}” you have {yours}, and there are {right}. You make every digit a word of its
 # own. The pre-tokenizer does not cut between letters and digits, nor between digits: a number is
 # one word.
-def count_tokens(text, second=None):
-    words = re.findall(r"[一-鿿]|[a-zA-Z]+|\d|[^\w\s]", text + " " + (second or ""))
-    return len(words) + (2 if second is None else 3)
-
-
+# edit: [^\W一-鿿]+ => [a-zA-Z]+|\d
 # %% misconception: letters and digits apart
 # says: For “{text}” you have {yours}, and there are {right}. You cut between letters and digits.
 # The pre-tokenizer does not: what stands between spaces, marks and Chinese characters is one word,
 # be it of letters or digits or both.
-def count_tokens(text, second=None):
-    words = re.findall(r"[一-鿿]|[a-zA-Z]+|\d+|[^\w\s]", text + " " + (second or ""))
-    return len(words) + (2 if second is None else 3)
-
-
+# edit: [^\W一-鿿]+ => [a-zA-Z]+|\d+
 # %% misconception: only the keyboard's marks count
 # says: For “{text}” you have {yours}, and there are {right}. You know the punctuation of an English
 # keyboard and miss marks such as ！ and 。, which are tokens as well. (`string.punctuation` holds
 # only the former.)
-def count_tokens(text, second=None):
-    words = re.findall(r"[一-鿿]|[a-zA-Z0-9]+|[!-/:-@\[-`{-~]", text + " " + (second or ""))
-    return len(words) + (2 if second is None else 3)
-
-
+# edit: [^\W一-鿿]+|[^\w\s] => [a-zA-Z0-9]+|[!-/:-@\[-`{-~]
 # %% misconception: an apostrophe joins
 # says: For “{text}” you have {yours}, and there are {right}. With you a mark inside a word belongs
 # to it. BERT's pre-tokenizer cuts around every punctuation mark: it's becomes it, ' and s.
-def count_tokens(text, second=None):
-    words = re.findall(r"[一-鿿]|[a-zA-Z0-9'-]+|[^\w\s]", text + " " + (second or ""))
-    return len(words) + (2 if second is None else 3)
-
-
+# edit: [^\W一-鿿]+ => [a-zA-Z0-9'-]+
 # %% misconception: Chinese words stay whole
 # says: For “{text}” you have {yours}, and there are {right}. A run of Chinese characters is one
-# word with you. BERT's pre-tokenizer cuts around each Chinese character, before anything is
-# looked up.
-def count_tokens(text, second=None):
-    words = re.findall(r"\w+|[^\w\s]", text + " " + (second or ""))
-    return len(words) + (2 if second is None else 3)
-
-
+# word with you. BERT's pre-tokenizer cuts around each Chinese character, before anything is looked
+# up.
+# edit: [一-鿿]|[^\W一-鿿]+ => \w+
 # %% misconception: only spaces separate
 # says: For “{text}” you have {yours}, and there are {right}. You cut at spaces alone. Punctuation
 # marks and Chinese characters become words of their own, and Chinese has no spaces between them.
-def count_tokens(text, second=None):
-    words = (text + " " + (second or "")).split()
-    return len(words) + (2 if second is None else 3)
-
-
+# edit: re.findall(r"[一-鿿]|[^\W一-鿿]+|[^\w\s]", " ".join(both)) => " ".join(both).split()
 # %% misconception: two rows for a pair
 # says: For the pair “{text}” you have {yours}, and there are {right}. You count each text as a row
 # of its own. A pair is one row: there is only one `[CLS]`, in front of the first text.
-def count_tokens(text, second=None):
-    words = re.findall(r"[一-鿿]|[^\W一-鿿]+|[^\w\s]", text + " " + (second or ""))
-    return len(words) + (2 if second is None else 4)
-
-
+# edit: 1 + len(both) => 2 * len(both)
 # %% misconception: punctuation is left out
 # says: For “{text}” you have {yours}, and there are {right}. Punctuation is missing. BERT throws no
-# mark away: each is a token of its own, also the ones inside a word such as the apostrophe in
-# it's.
-def count_tokens(text, second=None):
-    words = re.findall(r"[一-鿿]|[^\W一-鿿]+", text + " " + (second or ""))
-    return len(words) + (2 if second is None else 3)
-
-
-# %% hint
-# Write down the tokens of `这部电影非常精彩！` and count them. Nine characters; how many tokens?
-# %% hint
-# One way: put a space on both sides of every Chinese character and every punctuation mark, then
+# mark away: each is a token of its own, also the ones inside a word such as the apostrophe in it's.
+# edit: |[^\w\s]" => "
+# %% hints
+# 1. Write down the tokens of `这部电影非常精彩！` and count them. Nine characters; how many tokens?
+# 2. One way: put a space on both sides of every Chinese character and every punctuation mark, then
 # `split()`. What is neither a letter nor a digit nor a space is punctuation (`isalnum`, `isspace`);
 # and mind that Chinese characters are letters to `isalnum`.
-# %% hint
-# Another way: `re.findall` with three alternatives: one Chinese character; a run of other letters
+# 3. Another way: `re.findall` with three alternatives: one Chinese character; a run of other letters
 # and digits; one sign that is neither letter nor space. To the number of words add 2 for a text and
 # 3 for a pair.
 # %% explanation
@@ -1126,12 +681,8 @@ def count_tokens(text, second=None):
 # pair three. (In a real vocabulary a rare word of letters takes several pieces, so the true number
 # can be larger.)
 
-# %% task 2.5
-# title: A pair that lost its end
-# kind: repair
-# points: 25
-# minutes: 12
-# function: encode_pair
+# %% task 2.5: A pair that lost its end
+# kind: repair; points: 25; minutes: 12; function: encode_pair
 #
 # `encode_pair(first, second, max_length)` makes one row of two lists of tokens: `[CLS]`, the first
 # text, `[SEP]`, the second text, `[SEP]`. It returns a dictionary with the `"tokens"` and the
@@ -1149,7 +700,6 @@ def count_tokens(text, second=None):
 # tokens, so each text keeps three of its four. The row is `[CLS] 天 气 很 [SEP] 户 外 散 [SEP]`, its
 # types are `0 0 0 0 0 1 1 1 1`.
 
-
 # %% stub
 def encode_pair(first: list[str], second: list[str], max_length: int) -> dict:
     """One row for two texts: {"tokens": [...], "token_type_ids": [...]}."""
@@ -1166,7 +716,6 @@ def encode_pair(first: list[str], second: list[str], max_length: int) -> dict:
     return {"tokens": row, "token_type_ids": [0] * (len(first) + 2) + [1] * (len(second) + 1)}
     # END SOLUTION
 
-
 # %% check
 def cases(rng):
     def text(length):
@@ -1180,32 +729,23 @@ def cases(rng):
     extra = int(rng.integers(0, 4))
     for first, second, most in ((9, 3, 13), (4, 12, 14), (8, 9, 14), (7, 7, 13)):
         yield {
-            "first": text(first + extra),
-            "second": text(second + extra),
+            "first": text(first + extra), "second": text(second + extra),
             "max_length": most + 2 * extra,
         }
-
 
 def numbers(case, got, expected):
     tokens, types = got["tokens"], got["token_type_ids"]
     kept = " ".join(tokens).split("[SEP]")
     right = " ".join(expected["tokens"]).split("[SEP]")
     return {
-        "row": " ".join(tokens),
-        "right": " ".join(expected["tokens"]),
+        "row": " ".join(tokens), "right": " ".join(expected["tokens"]),
         "types": " ".join(map(str, types)),
-        "right_types": " ".join(map(str, expected["token_type_ids"])),
-        "last": tokens[-1],
-        "length": len(tokens),
-        "most": case["max_length"],
-        "first": len(case["first"]),
-        "second": len(case["second"]),
-        "kept_first": len(kept[0].split()) - 1,
-        "kept_second": len(kept[1].split()),
-        "right_first": len(right[0].split()) - 1,
+        "right_types": " ".join(map(str, expected["token_type_ids"])), "last": tokens[-1],
+        "length": len(tokens), "most": case["max_length"], "first": len(case["first"]),
+        "second": len(case["second"]), "kept_first": len(kept[0].split()) - 1,
+        "kept_second": len(kept[1].split()), "right_first": len(right[0].split()) - 1,
         "right_second": len(right[1].split()),
     }
-
 
 # %% another right solution
 def encode_pair(first, second, max_length):
@@ -1223,129 +763,78 @@ def encode_pair(first, second, max_length):
     end = tokens.index("[SEP]")
     return {"tokens": tokens, "token_type_ids": [int(i > end) for i in range(len(tokens))]}
 
-
 # %% misconception: both mistakes are still there
 # says: This is still what you were given. Your row for the example is `{row}`, with the types
 # `{types}`. Lay it beside the expected one, `{right}` with `{right_types}`, and look at the last
 # place and at the type of the first `[SEP]`.
-def encode_pair(first, second, max_length):
-    tokens = ["[CLS]", *first, "[SEP]", *second, "[SEP]"]
-    types = [0] * (1 + len(first)) + [1] * (1 + len(second) + 1)
-    return {"tokens": tokens[:max_length], "token_type_ids": types[:max_length]}
-
-
+# - while len(first) + len(second) + 3 > max_length:
+# -     (first if len(first) > len(second) else second).pop()
+#
+# - return {"tokens": row, "token_type_ids": [0] * (len(first) + 2) + [1] * (len(second) + 1)}
+# + types = [0] * (len(first) + 1) + [1] * (len(second) + 2)
+# + return {"tokens": row[:max_length], "token_type_ids": types[:max_length]}
 # %% misconception: the finished row is cut
 # says: Your row ends in `{last}`: it is cut when it is finished, so that the last `[SEP]` goes
 # first, and the model, which has never seen a row without it, is not told where the text ends. Cut
 # the texts, and put the special tokens in afterwards.
-def encode_pair(first, second, max_length):
-    tokens = ["[CLS]", *first, "[SEP]", *second, "[SEP]"]
-    types = [0] * (len(first) + 2) + [1] * (len(second) + 1)
-    return {"tokens": tokens[:max_length], "token_type_ids": types[:max_length]}
-
-
+# - while len(first) + len(second) + 3 > max_length:
+# -     (first if len(first) > len(second) else second).pop()
+#
+# - return {"tokens": row, "token_type_ids": [0] * (len(first) + 2) + [1] * (len(second) + 1)}
+# + types = [0] * (len(first) + 2) + [1] * (len(second) + 1)
+# + return {"tokens": row[:max_length], "token_type_ids": types[:max_length]}
 # %% misconception: the first separator belongs to the second text
 # says: The tokens are right. Your types are `{types}`, and `{right_types}` is expected: you count
 # the first `[SEP]` to the second text. It ends the first, so it has type 0; the model was trained
 # so.
-def encode_pair(first, second, max_length):
-    first, second = list(first), list(second)
-    while len(first) + len(second) + 3 > max_length:
-        (first if len(first) > len(second) else second).pop()
-    row = ["[CLS]", *first, "[SEP]", *second, "[SEP]"]
-    return {"tokens": row, "token_type_ids": [0] * (len(first) + 1) + [1] * (len(second) + 2)}
-
-
+# edit: (len(first) + 2) + [1] * (len(second) + 1) => (len(first) + 1) + [1] * (len(second) + 2)
 # %% misconception: the last separator is of type 0
 # says: The tokens are right. Your types are `{types}`, and `{right_types}` is expected: the last
 # `[SEP]` ends the second text and belongs to it.
-def encode_pair(first, second, max_length):
-    first, second = list(first), list(second)
-    while len(first) + len(second) + 3 > max_length:
-        (first if len(first) > len(second) else second).pop()
-    row = ["[CLS]", *first, "[SEP]", *second, "[SEP]"]
-    return {"tokens": row, "token_type_ids": [0] * (len(first) + 2) + [1] * len(second) + [0]}
-
-
+# edit: [1] * (len(second) + 1) => [1] * len(second) + [0]
 # %% misconception: no room for the special tokens
 # says: Your row has {length} tokens, and {most} are allowed. You cut the two texts until they fit
 # together, and then come three tokens more: `[CLS]` and two `[SEP]`. They need room as well.
-def encode_pair(first, second, max_length):
-    first, second = list(first), list(second)
-    while len(first) + len(second) > max_length:
-        (first if len(first) > len(second) else second).pop()
-    row = ["[CLS]", *first, "[SEP]", *second, "[SEP]"]
-    return {"tokens": row, "token_type_ids": [0] * (len(first) + 2) + [1] * (len(second) + 1)}
-
-
+# edit: + 3 > max_length => > max_length
 # %% misconception: only the second text is cut
 # says: Of texts of {first} and {second} tokens you keep {kept_first} and {kept_second};
 # {right_first} and {right_second} are expected. With you the second text pays for everything, and
 # the `[SEP]` at the end is saved only by that. Take from the longer one, token by token.
-def encode_pair(first, second, max_length):
-    second = second[: max(0, max_length - 3 - len(first))]
-    row = ["[CLS]", *first, "[SEP]", *second, "[SEP]"]
-    types = [0] * (len(first) + 2) + [1] * (len(second) + 1)
-    return {"tokens": row, "token_type_ids": types}
-
-
+# - while len(first) + len(second) + 3 > max_length:
+# -     (first if len(first) > len(second) else second).pop()
+# + second = second[: max(0, max_length - 3 - len(first))]
 # %% misconception: half the room for each
 # says: Of texts of {first} and {second} tokens you keep {kept_first} and {kept_second};
 # {right_first} and {right_second} are expected. You give each text half of the room. A short text
 # does not need its half, and what it leaves belongs to the longer one.
-def encode_pair(first, second, max_length):
-    if len(first) + len(second) + 3 > max_length:
-        room = max_length - 3
-        first, second = first[: room - room // 2], second[: room // 2]
-    row = ["[CLS]", *first, "[SEP]", *second, "[SEP]"]
-    types = [0] * (len(first) + 2) + [1] * (len(second) + 1)
-    return {"tokens": row, "token_type_ids": types}
-
-
+# - while len(first) + len(second) + 3 > max_length:
+# -     (first if len(first) > len(second) else second).pop()
+# + room = max_length - 3
+# + if len(first) + len(second) > room:
+# +     first, second = first[: room - room // 2], second[: room // 2]
 # %% misconception: the types of the uncut texts
 # says: The tokens are right. Your types are `{types}`, and `{right_types}` is expected: they are
 # those of the texts before they were cut, so the change comes too late. Count what is left of each
 # text.
-def encode_pair(first, second, max_length):
-    types = [0] * (len(first) + 2) + [1] * (len(second) + 1)
-    first, second = list(first), list(second)
-    while len(first) + len(second) + 3 > max_length:
-        (first if len(first) > len(second) else second).pop()
-    row = ["[CLS]", *first, "[SEP]", *second, "[SEP]"]
-    return {"tokens": row, "token_type_ids": types[: len(row)]}
-
-
+# - first, second = list(first), list(second)
+# + first, second = list(first), list(second)
+# + types = [0] * (len(first) + 2) + [1] * (len(second) + 1)
+# edit: [0] * (len(first) + 2) + [1] * (len(second) + 1) => types[: len(row)]
 # %% misconception: cut at the beginning
 # says: Your row is `{row}`, and `{right}` is expected. As many tokens stay as should, but you take
 # them away at the beginning of the texts; the rule takes the last ones.
-def encode_pair(first, second, max_length):
-    first, second = list(first), list(second)
-    while len(first) + len(second) + 3 > max_length:
-        (first if len(first) > len(second) else second).pop(0)
-    row = ["[CLS]", *first, "[SEP]", *second, "[SEP]"]
-    return {"tokens": row, "token_type_ids": [0] * (len(first) + 2) + [1] * (len(second) + 1)}
-
-
+# edit: .pop() => .pop(0)
 # %% misconception: at a tie the first text is cut
 # says: Of texts of {first} and {second} tokens you keep {kept_first} and {kept_second};
 # {right_first} and {right_second} are expected. When both are equally long, the second loses a
 # token; with you it is the first. Look at the sign of comparison.
-def encode_pair(first, second, max_length):
-    first, second = list(first), list(second)
-    while len(first) + len(second) + 3 > max_length:
-        (first if len(first) >= len(second) else second).pop()
-    row = ["[CLS]", *first, "[SEP]", *second, "[SEP]"]
-    return {"tokens": row, "token_type_ids": [0] * (len(first) + 2) + [1] * (len(second) + 1)}
-
-
-# %% hint
-# Write the row of the example on paper, with the types below it, and lay what the code returns
+# edit: len(first) > len(second) => len(first) >= len(second)
+# %% hints
+# 1. Write the row of the example on paper, with the types below it, and lay what the code returns
 # beside it. What is at the last place? What stands below the first `[SEP]`?
-# %% hint
-# Do not cut the finished row. Cut the two lists before the special tokens are put in, and leave
+# 2. Do not cut the finished row. Cut the two lists before the special tokens are put in, and leave
 # room for three.
-# %% hint
-# `while len(first) + len(second) + 3 > max_length:` take one token from the longer list (`pop()`,
+# 3. `while len(first) + len(second) + 3 > max_length:` take one token from the longer list (`pop()`,
 # on copies). Afterwards type 0 is needed `len(first) + 2` times and type 1 `len(second) + 1` times.
 # %% explanation
 # Special tokens are part of what the model was trained on, so they are never what is cut. The rule

@@ -11,12 +11,8 @@ import math
 import torch
 from torch import Tensor
 
-# %% task 5.1
-# title: Scaled dot-product attention
-# kind: write
-# points: 25
-# minutes: 10
-# function: attention
+# %% task 5.1: Scaled dot-product attention
+# kind: write; points: 25; minutes: 10; function: attention
 #
 # Write `attention(query, key, value, mask=None)`.
 #
@@ -26,7 +22,6 @@ from torch import Tensor
 #
 # *Example.* With `query = key = 0` and no mask every weight is `1 / S`, and every output is the mean
 # of the values: equal scores are equal shares.
-
 
 # %% stub
 def attention(
@@ -41,7 +36,6 @@ def attention(
     return weights @ value, weights
     # END SOLUTION
 
-
 # %% check
 def cases(rng):
     for heads, asking, width, hidden in ((2, 5, 16, "some"), (1, 4, 64, "future"), (3, 6, 8, None)):
@@ -55,17 +49,13 @@ def cases(rng):
             case["mask"] = (torch.arange(asking) < lengths[:, None])[:, None, None, :]
         yield case
 
-
 def numbers(case, got, expected):
     weights = got[1]
     return {
-        "row": weights[-1, 0, 0].sum().item(),
-        "column": weights[0, 0, :, 0].sum().item(),
-        "largest": weights.amax(-1).mean().item(),
-        "right": expected[1].amax(-1).mean().item(),
+        "row": weights[-1, 0, 0].sum().item(), "column": weights[0, 0, :, 0].sum().item(),
+        "largest": weights.amax(-1).mean().item(), "right": expected[1].amax(-1).mean().item(),
         "width": case["query"].shape[-1],
     }
-
 
 # %% another right solution
 def attention(query, key, value, mask=None):
@@ -76,100 +66,51 @@ def attention(query, key, value, mask=None):
     weights = shares / shares.sum(-1, keepdim=True)
     return torch.einsum("bhts,bhsd->bhtd", weights, value), weights
 
-
 # %% misconception: softmax over the wrong axis
-# says: Your weights sum to one down each column, while the first row sums to {row:.2f}. A row belongs
-# to one asking position: what it gives to all positions that answer must sum to one. Did softmax run
-# over `dim=-2`?
-def attention(query, key, value, mask=None):
-    scores = query @ key.mT / math.sqrt(query.shape[-1])
-    if mask is not None:
-        scores = scores.masked_fill(~mask, -1e9)
-    weights = scores.softmax(dim=-2)
-    return weights @ value, weights
-
-
+# says: Your weights sum to one down each column, while the first row sums to {row:.2f}. A row
+# belongs to one asking position: what it gives to all positions that answer must sum to one. Did
+# softmax run over `dim=-2`?
+# edit: dim=-1 => dim=-2
 # %% misconception: no scaling
 # says: The scores are not divided by the root of the width. Your largest weight in a row is
 # {largest:.2f} on average, where {right:.2f} is expected: sums of {width} products are large, and
 # softmax turns large differences into almost all or nothing.
-def attention(query, key, value, mask=None):
-    scores = query @ key.mT
-    if mask is not None:
-        scores = scores.masked_fill(~mask, -torch.inf)
-    weights = scores.softmax(dim=-1)
-    return weights @ value, weights
-
-
+# edit: key.mT / math.sqrt(query.shape[-1]) => key.mT
 # %% misconception: scaled by the width, not by its root
-# says: The scores are divided by {width}, the width, and not by its square root: your largest weight
-# in a row is only {largest:.2f} on average, expected is {right:.2f}. The *variance* of a dot product
-# grows with the width, so its typical size grows with the root.
-def attention(query, key, value, mask=None):
-    scores = query @ key.mT / query.shape[-1]
-    if mask is not None:
-        scores = scores.masked_fill(~mask, -torch.inf)
-    weights = scores.softmax(dim=-1)
-    return weights @ value, weights
-
-
+# says: The scores are divided by {width}, the width, and not by its square root: your largest
+# weight in a row is only {largest:.2f} on average, expected is {right:.2f}. The *variance* of a dot
+# product grows with the width, so its typical size grows with the root.
+# edit: math.sqrt(query.shape[-1]) => query.shape[-1]
 # %% misconception: mask after the softmax
 # says: Rows with hidden positions sum to {row:.2f} and not to one. Softmax had already given the
 # hidden positions their share when they were cut out. Cut before it, in the scores.
-def attention(query, key, value, mask=None):
-    weights = (query @ key.mT / math.sqrt(query.shape[-1])).softmax(dim=-1)
-    if mask is not None:
-        weights = weights * mask
-    return weights @ value, weights
-
-
+# - scores = scores.masked_fill(~mask, -torch.inf)
+# + weights = scores.softmax(dim=-1) * mask
+# + return weights @ value, weights
 # %% misconception: mask the wrong way round
-# says: You look exactly where looking is *not* allowed. The mask is `True` where looking is allowed,
-# and `masked_fill` fills where its mask is `True`: it wants `~mask`.
-def attention(query, key, value, mask=None):
-    scores = query @ key.mT / math.sqrt(query.shape[-1])
-    if mask is not None:
-        scores = scores.masked_fill(mask, -torch.inf)
-    weights = scores.softmax(dim=-1)
-    return weights @ value, weights
-
-
+# says: You look exactly where looking is *not* allowed. The mask is `True` where looking is
+# allowed, and `masked_fill` fills where its mask is `True`: it wants `~mask`.
+# edit: ~mask => mask
 # %% misconception: hidden scores set to zero
-# says: A hidden position has the score 0 with you, and still gets a share: e to the power of 0 is one, not nothing.
-# Only a score of minus infinity leaves a weight of zero.
-def attention(query, key, value, mask=None):
-    scores = query @ key.mT / math.sqrt(query.shape[-1])
-    if mask is not None:
-        scores = scores.masked_fill(~mask, 0.0)
-    weights = scores.softmax(dim=-1)
-    return weights @ value, weights
-
-
+# says: A hidden position has the score 0 with you, and still gets a share: e to the power of 0 is
+# one, not nothing. Only a score of minus infinity leaves a weight of zero.
+# edit: -torch.inf => 0.0
 # %% misconception: no mask at all
 # says: The mask changes nothing: positions that are to be hidden get weight like the others.
-def attention(query, key, value, mask=None):
-    weights = (query @ key.mT / math.sqrt(query.shape[-1])).softmax(dim=-1)
-    return weights @ value, weights
-
-
-# %% hint
-# Four steps: scores `(B, H, T, S)` from one matrix product, the division, the mask, the softmax; then
+# - if mask is not None:
+# -     scores = scores.masked_fill(~mask, -torch.inf)
+# %% hints
+# 1. Four steps: scores `(B, H, T, S)` from one matrix product, the division, the mask, the softmax; then
 # the average. Print the shape after each.
-# %% hint
-# `key.mT` swaps the last two axes. Divide by `math.sqrt(query.shape[-1])`.
-# %% hint
-# `scores.masked_fill(~mask, -torch.inf)` before `softmax(dim=-1)`; then `weights @ value`.
+# 2. `key.mT` swaps the last two axes. Divide by `math.sqrt(query.shape[-1])`.
+# 3. `scores.masked_fill(~mask, -torch.inf)` before `softmax(dim=-1)`; then `weights @ value`.
 # %% explanation
 # Each row of the scores belongs to one position that asks, each column to one that answers. The root
 # keeps the spread of the scores the same whatever the width; minus infinity becomes a weight of
 # exactly zero while the rest still sums to one; the last product averages the values with it.
 
-# %% task 5.2
-# title: A mask that is off by one
-# kind: repair
-# points: 20
-# minutes: 8
-# function: causal_padding_mask
+# %% task 5.2: A mask that is off by one
+# kind: repair; points: 20; minutes: 8; function: causal_padding_mask
 #
 # `causal_padding_mask(attention_mask)` takes a batch's `(B, T)` of ones (real tokens) and zeros
 # (padding) and is to return a boolean `(B, 1, T, T)`, `True` where looking is allowed: a position may
@@ -181,7 +122,6 @@ def attention(query, key, value, mask=None):
 #
 # *Example.* For `[[1, 1, 0]]` the result is
 # `[[[[True, False, False], [True, True, False], [True, True, False]]]]`.
-
 
 # %% stub
 def causal_padding_mask(attention_mask: Tensor) -> Tensor:
@@ -197,7 +137,6 @@ def causal_padding_mask(attention_mask: Tensor) -> Tensor:
     # END SOLUTION
     return allowed
 
-
 # %% check
 def cases(rng):
     for length in (3, 6, 9):
@@ -205,13 +144,10 @@ def cases(rng):
         real[0] = length
         yield {"attention_mask": (torch.arange(length) < real[:, None]).long()}
 
-
 def numbers(case, got, expected):
     return {
-        "sees": int(got[0, 0, 0].sum()),
-        "empty": int((~got.any(-1)).sum()),
+        "sees": int(got[0, 0, 0].sum()), "empty": int((~got.any(-1)).sum()),
     }
-
 
 # %% another right solution
 def causal_padding_mask(attention_mask):
@@ -219,59 +155,33 @@ def causal_padding_mask(attention_mask):
     past = place[None, :] <= place[:, None]
     return (past[None] & (attention_mask[:, None, :] != 0))[:, None]
 
-
 # %% misconception: one step of the future is visible
 # says: Your first position may look at {sees} positions: itself and the next one, which is the very
 # token that it is to predict. `tril(diagonal=1)` keeps one diagonal too many. (That is why the loss
 # was so good.)
-def causal_padding_mask(attention_mask):
-    length = attention_mask.shape[1]
-    past = torch.ones(length, length, dtype=torch.bool).tril(diagonal=1)
-    return past[None, None] & attention_mask[:, None, None, :].bool()
-
-
+# edit: tril() => tril(diagonal=1)
 # %% misconception: padded rows are closed, padded columns are open
-# says: {empty} rows of your result look at nobody, those of the padding, and the softmax of nothing is
-# NaN, which no later layer gets rid of. A *row* is who asks, a *column* who is looked at: it is as a
-# column that padding is closed, `attention_mask[:, None, None, :]`.
-def causal_padding_mask(attention_mask):
-    length = attention_mask.shape[1]
-    past = torch.ones(length, length, dtype=torch.bool).tril()
-    return past[None, None] & attention_mask[:, None, :, None].bool()
-
-
+# says: {empty} rows of your result look at nobody, those of the padding, and the softmax of nothing
+# is NaN, which no later layer gets rid of. A *row* is who asks, a *column* who is looked at: it is
+# as a column that padding is closed, `attention_mask[:, None, None, :]`.
+# edit: [:, None, None, :] => [:, None, :, None]
 # %% misconception: both mistakes are still there
 # says: This is still what you were given. There are two mistakes in it: try it on `[[1, 1, 0]]` and
 # compare the result with the example, row by row.
-def causal_padding_mask(attention_mask):
-    length = attention_mask.shape[1]
-    past = torch.ones(length, length, dtype=torch.bool).tril(diagonal=1)
-    return past[None, None] & attention_mask[:, None, :, None].bool()
-
-
+# edit: tril() => tril(diagonal=1)
+# edit: [:, None, None, :] => [:, None, :, None]
 # %% misconception: a position may not look at itself
-# says: Your first position may look at nobody, and the softmax of nothing is NaN. A position looks at
-# itself too: `tril()` keeps the diagonal, `tril(diagonal=-1)` does not.
-def causal_padding_mask(attention_mask):
-    length = attention_mask.shape[1]
-    past = torch.ones(length, length, dtype=torch.bool).tril(diagonal=-1)
-    return past[None, None] & attention_mask[:, None, None, :].bool()
-
-
+# says: Your first position may look at nobody, and the softmax of nothing is NaN. A position looks
+# at itself too: `tril()` keeps the diagonal, `tril(diagonal=-1)` does not.
+# edit: tril() => tril(diagonal=-1)
 # %% misconception: the past is hidden and the future open
-# says: Your first position may look at {sees} positions: its future. Rows ask and columns answer, so
-# what came before lies *below* the diagonal: `tril`, not `triu`.
-def causal_padding_mask(attention_mask):
-    length = attention_mask.shape[1]
-    past = torch.ones(length, length, dtype=torch.bool).triu()
-    return past[None, None] & attention_mask[:, None, None, :].bool()
-
-
-# %% hint
-# Call it with `torch.tensor([[1, 1, 0]])` and compare with the example, row by row. Row 0 is the first
+# says: Your first position may look at {sees} positions: its future. Rows ask and columns answer,
+# so what came before lies *below* the diagonal: `tril`, not `triu`.
+# edit: tril() => triu()
+# %% hints
+# 1. Call it with `torch.tensor([[1, 1, 0]])` and compare with the example, row by row. Row 0 is the first
 # token: whom may it see?
-# %% hint
-# There are two mistakes. One is in the number after `diagonal`. For the other ask: which axis of the
+# 2. There are two mistakes. One is in the number after `diagonal`. For the other ask: which axis of the
 # result is “who is looked at”?
 # %% explanation
 # With `diagonal=1` position *i* sees position *i* + 1, which is its answer: the loss falls by copying,
@@ -279,12 +189,8 @@ def causal_padding_mask(attention_mask):
 # closed as a column, because nobody is to read it; a row that is closed instead has nobody left to look
 # at, and its softmax is NaN.
 
-# %% task 5.3
-# title: Shapes and parameters before you run anything
-# kind: predict
-# points: 15
-# minutes: 7
-# function: predict
+# %% task 5.3: Shapes and parameters before you run anything
+# kind: predict; points: 15; minutes: 7; function: predict
 #
 # A multi-head self-attention layer of width `hidden` with `heads` heads gets a batch of `batch` texts
 # of `length` tokens. It has four square weight matrices (query, key, value, output), each with a bias.
@@ -297,7 +203,6 @@ def causal_padding_mask(attention_mask):
 #
 # *Example.* With `batch=1, length=2, hidden=4, heads=1`: queries `(1, 1, 2, 4)`, scores
 # `(1, 1, 2, 2)`, divisor `2.0`, parameters `80`.
-
 
 # %% stub
 def predict(batch: int, length: int, hidden: int, heads: int) -> dict:
@@ -312,28 +217,21 @@ def predict(batch: int, length: int, hidden: int, heads: int) -> dict:
     }
     # END SOLUTION
 
-
 # %% check
 def cases(rng):
     yield {"batch": 1, "length": 2, "hidden": 4, "heads": 1}
     for _ in range(3):
         heads = int(rng.integers(2, 13))
         yield {
-            "batch": int(rng.integers(2, 9)),
-            "length": int(rng.integers(10, 100)),
-            "hidden": heads * int(rng.choice([16, 32, 64])),
-            "heads": heads,
+            "batch": int(rng.integers(2, 9)), "length": int(rng.integers(10, 100)),
+            "hidden": heads * int(rng.choice([16, 32, 64])), "heads": heads,
         }
-
 
 def numbers(case, got, expected):
     return {
-        **case,
-        "yours": got["parameters"],
-        "divisor": got["divisor"],
+        **case, "yours": got["parameters"], "divisor": got["divisor"],
         "width": case["hidden"] // case["heads"],
     }
-
 
 # %% another right solution
 def predict(batch, length, hidden, heads):
@@ -346,82 +244,36 @@ def predict(batch, length, hidden, heads):
         ),
     }
 
-
 # %% misconception: the divisor of the whole width
 # says: You divide by {divisor:.1f}, the root of {hidden}. Each head makes its scores from its own
 # piece, and that is {hidden} / {heads} = {width} wide.
-def predict(batch, length, hidden, heads):
-    return {
-        "query": (batch, heads, length, hidden // heads),
-        "scores": (batch, heads, length, length),
-        "divisor": hidden**0.5,
-        "parameters": 4 * (hidden * hidden + hidden),
-    }
-
-
+# edit: width**0.5 => hidden**0.5
 # %% misconception: parameters for each head anew
-# says: You count {yours:,} parameters, {heads} times too many. More heads cut the same matrices into
-# narrower pieces; they bring no new ones.
-def predict(batch, length, hidden, heads):
-    return {
-        "query": (batch, heads, length, hidden // heads),
-        "scores": (batch, heads, length, length),
-        "divisor": (hidden // heads) ** 0.5,
-        "parameters": 4 * heads * (hidden * hidden + hidden),
-    }
-
-
+# says: You count {yours:,} parameters, {heads} times too many. More heads cut the same matrices
+# into narrower pieces; they bring no new ones.
+# edit: 4 * => 4 * heads *
 # %% misconception: biases forgotten
 # says: You count {yours:,} parameters and have left out the biases: each of the four maps adds a
 # vector of {hidden} numbers.
-def predict(batch, length, hidden, heads):
-    return {
-        "query": (batch, heads, length, hidden // heads),
-        "scores": (batch, heads, length, length),
-        "divisor": (hidden // heads) ** 0.5,
-        "parameters": 4 * hidden * hidden,
-    }
-
-
+# edit: (hidden * hidden + hidden) => hidden * hidden
 # %% misconception: the output matrix forgotten
-# says: You count {yours:,} parameters, those of query, key and value. A fourth matrix mixes the heads
-# once they are laid side by side again.
-def predict(batch, length, hidden, heads):
-    return {
-        "query": (batch, heads, length, hidden // heads),
-        "scores": (batch, heads, length, length),
-        "divisor": (hidden // heads) ** 0.5,
-        "parameters": 3 * (hidden * hidden + hidden),
-    }
-
-
+# says: You count {yours:,} parameters, those of query, key and value. A fourth matrix mixes the
+# heads once they are laid side by side again.
+# edit: 4 * => 3 *
 # %% misconception: scores as wide as a head
-# says: Your scores end in the width of a head. A score belongs to a *pair of positions*: the last two
-# axes are who asks and who is looked at, both {length} long, however wide the vectors are.
-def predict(batch, length, hidden, heads):
-    return {
-        "query": (batch, heads, length, hidden // heads),
-        "scores": (batch, heads, length, hidden // heads),
-        "divisor": (hidden // heads) ** 0.5,
-        "parameters": 4 * (hidden * hidden + hidden),
-    }
-
-
-# %% hint
-# How wide is a head, when `heads` of them share `hidden` numbers?
-# %% hint
-# A linear map from `hidden` to `hidden` has `hidden * hidden` weights and `hidden` biases. There are
+# says: Your scores end in the width of a head. A score belongs to a *pair of positions*: the last
+# two axes are who asks and who is looked at, both {length} long, however wide the vectors are.
+# edit: length, length => length, width
+# %% hints
+# 1. How wide is a head, when `heads` of them share `hidden` numbers?
+# 2. A linear map from `hidden` to `hidden` has `hidden * hidden` weights and `hidden` biases. There are
 # four of them, whatever the number of heads.
 # %% explanation
 # Heads are free: they cut queries, keys and values into pieces of `hidden / heads` numbers. The number
 # of parameters does not depend on them, the divisor does, and the scores depend on the length alone.
 
-# %% task 5.4
-# title: Heads that mix up the words
-# kind: repair
-# points: 20
-# minutes: 8
-# function: split_heads
+# %% task 5.4: Heads that mix up the words
+# kind: repair; points: 20; minutes: 8; function: split_heads
 #
 # `split_heads(x, heads)` is to cut each row of `x` `(B, T, hidden)` into `heads` consecutive pieces and
 # return them as `(B, heads, T, hidden // heads)`: head 0 gets the first piece of **every** token, head 1
@@ -430,7 +282,6 @@ def predict(batch, length, hidden, heads):
 #
 # *Example.* One text of two tokens, `[[[1, 2, 3, 4], [5, 6, 7, 8]]]`, in two heads is
 # `[[[[1, 2], [5, 6]], [[3, 4], [7, 8]]]]`.
-
 
 # %% stub
 def split_heads(x: Tensor, heads: int) -> Tensor:
@@ -444,7 +295,6 @@ def split_heads(x: Tensor, heads: int) -> Tensor:
     return pieces.permute(0, 2, 1, 3)
     # END SOLUTION
 
-
 # %% check
 def cases(rng):
     yield {"x": torch.arange(1.0, 9.0).view(1, 2, 4), "heads": 2}
@@ -452,59 +302,39 @@ def cases(rng):
         shape = (2, int(rng.integers(4, 7)), 4 * heads)
         yield {"x": torch.from_numpy(rng.normal(size=shape)).float(), "heads": heads}
 
-
 def numbers(case, got, expected):
     return {"yours": got[0, 0, 1].tolist(), "right": expected[0, 0, 1].tolist()}
-
 
 # %% another right solution
 def split_heads(x, heads):
     return torch.stack(x.chunk(heads, dim=-1), dim=1)
 
-
 # %% misconception: a view without moving an axis
-# says: The second token of head 0 holds {yours}; it should hold {right}. `view` never moves a number:
-# it only cuts the same row of numbers elsewhere, here in the middle of another token. First cut each
-# token into heads, then *move* that axis forward.
-def split_heads(x, heads):
-    batch, length, hidden = x.shape
-    return x.view(batch, heads, length, hidden // heads)
-
-
+# says: The second token of head 0 holds {yours}; it should hold {right}. `view` never moves a
+# number: it only cuts the same row of numbers elsewhere, here in the middle of another token. First
+# cut each token into heads, then *move* that axis forward.
+# edit: pieces.permute(0, 2, 1, 3) => x.view(batch, heads, length, -1)
 # %% misconception: every so-many-th number
-# says: The second token of head 0 holds {yours}; it should hold {right}. You deal the numbers out like
-# cards, one to each head in turn. A head gets a *consecutive* piece: the weights that are loaded
-# from a checkpoint expect that.
-def split_heads(x, heads):
-    batch, length, hidden = x.shape
-    return x.view(batch, length, hidden // heads, heads).permute(0, 3, 1, 2)
-
-
+# says: The second token of head 0 holds {yours}; it should hold {right}. You deal the numbers out
+# like cards, one to each head in turn. A head gets a *consecutive* piece: the weights that are
+# loaded from a checkpoint expect that.
+# edit: length, heads, -1 => length, -1, heads
+# edit: 0, 2, 1, 3 => 0, 3, 1, 2
 # %% misconception: heads after tokens
-# says: Your axes are (batch, token, head, piece). The matrix product of queries and keys works on the
-# last two axes, so these have to be token and piece: move the head before the token.
-def split_heads(x, heads):
-    batch, length, hidden = x.shape
-    return x.view(batch, length, heads, hidden // heads)
-
-
-# %% hint
-# Try it on the example. In which order do the eight numbers lie in memory, and can `view` change it?
-# %% hint
-# Cut the last axis in two, `(B, T, heads, hidden // heads)`; that is a `view`. Then swap two axes.
+# says: Your axes are (batch, token, head, piece). The matrix product of queries and keys works on
+# the last two axes, so these have to be token and piece: move the head before the token.
+# edit: pieces.permute(0, 2, 1, 3) => pieces
+# %% hints
+# 1. Try it on the example. In which order do the eight numbers lie in memory, and can `view` change it?
+# 2. Cut the last axis in two, `(B, T, heads, hidden // heads)`; that is a `view`. Then swap two axes.
 # %% explanation
 # `view` and `reshape` re-cut one long row of numbers; only `transpose` and `permute` move them. The
 # heads lie inside each token, so that axis appears behind the tokens first and is then moved before
 # them. The mistake survives training, since every weight matrix can adapt to it a little; it is found
 # by a test like this one.
 
-# %% task 5.5
-# title: Project: teach a head to look things up
-# kind: project
-# points: 20
-# minutes: 25
-# function: recall
-# seconds: 40
+# %% task 5.5: Project: teach a head to look things up
+# kind: project; points: 20; minutes: 25; function: recall; seconds: 40
 #
 # Each text is a list of pairs and a question: `[k1, v1, k2, v2, ..., k?]`. The answer is the value that
 # stood behind the same key. Keys are the ids `0` to `keys - 1`, values are `keys` to
@@ -520,7 +350,6 @@ def split_heads(x, heads):
 #
 # Think before you train: the question's vector must find the *pair*. A key and its value stand side by
 # side, so let the table of keys be made from one column of tokens and the values from the next.
-
 
 # %% stub
 def recall(texts: Tensor, answers: Tensor, questions: Tensor, keys: int, values: int) -> Tensor:
@@ -547,10 +376,8 @@ def recall(texts: Tensor, answers: Tensor, questions: Tensor, keys: int, values:
         return forward(questions).argmax(-1)
     # END SOLUTION
 
-
 # %% check
 import numpy as np
-
 
 def cases(rng):
     keys, values, pairs = 8, 8, 5
@@ -568,15 +395,11 @@ def cases(rng):
     questions, right = draw(500)
     yield (
         {
-            "texts": texts,
-            "answers": answers,
-            "questions": questions,
-            "keys": keys,
+            "texts": texts, "answers": answers, "questions": questions, "keys": keys,
             "values": values,
         },
         right,
     )
-
 
 def judge(case, got, right):
     if tuple(got.shape) != tuple(right.shape):
@@ -600,48 +423,32 @@ def judge(case, got, right):
         f"{share:.0%} are right on new texts; 95 % are needed. Train longer, or look at the hints."
     )
 
-
 # %% another right solution
 def recall(texts, answers, questions, keys, values):
     told = questions[:, 1:-1:2]
     match = questions[:, 0:-1:2] == questions[:, -1:]
     return (told * match).sum(1)
 
-
 # %% misconception: answers with keys
-# says: Your answers are keys. What is asked for is the value behind the key: an id of `keys` or more.
-def recall(texts, answers, questions, keys, values):
-    return questions[:, -1]
-
-
+# says: Your answers are keys. What is asked for is the value behind the key: an id of `keys` or
+# more.
+# edit: torch.manual_seed(0) => return questions[:, -1]
 # %% misconception: the last value, whatever was asked
-# says: You give the last value of each text, whatever is asked. The question has to be compared with
-# every key.
-def recall(texts, answers, questions, keys, values):
-    return questions[:, -2]
-
-
+# says: You give the last value of each text, whatever is asked. The question has to be compared
+# with every key.
+# edit: torch.manual_seed(0) => return questions[:, -2]
 # %% misconception: no look at the text
-# says: You are right about as often as by guessing. Which value belongs to which key is different in
-# every text: a table over the whole training set cannot know it.
-def recall(texts, answers, questions, keys, values):
-    commonest = torch.stack(
-        [
-            answers[texts[:, -1] == key].bincount(minlength=keys + values).argmax()
-            for key in range(keys)
-        ]
-    )
-    return commonest[questions[:, -1]]
-
-
-# %% hint
-# One attention step: the query is made from the last token, the keys from tokens 0, 2, 4, …, the values
+# says: You are right about as often as by guessing. Which value belongs to which key is different
+# in every text: a table over the whole training set cannot know it.
+# - torch.manual_seed(0)
+# + told = [answers[texts[:, -1] == key].bincount(minlength=keys + values) for key in range(keys)]
+# + return torch.stack(told).argmax(-1)[questions[:, -1]]
+# %% hints
+# 1. One attention step: the query is made from the last token, the keys from tokens 0, 2, 4, …, the values
 # from tokens 1, 3, 5, …
-# %% hint
-# With the *same* embedding table for question and keys, equal ids already point the same way, and the
+# 2. With the *same* embedding table for question and keys, equal ids already point the same way, and the
 # head has little left to learn. A linear layer turns the mixed value into logits.
-# %% hint
-# AdamW with a learning rate of 0.02, batches of 256, 150 steps, cross-entropy.
+# 3. AdamW with a learning rate of 0.02, batches of 256, 150 steps, cross-entropy.
 # %% explanation
 # The question and the right key are the same row of one table, so their dot product is the largest, and
 # training only has to make it large enough. The values behind are averaged with those weights, and a

@@ -12,12 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# %% task 6.1
-# title: LayerNorm by hand
-# kind: write
-# points: 20
-# minutes: 10
-# function: layer_norm
+# %% task 6.1: LayerNorm by hand
+# kind: write; points: 20; minutes: 10; function: layer_norm
 #
 # Write `layer_norm(x, gain, bias, eps)` without calling a LayerNorm that exists. `x` is
 # `(B, T, d)`; `gain` and `bias` are `(d,)`. Each row, that is, each token's vector of `d` numbers, is
@@ -30,7 +26,6 @@ from torch import Tensor
 # *Example.* With gain 1, bias 0 and eps 0 the row `[1, 3]` becomes `[-1, 1]`: its mean is 2, its
 # two squared distances are 1 and 1, so $\sigma^2 = 1$. With eps 3 it becomes `[-0.5, 0.5]`.
 
-
 # %% stub
 def layer_norm(x: Tensor, gain: Tensor, bias: Tensor, eps: float) -> Tensor:
     """(B, T, d) to (B, T, d): every row normalised, then scaled and shifted."""
@@ -40,7 +35,6 @@ def layer_norm(x: Tensor, gain: Tensor, bias: Tensor, eps: float) -> Tensor:
     return gain * centred / (variance + eps).sqrt() + bias
     # END SOLUTION
 
-
 # %% check
 def cases(rng):
     def draw(*shape):
@@ -48,10 +42,8 @@ def cases(rng):
 
     width = int(rng.integers(5, 9))
     yield {
-        "x": 3 * draw(2, 4, width) + 2,
-        "gain": 1 + 0.2 * draw(width).clamp(-2, 2),
-        "bias": draw(width),
-        "eps": 1e-12,
+        "x": 3 * draw(2, 4, width) + 2, "gain": 1 + 0.2 * draw(width).clamp(-2, 2),
+        "bias": draw(width), "eps": 1e-12,
     }
     x = 0.5 * draw(2, 3, 12)
     yield {"x": x, "gain": torch.ones(12), "bias": torch.zeros(12), "eps": 0.25}
@@ -59,18 +51,13 @@ def cases(rng):
     x[0, 1] = 2.0  # a row of equal numbers: only eps keeps it from 0 / 0
     yield {"x": x, "gain": 1 + 0.2 * draw(6).clamp(-2, 2), "bias": draw(6), "eps": 1e-5}
 
-
 def numbers(case, got, expected):
     row, right = ((y - case["bias"]) / case["gain"] for y in (got[0, 0], expected[0, 0]))
     return {
-        "mean": row.mean().item(),
-        "spread": row.std(correction=0).item(),
-        "right": right.std(correction=0).item(),
-        "nan": int(got.isnan().any(-1).sum()),
-        "width": case["x"].shape[-1],
-        "eps": case["eps"],
+        "mean": row.mean().item(), "spread": row.std(correction=0).item(),
+        "right": right.std(correction=0).item(), "nan": int(got.isnan().any(-1).sum()),
+        "width": case["x"].shape[-1], "eps": case["eps"],
     }
-
 
 # %% another right solution
 def layer_norm(x, gain, bias, eps):
@@ -78,142 +65,91 @@ def layer_norm(x, gain, bias, eps):
     scaled = torch.einsum("btd,bt->btd", x - mean[..., None], torch.rsqrt(variance + eps))
     return torch.addcmul(bias.expand_as(scaled), scaled, gain)
 
-
 # %% misconception: divided by one less than the width
 # says: Before gain and bias, your first row has a spread of {spread:.3f}, and it should have
 # {right:.3f}. `var` and `std` in PyTorch divide by the count less one, {width} - 1, unless they are
 # told not to (`correction=0`). The formula asks for the mean of the squares: divide by {width}.
-def layer_norm(x, gain, bias, eps):
-    mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True)
-    return gain * (x - mean) / (variance + eps).sqrt() + bias
-
-
+# edit: centred.square().mean => x.var
 # %% misconception: eps outside of the root
 # says: With eps = {eps} your first row has a spread of {spread:.3f} before gain and bias, and it
 # should have {right:.3f}. You add eps to the root. It belongs to the variance, **inside** the root:
 # with BERT's tiny eps nobody sees the difference, and with a larger one loaded weights no longer
 # fit.
-def layer_norm(x, gain, bias, eps):
-    mean, spread = x.mean(-1, keepdim=True), x.std(-1, keepdim=True, correction=0)
-    return gain * (x - mean) / (spread + eps) + bias
-
-
+# edit: (variance + eps).sqrt() => (variance.sqrt() + eps)
 # %% misconception: PyTorch's spread, and eps added to it
 # says: Before gain and bias, your first row has a spread of {spread:.3f}, and it should have
-# {right:.3f}. Two things are mixed up here, and neither raises an error.
-# PyTorch's `std` divides by {width} - 1 unless it is told not to (`correction=0`); and eps belongs
-# to the variance, **inside** the root, not to the root.
-def layer_norm(x, gain, bias, eps):
-    mean, spread = x.mean(-1, keepdim=True), x.std(-1, keepdim=True)
-    return gain * (x - mean) / (spread + eps) + bias
-
-
+# {right:.3f}. Two things are mixed up here, and neither raises an error. PyTorch's `std` divides by
+# {width} - 1 unless it is told not to (`correction=0`); and eps belongs to the variance, **inside**
+# the root, not to the root.
+# edit: centred.square().mean => x.var
+# edit: (variance + eps).sqrt() => (variance.sqrt() + eps)
 # %% misconception: the sum of the squares instead of their mean
 # says: Before gain and bias, your first row has a spread of {spread:.3f}, and it should have
 # {right:.3f}. You take the sum of the squared distances. The variance is their mean: divide by
 # {width}.
-def layer_norm(x, gain, bias, eps):
-    centred = x - x.mean(-1, keepdim=True)
-    return gain * centred / (centred.square().sum(-1, keepdim=True) + eps).sqrt() + bias
-
-
+# edit: .square().mean => .square().sum
 # %% misconception: no eps at all
 # says: With eps = {eps} your first row has a spread of {spread:.3f} before gain and bias, and it
 # should have {right:.3f}. Your code does not use eps. It is there for rows whose numbers are all
 # equal: their variance is zero, and 0 / 0 is NaN.
-def layer_norm(x, gain, bias, eps):
-    mean, spread = x.mean(-1, keepdim=True), x.std(-1, keepdim=True, correction=0)
-    return gain * (x - mean) / spread + bias
-
-
+# edit: (variance + eps) => variance
 # %% misconception: normalised over the tokens
 # says: Before gain and bias, your first row has the mean {mean:.2f} and the spread {spread:.2f}.
 # You normalise each dimension over the tokens of a text (`dim=1`). LayerNorm takes each token by
 # itself, over its {width} numbers: what a row becomes must not hang on which other rows stand
 # beside it.
-def layer_norm(x, gain, bias, eps):
-    mean, variance = x.mean(1, keepdim=True), x.var(1, keepdim=True, correction=0)
-    return gain * (x - mean) / (variance + eps).sqrt() + bias
-
-
+# edit: x.mean(dim=-1, => x.mean(dim=1,
+# edit: .square().mean(dim=-1, => .square().mean(dim=1,
 # %% misconception: one mean and one spread for the whole text
 # says: Before gain and bias, your first row has the mean {mean:.2f} and the spread {spread:.2f},
 # and not 0 and 1. You take mean and variance over all tokens of a text together. Each row has its
 # own: reduce the last axis only.
-def layer_norm(x, gain, bias, eps):
-    mean, variance = x.mean((1, 2), keepdim=True), x.var((1, 2), keepdim=True, correction=0)
-    return gain * (x - mean) / (variance + eps).sqrt() + bias
-
-
+# edit: x.mean(dim=-1, => x.mean(dim=(1, 2),
+# edit: .square().mean(dim=-1, => .square().mean(dim=(1, 2),
 # %% misconception: one mean and one spread for everything
 # says: Before gain and bias, your first row has the mean {mean:.2f} and the spread {spread:.2f},
 # and not 0 and 1. A mean without `dim` runs over the whole batch, so that one text changes what
 # becomes of another. Each row has its own mean and variance: reduce the last axis only.
-def layer_norm(x, gain, bias, eps):
-    return gain * (x - x.mean()) / (x.var(correction=0) + eps).sqrt() + bias
-
-
+# edit: x.mean(dim=-1, keepdim=True) => x.mean()
+# edit: .square().mean(dim=-1, keepdim=True) => .square().mean()
 # %% misconception: divided by the variance, not by its root
 # says: Before gain and bias, your first row has a spread of {spread:.3f}, and it should have
 # {right:.3f}. The variance is a square; divide by its root, which is in the same units as `x`.
-def layer_norm(x, gain, bias, eps):
-    mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, correction=0)
-    return gain * (x - mean) / (variance + eps) + bias
-
-
+# edit: (variance + eps).sqrt() => (variance + eps)
 # %% misconception: the mean stays in
 # says: Before gain and bias, your first row has the mean {mean:.2f}, and it should have 0: the mean
 # is used for the variance, but the row itself is divided as it is. Subtract it above the fraction
 # line, too.
-def layer_norm(x, gain, bias, eps):
-    return gain * x / (x.var(-1, keepdim=True, correction=0) + eps).sqrt() + bias
-
-
+# edit: gain * centred => gain * x
 # %% misconception: only the size is normalised
 # says: Before gain and bias, your first row has the mean {mean:.2f}, and it should have 0. You
 # divide by the root of the mean square, without any mean. That exists and is called RMSNorm; newer
 # models use it, BERT does not.
-def layer_norm(x, gain, bias, eps):
-    return gain * x / (x.square().mean(-1, keepdim=True) + eps).sqrt() + bias
-
-
+# edit: x - x.mean(dim=-1, keepdim=True) => x
 # %% misconception: gain and bias left out
 # says: Your rows are normalised, and that is where you stop. They are then multiplied by `gain` and
 # `bias` is added, each dimension with its own number: that is what is learned in a LayerNorm.
-def layer_norm(x, gain, bias, eps):
-    mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, correction=0)
-    return (x - mean) / (variance + eps).sqrt()
-
-
+# edit: gain * centred / (variance + eps).sqrt() + bias => centred / (variance + eps).sqrt()
 # %% misconception: gain and bias before normalising
 # says: You scale and shift first and normalise afterwards. That takes most of what gain and bias
 # have done away again. Normalise first; they come last.
-def layer_norm(x, gain, bias, eps):
-    x = gain * x + bias
-    mean, variance = x.mean(-1, keepdim=True), x.var(-1, keepdim=True, correction=0)
-    return (x - mean) / (variance + eps).sqrt()
-
-
-# %% hint
-# The mean of each row is `(B, T, 1)`: which axis does it reduce, and what keeps that axis in place?
-# %% hint
-# `x.mean(dim=-1, keepdim=True)`; subtract it; the mean of the squares of what is left is the
+# - centred = x - x.mean(dim=-1, keepdim=True)
+# + x = gain * x + bias
+# + centred = x - x.mean(dim=-1, keepdim=True)
+# edit: gain * centred / (variance + eps).sqrt() + bias => centred / (variance + eps).sqrt()
+# %% hints
+# 1. The mean of each row is `(B, T, 1)`: which axis does it reduce, and what keeps that axis in place?
+# 2. `x.mean(dim=-1, keepdim=True)`; subtract it; the mean of the squares of what is left is the
 # variance.
-# %% hint
-# Gain times what is left, divided by the root of (variance + eps), plus bias.
+# 3. Gain times what is left, divided by the root of (variance + eps), plus bias.
 # %% explanation
 # Each row is brought to mean 0 and spread 1 by numbers that are its own, so a token fares the same
 # whatever stands beside it in the text or in the batch. The variance divides by d, since it
 # describes these d numbers and estimates nothing beyond them. Eps under the root is what keeps a
 # row of equal numbers from dividing by zero.
 
-# %% task 6.2
-# title: Two forms of one curve
-# kind: measure
-# points: 20
-# minutes: 10
-# function: compare
-# tolerance: 0.00001
+# %% task 6.2: Two forms of one curve
+# kind: measure; points: 20; minutes: 10; function: compare; tolerance: 0.00001
 #
 # BERT's curve is
 #
@@ -231,7 +167,6 @@ def layer_norm(x, gain, bias, eps):
 # normal distribution is below 1; the tanh form is 0.84119, and ReLU is 1. So for `x = [1]`,
 # `tanh_off` is 0.00015, `where` is 1 and `relu_off` is 0.15866.
 
-
 # %% stub
 def compare(x: Tensor) -> dict:
     """Both forms of GELU at x, and how far tanh and ReLU are from the exact one at most."""
@@ -248,7 +183,6 @@ def compare(x: Tensor) -> dict:
     }
     # END SOLUTION
 
-
 # %% check
 def cases(rng):
     for low, high in ((0.0, 6.0), (0.4, 1.6), (-6.0, -0.1)):
@@ -260,7 +194,6 @@ def cases(rng):
                 break
         yield {"x": x}
 
-
 def numbers(case, got, expected):
     worst = {}
     for name in ("exact", "tanh"):
@@ -269,15 +202,9 @@ def numbers(case, got, expected):
     name = "exact" if abs(worst["exact"][0] - worst["exact"][1]) > 1e-5 else "tanh"
     yours, right, at = worst[name]
     return {
-        "yours": yours,
-        "right": right,
-        "at": at,
-        "off": got["tanh_off"],
-        "off_right": expected["tanh_off"],
-        "low": case["x"][0].item(),
-        "high": case["x"][-1].item(),
+        "yours": yours, "right": right, "at": at, "off": got["tanh_off"],
+        "off_right": expected["tanh_off"], "low": case["x"][0].item(), "high": case["x"][-1].item(),
     }
-
 
 # %% another right solution
 def compare(x):
@@ -292,219 +219,80 @@ def compare(x):
         "relu_off": max(abs(max(v, 0.0) - e) for v, e in pairs),
     }
 
-
 # %% misconception: erf without the root of two
 # says: At x = {at:.2f} your exact form is {yours:.4f}, and it should be {right:.4f}. The error
 # function is not quite the normal distribution: P(Z ≤ x) is (1 + erf(x / √2)) / 2, and the root of
 # two is missing.
-def compare(x):
-    exact = x / 2 * (1 + torch.erf(x))
-    tanh = x / 2 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
-    off = (tanh - exact).abs()
-    return {
-        "exact": exact,
-        "tanh": tanh,
-        "tanh_off": off.max().item(),
-        "where": x[off.argmax()].item(),
-        "relu_off": (x.relu() - exact).abs().max().item(),
-    }
-
-
+# edit: x / math.sqrt(2) => x
 # %% misconception: the probability instead of x times it
 # says: At x = {at:.2f} your exact form is {yours:.4f}, and it should be {right:.4f}. You return the
 # probability alone. GELU is `x` **times** the probability that a draw is below `x`.
-def compare(x):
-    exact = (1 + torch.erf(x / math.sqrt(2))) / 2
-    tanh = (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
-    off = (tanh - exact).abs()
-    return {
-        "exact": exact,
-        "tanh": tanh,
-        "tanh_off": off.max().item(),
-        "where": x[off.argmax()].item(),
-        "relu_off": (x.relu() - exact).abs().max().item(),
-    }
-
-
+# edit: exact = x / 2 => exact = 1 / 2
+# edit: tanh = x / 2 => tanh = 1 / 2
 # %% misconception: the halves left out
 # says: At x = {at:.2f} your exact form is {yours:.4f}, twice what it should be, {right:.4f}. The
 # brackets run from 0 to 2; the half in front makes them a probability.
-def compare(x):
-    exact = x * (1 + torch.erf(x / math.sqrt(2)))
-    tanh = x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
-    off = (tanh - exact).abs()
-    return {
-        "exact": exact,
-        "tanh": tanh,
-        "tanh_off": off.max().item(),
-        "where": x[off.argmax()].item(),
-        "relu_off": (x.relu() - exact).abs().max().item(),
-    }
-
-
+# edit: exact = x / 2 * => exact = x *
+# edit: tanh = x / 2 * => tanh = x *
 # %% misconception: the root does not reach the cube
 # says: Your exact form is right. At x = {at:.2f} your tanh form is {yours:.5f}, and it should be
 # {right:.5f}: the root of 2/π is multiplied with `x` only. It stands before the bracket, so it
 # belongs to the cube as well.
-def compare(x):
-    exact = x / 2 * (1 + torch.erf(x / math.sqrt(2)))
-    tanh = x / 2 * (1 + torch.tanh(math.sqrt(2 / math.pi) * x + 0.044715 * x**3))
-    off = (tanh - exact).abs()
-    return {
-        "exact": exact,
-        "tanh": tanh,
-        "tanh_off": off.max().item(),
-        "where": x[off.argmax()].item(),
-        "relu_off": (x.relu() - exact).abs().max().item(),
-    }
-
-
+# edit: (x + 0.044715 * x**3) => x + 0.044715 * x**3
 # %% misconception: no root in the tanh
 # says: Your exact form is right. At x = {at:.2f} your tanh form is {yours:.5f}, and it should be
 # {right:.5f}: the root of 2/π in front of the bracket is missing, and the curve climbs too fast.
-def compare(x):
-    exact = x / 2 * (1 + torch.erf(x / math.sqrt(2)))
-    tanh = x / 2 * (1 + torch.tanh(x + 0.044715 * x**3))
-    off = (tanh - exact).abs()
-    return {
-        "exact": exact,
-        "tanh": tanh,
-        "tanh_off": off.max().item(),
-        "where": x[off.argmax()].item(),
-        "relu_off": (x.relu() - exact).abs().max().item(),
-    }
-
-
+# edit: math.sqrt(2 / math.pi) * (x + 0.044715 * x**3) => x + 0.044715 * x**3
 # %% misconception: the root does not reach π
 # says: Your exact form is right. At x = {at:.2f} your tanh form is {yours:.5f}, and it should be
 # {right:.5f}. In front of the bracket stands the root of the whole fraction, √(2/π), about 0.798.
 # You take the root of 2 alone and divide it by π, which is about 0.450.
-def compare(x):
-    exact = x / 2 * (1 + torch.erf(x / math.sqrt(2)))
-    tanh = x / 2 * (1 + torch.tanh(math.sqrt(2) / math.pi * (x + 0.044715 * x**3)))
-    off = (tanh - exact).abs()
-    return {
-        "exact": exact,
-        "tanh": tanh,
-        "tanh_off": off.max().item(),
-        "where": x[off.argmax()].item(),
-        "relu_off": (x.relu() - exact).abs().max().item(),
-    }
-
-
+# edit: math.sqrt(2 / math.pi) => math.sqrt(2) / math.pi
 # %% misconception: a square instead of the cube
 # says: Your exact form is right. At x = {at:.2f} your tanh form is {yours:.5f}, and it should be
 # {right:.5f}. The small term is a cube, `x**3`; a square has the same sign on both sides of zero,
 # and the curve would be bent the wrong way on one of them.
-def compare(x):
-    exact = x / 2 * (1 + torch.erf(x / math.sqrt(2)))
-    tanh = x / 2 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**2)))
-    off = (tanh - exact).abs()
-    return {
-        "exact": exact,
-        "tanh": tanh,
-        "tanh_off": off.max().item(),
-        "where": x[off.argmax()].item(),
-        "relu_off": (x.relu() - exact).abs().max().item(),
-    }
-
-
+# edit: x**3 => x**2
 # %% misconception: the sigmoid form
 # says: Your exact form is right. At x = {at:.2f} your tanh form is {yours:.5f}, and it should be
 # {right:.5f}: what you have is `x * sigmoid(1.702 * x)`, a third form, which is coarser by far.
 # Asked for is the one with tanh and the cube.
-def compare(x):
-    exact = x / 2 * (1 + torch.erf(x / math.sqrt(2)))
-    tanh = x * torch.sigmoid(1.702 * x)
-    off = (tanh - exact).abs()
-    return {
-        "exact": exact,
-        "tanh": tanh,
-        "tanh_off": off.max().item(),
-        "where": x[off.argmax()].item(),
-        "relu_off": (x.relu() - exact).abs().max().item(),
-    }
-
-
+# - tanh = x / 2 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+# + tanh = x * torch.sigmoid(1.702 * x)
 # %% misconception: only where the tanh form lies above
 # says: Both forms are right. Between {low:.1f} and {high:.1f} you report {off:.6f} as the largest
 # distance, and it is {off_right:.6f}. The tanh form lies now above the exact one and now below it;
 # a distance counts either way, so take the absolute value before the largest.
-def compare(x):
-    exact, tanh = F.gelu(x), F.gelu(x, approximate="tanh")
-    return {
-        "exact": exact,
-        "tanh": tanh,
-        "tanh_off": (tanh - exact).max().item(),
-        "where": x[(tanh - exact).argmax()].item(),
-        "relu_off": (x.relu() - exact).max().item(),
-    }
-
-
+# edit: (tanh - exact).abs() => tanh - exact
+# edit: (x.relu() - exact).abs() => (x.relu() - exact)
 # %% misconception: only where the tanh form lies below
 # says: Both forms are right. Between {low:.1f} and {high:.1f} you report {off:.6f} as the largest
 # distance, and it is {off_right:.6f}. You subtract the tanh form from the exact one and take the
 # largest result, which sees only the places where it lies below. A distance counts either way:
 # `abs()` first.
-def compare(x):
-    exact, tanh = F.gelu(x), F.gelu(x, approximate="tanh")
-    return {
-        "exact": exact,
-        "tanh": tanh,
-        "tanh_off": (exact - tanh).max().item(),
-        "where": x[(exact - tanh).argmax()].item(),
-        "relu_off": (x.relu() - exact).abs().max().item(),
-    }
-
-
+# edit: (tanh - exact).abs() => exact - tanh
 # %% misconception: the mean distance instead of the largest
 # says: Both forms are right. You report {off:.6f}, the **average** distance at these places; the
 # largest is {off_right:.6f}. An average depends on how many places far from zero you look at, where
 # all these curves are all but the same.
-def compare(x):
-    exact, tanh = F.gelu(x), F.gelu(x, approximate="tanh")
-    off = (tanh - exact).abs()
-    return {
-        "exact": exact,
-        "tanh": tanh,
-        "tanh_off": off.mean().item(),
-        "where": x[off.argmax()].item(),
-        "relu_off": (x.relu() - exact).abs().mean().item(),
-    }
-
-
+# edit: off.max() => off.mean()
+# edit: .abs().max() => .abs().mean()
 # %% misconception: the number of the place instead of x
 # says: Your distances are right. For `where` you give the number of the place in the tensor, which
 # is what `argmax` returns. Asked for is the `x` that stands there: `x[...]`.
-def compare(x):
-    exact, tanh = F.gelu(x), F.gelu(x, approximate="tanh")
-    off = (tanh - exact).abs()
-    return {
-        "exact": exact,
-        "tanh": tanh,
-        "tanh_off": off.max().item(),
-        "where": off.argmax().item(),
-        "relu_off": (x.relu() - exact).abs().max().item(),
-    }
-
-
-# %% hint
-# `torch.erf`, `torch.tanh`, `math.sqrt`, `math.pi`; write each formula as it stands, bracket by
+# edit: x[off.argmax()] => off.argmax()
+# %% hints
+# 1. `torch.erf`, `torch.tanh`, `math.sqrt`, `math.pi`; write each formula as it stands, bracket by
 # bracket, and try it on `torch.tensor([1.0])` against the example.
-# %% hint
-# A distance is an absolute difference. `max()` of it is how large, `argmax()` of it is where, as
+# 2. A distance is an absolute difference. `max()` of it is how large, `argmax()` of it is where, as
 # the number of a place in `x`.
 # %% explanation
 # On the whole line the tanh form is never off by as much as 0.0005, and most near x = 2.7 and x =
 # -2.7; ReLU is off by 0.17 near 0.75 on both sides. That is a factor of some 360, and it is why
 # trained weights take no notice of the one and suffer from the other.
 
-# %% task 6.3
-# title: The same halves, in two orders
-# kind: write
-# points: 20
-# minutes: 12
-# function: encode
+# %% task 6.3: The same halves, in two orders
+# kind: write; points: 20; minutes: 12; function: encode
 #
 # Write `encode(x, layers, norm, order)`, the whole stack. `x` is `(T, d)`. `layers` is a list with
 # a pair `(attention, feed_forward)` for each layer; each of the two is a function from `(T, d)` to
@@ -522,7 +310,6 @@ def compare(x):
 # second. `"pre"` gives 8 + 4 = 12 after the first half, 12 + 6 = 18 after the second, and 9 at the
 # end.
 
-
 # %% stub
 def encode(x: Tensor, layers: list, norm, order: str) -> Tensor:
     """(T, d) to (T, d): every layer, with LayerNorm after each half or before it."""
@@ -532,7 +319,6 @@ def encode(x: Tensor, layers: list, norm, order: str) -> Tensor:
             x = norm(x + change(x)) if order == "post" else x + change(norm(x))
     return x if order == "post" else norm(x)
     # END SOLUTION
-
 
 # %% run
 def run(function, case):
@@ -553,7 +339,6 @@ def run(function, case):
         case["x"].clone(), layers, lambda rows: F.layer_norm(rows, rows.shape[-1:]), case["order"]
     )
 
-
 # %% check
 def cases(rng):
     def draw(*shape):
@@ -562,23 +347,17 @@ def cases(rng):
     for order, layers in (("post", 2), ("pre", 2), ("post", 3)):
         length, width = int(rng.integers(4, 7)), 8
         yield {
-            "x": 1.5 * draw(length, width) + 0.5,
-            "scores": draw(layers, length, length),
+            "x": 1.5 * draw(length, width) + 0.5, "scores": draw(layers, length, length),
             "mix": draw(layers, width, width) / width**0.5,
             "up": draw(layers, width, 4 * width) / width**0.5,
-            "down": draw(layers, 4 * width, width) / width**0.5,
-            "order": order,
+            "down": draw(layers, 4 * width, width) / width**0.5, "order": order,
         }
-
 
 def numbers(case, got, expected):
     return {
-        "order": case["order"],
-        "size": got.square().mean().sqrt().item(),
-        "mean": got[0].mean().item(),
-        "away": ((got - expected).norm() / expected.norm()).item(),
+        "order": case["order"], "size": got.square().mean().sqrt().item(),
+        "mean": got[0].mean().item(), "away": ((got - expected).norm() / expected.norm()).item(),
     }
-
 
 # %% another right solution
 def encode(x, layers, norm, order):
@@ -593,158 +372,84 @@ def encode(x, layers, norm, order):
         residual = residual + feed_forward(norm(residual))
     return norm(residual)
 
-
 # %% misconception: the last norm of pre-LN forgotten
 # says: Your `"post"` is right. Under `"pre"` the size of your rows is {size:.2f} at the end (the
 # root of the mean square), and it should be 1: nothing has normalised the residual path on its way
 # up, and so one more `norm` is needed after the last layer.
-def encode(x, layers, norm, order):
-    for layer in layers:
-        for change in layer:
-            x = norm(x + change(x)) if order == "post" else x + change(norm(x))
-    return x
-
-
+# edit: return x if order == "post" else norm(x) => return x
 # %% misconception: the two orders exchanged
 # says: You have the two the wrong way round: what you do for `"post"` is pre-LN. The name says
 # where the LayerNorm stands, **after** the sum or before the half.
-def encode(x, layers, norm, order):
-    for layer in layers:
-        for change in layer:
-            x = x + change(norm(x)) if order == "post" else norm(x + change(x))
-    return norm(x) if order == "post" else x
-
-
+# edit: change(x)) if order == "post" => change(x)) if order == "pre"
+# edit: return x if order == "post" => return x if order == "pre"
 # %% misconception: the change normalised instead of the sum
 # says: Under `"post"` your rows come out with the size {size:.2f}, and a row that has just been
 # normalised has the size 1. You normalise the change and add it afterwards. First the sum, then the
 # LayerNorm of the sum.
-def encode(x, layers, norm, order):
-    for layer in layers:
-        for change in layer:
-            x = x + norm(change(x)) if order == "post" else x + change(norm(x))
-    return x if order == "post" else norm(x)
-
-
+# edit: norm(x + change(x)) => x + norm(change(x))
 # %% misconception: no residual
 # says: Your rows are {away:.0%} of their length away from the right ones: what came in is never
 # added. Each half computes a **change**, and the residual path carries the row itself past it.
-def encode(x, layers, norm, order):
-    for layer in layers:
-        for change in layer:
-            x = norm(change(x)) if order == "post" else change(norm(x))
-    return x if order == "post" else norm(x)
-
-
+# edit: norm(x + change(x)) => norm(change(x))
+# edit: else x + change => else change
 # %% misconception: both residuals from the input of the layer
 # says: Your rows are {away:.0%} of their length away from the right ones. In the second half you
 # add the change to what came into the **layer**, and so the change that attention made is lost.
 # What came into the second half is what the first half gave out.
-def encode(x, layers, norm, order):
-    for attention, feed_forward in layers:
-        if order == "post":
-            x = norm(x + feed_forward(norm(x + attention(x))))
-        else:
-            x = x + feed_forward(norm(x + attention(norm(x))))
-    return x if order == "post" else norm(x)
-
-
+# - for change in (attention, feed_forward):
+# + start = x
+# + for change in (attention, feed_forward):
+# edit: norm(x + change(x)) => norm(start + change(x))
+# edit: else x + change => else start + change
 # %% misconception: attention's raw output as the second residual
 # says: Your rows are {away:.0%} of their length away from the right ones. The residual of the
 # second half is what attention computed, and not what the first half gave out as a whole: a row's
 # own content gets no further than attention. (This is the notes' formula, read by the letter.)
-def encode(x, layers, norm, order):
-    for attention, feed_forward in layers:
-        if order == "post":
-            attended = attention(x)
-            x = norm(attended + feed_forward(norm(x + attended)))
-        else:
-            attended = attention(norm(x))
-            x = attended + feed_forward(norm(x + attended))
-    return x if order == "post" else norm(x)
-
-
+# - for change in (attention, feed_forward):
+# -     x = norm(x + change(x)) if order == "post" else x + change(norm(x))
+# + attended = attention(x if order == "post" else norm(x))
+# + x = attended + feed_forward(norm(x + attended))
+# + x = norm(x) if order == "post" else x
 # %% misconception: under pre-LN the residual is normalised, too
 # says: Your `"post"` is right, and under `"pre"` you are {away:.0%} away from the right rows. You
 # normalise the row and then add the change to the normalised row. Under pre-LN only what the half
 # **reads** is normalised; what is carried past it stays as it was.
-def encode(x, layers, norm, order):
-    for layer in layers:
-        for change in layer:
-            if order == "post":
-                x = norm(x + change(x))
-            else:
-                x = norm(x)
-                x = x + change(x)
-    return x if order == "post" else norm(x)
-
-
+# edit: else x + change => else norm(x) + change
 # %% misconception: every layer starts from the input of the stack
 # says: Your rows are {away:.0%} of their length away from the right ones. Every layer of yours
 # reads the `x` that came into the stack, so of all layers only the last one counts. Each layer
 # reads what the one before it gave out.
-def encode(x, layers, norm, order):
-    for attention, feed_forward in layers:
-        if order == "post":
-            y = norm(x + attention(x))
-            out = norm(y + feed_forward(y))
-        else:
-            y = x + attention(norm(x))
-            out = y + feed_forward(norm(y))
-    return out if order == "post" else norm(out)
-
-
+# edit: in layers => in layers[-1:]
 # %% misconception: under pre-LN both halves read the same normalised rows
 # says: Your `"post"` is right, and under `"pre"` you are {away:.0%} away from the right rows. You
 # normalise once in a layer and let both halves read that. The feed-forward half has its own
 # LayerNorm, and it reads what the first half has given out, with the change of attention in it.
-def encode(x, layers, norm, order):
-    for attention, feed_forward in layers:
-        if order == "post":
-            x = norm(x + attention(x))
-            x = norm(x + feed_forward(x))
-        else:
-            y = norm(x)
-            x = x + attention(y)
-            x = x + feed_forward(y)
-    return x if order == "post" else norm(x)
-
-
+# - for change in (attention, feed_forward):
+# + same = norm(x)
+# + for change in (attention, feed_forward):
+# edit: change(norm(x)) => change(same)
 # %% misconception: one LayerNorm for a whole layer
 # says: Your rows are {away:.0%} of their length away from the right ones. You have one LayerNorm in
 # a layer. It has two halves, attention and feed-forward, and there is one to each.
-def encode(x, layers, norm, order):
-    for attention, feed_forward in layers:
-        if order == "post":
-            x = x + attention(x)
-            x = norm(x + feed_forward(x))
-        else:
-            x = x + attention(norm(x))
-            x = x + feed_forward(x)
-    return x if order == "post" else norm(x)
-
-
-# %% hint
-# Both halves follow the same rule, so one line will do for attention and feed-forward. Write that
+# - for change in (attention, feed_forward):
+# -     x = norm(x + change(x)) if order == "post" else x + change(norm(x))
+# + x = x + attention(x if order == "post" else norm(x))
+# + x = x + feed_forward(x)
+# + x = norm(x) if order == "post" else x
+# %% hints
+# 1. Both halves follow the same rule, so one line will do for attention and feed-forward. Write that
 # line for `"post"` first and work the example through by hand.
-# %% hint
-# `"post"`: norm of (what came in + change of what came in). `"pre"`: what came in + change of (norm
+# 2. `"post"`: norm of (what came in + change of what came in). `"pre"`: what came in + change of (norm
 # of what came in).
-# %% hint
-# After each half, what it gave out is what comes into the next one: call both `x`, and let the line
+# 3. After each half, what it gave out is what comes into the next one: call both `x`, and let the line
 # `x = …` overwrite it. Under `"pre"`, return `norm(x)`.
 # %% explanation
 # The two orders differ in where one function stands. Under post-LN every row has size 1 after every
 # half; under pre-LN the residual path is a plain sum from the bottom to the top, which is why a
 # last LayerNorm is needed, and why gradients find their way down more easily.
 
-# %% task 6.4
-# title: A layer that reads its neighbours twice
-# kind: repair
-# points: 20
-# minutes: 10
-# function: finish_layer
-# tolerance: 0.003
+# %% task 6.4: A layer that reads its neighbours twice
+# kind: repair; points: 20; minutes: 10; function: finish_layer; tolerance: 0.003
 #
 # `finish_layer(x, attended, up, down)` is all of a post-LN layer that comes after attention. `x` is
 # what came into the layer and `attended` is what attention computed from it, both `(B, T, d)`; `up`
@@ -761,7 +466,6 @@ def encode(x, layers, norm, order):
 # sums are then what came in, and each row of two numbers is normalised by itself:
 # `[[[1, -1], [-1, 1]]]`.
 
-
 # %% stub
 def finish_layer(x: Tensor, attended: Tensor, up: Tensor, down: Tensor) -> Tensor:
     """What comes after attention in a post-LN layer: (B, T, d) twice to (B, T, d)."""
@@ -776,7 +480,6 @@ def finish_layer(x: Tensor, attended: Tensor, up: Tensor, down: Tensor) -> Tenso
     return F.layer_norm(y + changed, x.shape[-1:])
     # END SOLUTION
 
-
 # %% check
 def cases(rng):
     def draw(*shape):
@@ -787,20 +490,16 @@ def cases(rng):
         size = 1 + torch.from_numpy(rng.uniform(0, 3, size=(2, length, 1))).float()
         yield {
             "x": size * draw(2, length, width) + draw(2, length, 1),
-            "attended": draw(2, length, width) + 0.5,
-            "up": draw(4 * width, width) / width**0.5,
+            "attended": draw(2, length, width) + 0.5, "up": draw(4 * width, width) / width**0.5,
             "down": draw(width, 4 * width) / width**0.5,
         }
-
 
 def numbers(case, got, expected):
     row, right = got[0, 0], expected[0, 0]
     return {
-        "mean": row.mean().item(),
-        "spread": row.std(correction=0).item(),
+        "mean": row.mean().item(), "spread": row.std(correction=0).item(),
         "away": ((row - right).norm() / right.norm()).item(),
     }
-
 
 # %% another right solution
 def finish_layer(x, attended, up, down):
@@ -812,104 +511,59 @@ def finish_layer(x, attended, up, down):
     inner = F.gelu(torch.einsum("btd,ed->bte", y, up))
     return normalised(y + torch.einsum("bte,de->btd", inner, down))
 
-
 # %% misconception: both mistakes are still there
 # says: The first row that you give out has the mean {mean:.2f} and the spread {spread:.2f}; a row
 # that has been normalised by itself has 0 and 1. That is one mistake, and there is another one, in
 # what the second sum adds to `changed`. Ask two questions: over which axes does each LayerNorm run,
 # and what came into the second half?
-def finish_layer(x, attended, up, down):
-    y = F.layer_norm(x + attended, x.shape[1:])
-    changed = F.gelu(y @ up.T) @ down.T
-    return F.layer_norm(attended + changed, x.shape[1:])
-
-
+# edit: attended, x.shape[-1:] => attended, x.shape[1:]
+# edit: y + changed, x.shape[-1:] => attended + changed, x.shape[1:]
 # %% misconception: the LayerNorms still run over all tokens
 # says: The residual is right now. But the first row that you give out has the mean {mean:.2f} and
 # the spread {spread:.2f}, and not 0 and 1. `x.shape[1:]` is all axes from the tokens on, so one
 # mean and one spread are taken for the whole text, padding included.
-def finish_layer(x, attended, up, down):
-    y = F.layer_norm(x + attended, x.shape[1:])
-    changed = F.gelu(y @ up.T) @ down.T
-    return F.layer_norm(y + changed, x.shape[1:])
-
-
+# edit: attended, x.shape[-1:] => attended, x.shape[1:]
+# edit: changed, x.shape[-1:] => changed, x.shape[1:]
 # %% misconception: attention's raw output is still the residual
 # says: Your LayerNorms are right now. The first row is still {away:.0%} of its length away from the
 # right one: the second sum adds the change to what attention computed. The residual carries what
 # **came into** this half, and that is what the first half gave out, its own sum and LayerNorm
 # included.
-def finish_layer(x, attended, up, down):
-    y = F.layer_norm(x + attended, x.shape[-1:])
-    changed = F.gelu(y @ up.T) @ down.T
-    return F.layer_norm(attended + changed, x.shape[-1:])
-
-
+# edit: y + => attended +
 # %% misconception: the residual of the layer's input
 # says: Your LayerNorms are right now. The first row is {away:.0%} of its length away from the right
 # one: you add the change to `x`, what came into the **layer**. All that attention has found out is
 # then lost on this path. What came into the second half?
-def finish_layer(x, attended, up, down):
-    y = F.layer_norm(x + attended, x.shape[-1:])
-    changed = F.gelu(y @ up.T) @ down.T
-    return F.layer_norm(x + changed, x.shape[-1:])
-
-
+# edit: y + => x +
 # %% misconception: the first sum without its LayerNorm as the residual
 # says: Your LayerNorms are right now. The first row is {away:.0%} of its length away from the right
 # one: you add the change to the **sum** of `x` and `attended`, before it was normalised. Under
 # post-LN the residual of the second half is the normalised sum.
-def finish_layer(x, attended, up, down):
-    y = F.layer_norm(x + attended, x.shape[-1:])
-    changed = F.gelu(y @ up.T) @ down.T
-    return F.layer_norm(x + attended + changed, x.shape[-1:])
-
-
+# edit: y + => x + attended +
 # %% misconception: only the last LayerNorm is mended
 # says: What you give out is normalised row by row, and it is still {away:.0%} of its length away
 # from the right one. There are two LayerNorms in these lines. The first still mixes all tokens of
 # the text.
-def finish_layer(x, attended, up, down):
-    y = F.layer_norm(x + attended, x.shape[1:])
-    changed = F.gelu(y @ up.T) @ down.T
-    return F.layer_norm(y + changed, x.shape[-1:])
-
-
+# edit: attended, x.shape[-1:] => attended, x.shape[1:]
 # %% misconception: only the first LayerNorm is mended
 # says: The first row that you give out has the mean {mean:.2f} and the spread {spread:.2f}, and not
 # 0 and 1. There are two LayerNorms in these lines. The second still runs over all tokens of the
 # text.
-def finish_layer(x, attended, up, down):
-    y = F.layer_norm(x + attended, x.shape[-1:])
-    changed = F.gelu(y @ up.T) @ down.T
-    return F.layer_norm(y + changed, x.shape[1:])
-
-
+# edit: changed, x.shape[-1:] => changed, x.shape[1:]
 # %% misconception: the LayerNorms run over the tokens
 # says: The first row that you give out has the mean {mean:.2f} and the spread {spread:.2f}, and not
 # 0 and 1. You normalise each dimension over the tokens of the text, so every row still hangs on all
 # the others. Each row is to be normalised by itself, over its own numbers: the last axis.
-def finish_layer(x, attended, up, down):
-    def over_tokens(rows):
-        return F.layer_norm(rows.mT, rows.shape[1:2]).mT
-
-    y = over_tokens(x + attended)
-    return over_tokens(y + F.gelu(y @ up.T) @ down.T)
-
-
+# edit: F.layer_norm(x + attended, x.shape[-1:]) => F.layer_norm((x + attended).mT, x.shape[1:2]).mT
+# edit: F.layer_norm(y + changed, x.shape[-1:]) => F.layer_norm((y + changed).mT, x.shape[1:2]).mT
 # %% misconception: no residual in the second half
 # says: The first row is {away:.0%} of its length away from the right one: nothing is added to the
 # change in the second half. Each half has its residual; without it a row's own content ends here.
-def finish_layer(x, attended, up, down):
-    y = F.layer_norm(x + attended, x.shape[-1:])
-    return F.layer_norm(F.gelu(y @ up.T) @ down.T, x.shape[-1:])
-
-
-# %% hint
-# Call it on the example and look at the two rows. Then print `x.shape[1:]`: over how many numbers
+# edit: y + changed => changed
+# %% hints
+# 1. Call it on the example and look at the two rows. Then print `x.shape[1:]`: over how many numbers
 # does each LayerNorm take its mean?
-# %% hint
-# The second argument of `F.layer_norm` lists the axes, from the right, that are normalised
+# 2. The second argument of `F.layer_norm` lists the axes, from the right, that are normalised
 # together. For one row at a time it is `x.shape[-1:]`. And for the residual: which variable came
 # into the second half?
 # %% explanation
@@ -919,12 +573,8 @@ def finish_layer(x, attended, up, down):
 # first half's normalised output: it alone carries both the row's own content and what attention
 # added.
 
-# %% task 6.5
-# title: BERT on a slip of paper
-# kind: predict
-# points: 20
-# minutes: 12
-# function: count
+# %% task 6.5: BERT on a slip of paper
+# kind: predict; points: 20; minutes: 12; function: count
 #
 # How many parameters has a BERT of `layers` layers, `hidden` wide, with `heads` heads and a
 # vocabulary of `vocab`? It has 512 positions, 2 segments, a feed-forward part four times as wide as
@@ -941,7 +591,6 @@ def finish_layer(x, attended, up, down):
 # *Example.* For `layers=1, hidden=2, heads=1, vocab=10`: embeddings (10 + 512 + 2) · 2 + 4 = 1052,
 # attention 24, feed-forward 42, norms 8, pooler 6, in total 1132.
 
-
 # %% stub
 def count(layers: int, hidden: int, heads: int, vocab: int) -> dict:
     """The number of parameters of each part of a BERT, and of all of it."""
@@ -957,7 +606,6 @@ def count(layers: int, hidden: int, heads: int, vocab: int) -> dict:
     return {**parts, "total": sum(parts.values())}
     # END SOLUTION
 
-
 # %% check
 def cases(rng):
     yield {"layers": 12, "hidden": 768, "heads": 12, "vocab": 30522}
@@ -965,12 +613,9 @@ def cases(rng):
     for _ in range(2):
         heads = int(rng.integers(2, 13))
         yield {
-            "layers": int(rng.integers(2, 13)),
-            "hidden": 64 * heads,
-            "heads": heads,
+            "layers": int(rng.integers(2, 13)), "hidden": 64 * heads, "heads": heads,
             "vocab": int(rng.integers(5000, 60000)),
         }
-
 
 def numbers(case, got, expected):
     d = case["hidden"]
@@ -982,7 +627,6 @@ def numbers(case, got, expected):
         fields[f"{key}_over"] = got[part] - expected[part]
         fields[f"{key}_right"] = expected[part]
     return fields
-
 
 # %% another right solution
 def count(layers, hidden, heads, vocab):
@@ -1004,151 +648,66 @@ def count(layers, hidden, heads, vocab):
     parts["total"] = layers * size(layer) + size(*tables, norm, pooler)
     return parts
 
-
 # %% misconception: the layers share their weights
 # says: For {name} you count {attention:,} parameters of attention, those of a single layer. Each of
 # the {layers} layers has weights of its own. (ALBERT shares them; BERT does not.)
-def count(layers, hidden, heads, vocab):
-    d = hidden
-    parts = [(vocab + 516) * d, 4 * d * d + 4 * d, 8 * d * d + 5 * d, 4 * d, d * d + d]
-    names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
-    return {**dict(zip(names, parts)), "total": sum(parts)}
-
-
+# edit: d = hidden => d, layers = hidden, 1
 # %% misconception: every head brings its own matrices
 # says: For {name} you count {attention:,} parameters of attention, {heads} times too many. Heads
 # cut the output of the same matrices into pieces; the count does not contain their number.
-def count(layers, hidden, heads, vocab):
-    d, L = hidden, layers
-    attention = L * heads * (4 * d * d + 4 * d)
-    parts = [(vocab + 516) * d, attention, L * (8 * d * d + 5 * d), L * 4 * d, d * d + d]
-    names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
-    return {**dict(zip(names, parts)), "total": sum(parts)}
-
-
+# edit: layers * (4 * => layers * heads * (4 *
 # %% misconception: the map that mixes the heads forgotten
 # says: For {name} your attention is {attention_lacks:,} parameters short, a quarter of it. Query,
 # key and value are three maps; a fourth mixes the heads once they are laid side by side again.
-def count(layers, hidden, heads, vocab):
-    d, L = hidden, layers
-    attention = L * (3 * d * d + 3 * d)
-    parts = [(vocab + 516) * d, attention, L * (8 * d * d + 5 * d), L * 4 * d, d * d + d]
-    names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
-    return {**dict(zip(names, parts)), "total": sum(parts)}
-
-
+# edit: (4 * d * d + 4 * d) => (3 * d * d + 3 * d)
 # %% misconception: biases forgotten
 # says: For {name} your attention is {attention_lacks:,} parameters short, and your feed-forward
 # part {feed_forward_lacks:,}: you count matrices only. Every linear map has a bias, too, as long as
 # its output is wide. (That is less than a thousandth of the whole; the count is exact with it.)
-def count(layers, hidden, heads, vocab):
-    d, L = hidden, layers
-    parts = [(vocab + 516) * d, L * 4 * d * d, L * 8 * d * d, L * 4 * d, d * d]
-    names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
-    return {**dict(zip(names, parts)), "total": sum(parts)}
-
-
+# edit: (4 * d * d + 4 * d) => 4 * d * d
+# edit: (8 * d * d + 5 * d) => 8 * d * d
+# edit: d * d + d, => d * d,
 # %% misconception: the wide bias counted as narrow
 # says: For {name} your feed-forward part is {feed_forward_lacks:,} parameters short. A bias is as
 # long as the **output** of its map: the first map ends {inner} wide, the second {hidden}, five
 # times the width together.
-def count(layers, hidden, heads, vocab):
-    d, L = hidden, layers
-    feed_forward = L * (8 * d * d + 2 * d)
-    parts = [(vocab + 516) * d, L * (4 * d * d + 4 * d), feed_forward, L * 4 * d, d * d + d]
-    names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
-    return {**dict(zip(names, parts)), "total": sum(parts)}
-
-
+# edit: 8 * d * d + 5 * d => 8 * d * d + 2 * d
 # %% misconception: only one of the two wide matrices
 # says: For {name} your feed-forward part holds {feed_forward:,} parameters, about half of what it
 # should. A row goes up to {inner} numbers **and** down again to {hidden}: two matrices.
-def count(layers, hidden, heads, vocab):
-    d, L = hidden, layers
-    feed_forward = L * (4 * d * d + 4 * d)
-    parts = [(vocab + 516) * d, L * (4 * d * d + 4 * d), feed_forward, L * 4 * d, d * d + d]
-    names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
-    return {**dict(zip(names, parts)), "total": sum(parts)}
-
-
+# edit: 8 * d * d + 5 * d => 4 * d * d + 4 * d
 # %% misconception: the LayerNorm of the embeddings forgotten
 # says: For {name} your embeddings are {embeddings_lacks:,} parameters short: the LayerNorm after
 # the sum, with its gain and its bias. The documents leave it out as well; without it the model
 # talks nonsense.
-def count(layers, hidden, heads, vocab):
-    d, L = hidden, layers
-    embeddings = (vocab + 514) * d
-    parts = [embeddings, L * (4 * d * d + 4 * d), L * (8 * d * d + 5 * d), L * 4 * d, d * d + d]
-    names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
-    return {**dict(zip(names, parts)), "total": sum(parts)}
-
-
+# edit: (vocab + 512 + 2) * d + 2 * d => (vocab + 512 + 2) * d
 # %% misconception: only the table of tokens
 # says: For {name} your embeddings are {embeddings_lacks:,} parameters short: beside the table of
 # tokens there is one with 512 positions and one with 2 segments, each row {hidden} wide, and both
 # are learned.
-def count(layers, hidden, heads, vocab):
-    d, L = hidden, layers
-    embeddings = vocab * d + 2 * d
-    parts = [embeddings, L * (4 * d * d + 4 * d), L * (8 * d * d + 5 * d), L * 4 * d, d * d + d]
-    names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
-    return {**dict(zip(names, parts)), "total": sum(parts)}
-
-
+# edit: (vocab + 512 + 2) * d => vocab * d
 # %% misconception: half of the LayerNorms
 # says: For {name} you count {norms:,} parameters of LayerNorms, half of what there is. A layer has
 # two of them, one after each half, and each has two vectors, a gain and a bias: four times the
 # width.
-def count(layers, hidden, heads, vocab):
-    d, L = hidden, layers
-    parts = [
-        (vocab + 516) * d,
-        L * (4 * d * d + 4 * d),
-        L * (8 * d * d + 5 * d),
-        L * 2 * d,
-        d * d + d,
-    ]
-    names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
-    return {**dict(zip(names, parts)), "total": sum(parts)}
-
-
+# edit: layers * 4 * d => layers * 2 * d
 # %% misconception: the embeddings' LayerNorm among those of the layers
 # says: For {name} your total is right. But you count {norms_over:,} parameters too many among the
 # LayerNorms inside the layers, and those are missing in the embeddings: the LayerNorm after the sum
 # of the three vectors belongs to them, since it comes before the first layer.
-def count(layers, hidden, heads, vocab):
-    d, L = hidden, layers
-    norms = L * 4 * d + 2 * d
-    parts = [(vocab + 514) * d, L * (4 * d * d + 4 * d), L * (8 * d * d + 5 * d), norms, d * d + d]
-    names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
-    return {**dict(zip(names, parts)), "total": sum(parts)}
-
-
+# edit: (vocab + 512 + 2) * d + 2 * d => (vocab + 512 + 2) * d
+# edit: layers * 4 * d => layers * 4 * d + 2 * d
 # %% misconception: the pooler is left out of the total
 # says: For {name} your parts are right, and your total is {total_lacks:,} short: that is the
 # pooler. It belongs to the model, and it is what the well-known count of BERT-Base, 109,482,240,
 # contains.
-def count(layers, hidden, heads, vocab):
-    d, L = hidden, layers
-    parts = [
-        (vocab + 516) * d,
-        L * (4 * d * d + 4 * d),
-        L * (8 * d * d + 5 * d),
-        L * 4 * d,
-        d * d + d,
-    ]
-    names = ("embeddings", "attention", "feed-forward", "norms", "pooler")
-    return {**dict(zip(names, parts)), "total": sum(parts[:-1])}
-
-
-# %% hint
-# A linear map from n to m numbers has n · m weights and m biases. Check each part against the
+# edit: sum(parts.values()) => sum(parts.values()) - parts["pooler"]
+# %% hints
+# 1. A linear map from n to m numbers has n · m weights and m biases. Check each part against the
 # example before you go on to the next.
-# %% hint
-# In a layer: four maps from d to d, one from d to 4 d, one from 4 d to d, and two LayerNorms with a
+# 2. In a layer: four maps from d to d, one from d to 4 d, one from 4 d to d, and two LayerNorms with a
 # gain and a bias each. All of it once for every layer.
-# %% hint
-# Attention 4 d² + 4 d, feed-forward 8 d² + 5 d, norms 4 d, each times the number of layers; the
+# 3. Attention 4 d² + 4 d, feed-forward 8 d² + 5 d, norms 4 d, each times the number of layers; the
 # embeddings (vocab + 512 + 2) d + 2 d; the pooler d² + d.
 # %% explanation
 # The layers grow with the square of the width and the embeddings only with the width itself, so a

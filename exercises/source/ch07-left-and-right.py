@@ -11,12 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# %% task 7.1
-# title: Do left and right act together?
-# kind: write
-# points: 25
-# minutes: 12
-# function: acts_together
+# %% task 7.1: Do left and right act together?
+# kind: write; points: 25; minutes: 12; function: acts_together
 #
 # ELMo lays two one-way readers side by side. To see from outside that this is not a two-way model,
 # change a token on the left, one on the right, and both, and look at a place between them:
@@ -33,7 +29,6 @@ from torch import Tensor
 # 25, 15, 10 and 6, and 25 - 15 - 10 + 6 = 6. Were it the neighbours' *sum*, they would be 10, 8, 7
 # and 5, and 10 - 8 - 7 + 5 = 0.
 
-
 # %% stub
 def acts_together(read, ids: Tensor, place: int, left: int, right: int, other: int) -> float:
     """The length of the mixed second difference at `place`."""
@@ -47,7 +42,6 @@ def acts_together(read, ids: Tensor, place: int, left: int, right: int, other: i
     mixed = at(left, right) - at(left) - at(right) + at()
     return mixed.norm().item()
     # END SOLUTION
-
 
 # %% run
 def run(function, case):
@@ -79,36 +73,25 @@ def run(function, case):
     result = function(read, ids, *(case[name] for name in ("place", "left", "right", "other")))
     return {"together": result, "ids are as they were": bool((ids == case["ids"]).all())}
 
-
 # %% check
 def cases(rng):
     for model in (
-        "two halves, side by side",
-        "one model, two-way",
-        "two halves, added",
+        "two halves, side by side", "one model, two-way", "two halves, added",
         "two halves, multiplied",
     ):
         length = int(rng.integers(7, 11))
         place = int(rng.integers(2, length - 2))
         ids = torch.from_numpy(rng.permutation(60)[: length + 1].copy())
         yield {
-            "model": model,
-            "seed": int(rng.integers(2**31)),
-            "ids": ids[:-1].clone(),
-            "place": place,
-            "left": int(rng.integers(0, place)),
-            "right": int(rng.integers(place + 1, length)),
-            "other": int(ids[-1]),
+            "model": model, "seed": int(rng.integers(2**31)), "ids": ids[:-1].clone(),
+            "place": place, "left": int(rng.integers(0, place)),
+            "right": int(rng.integers(place + 1, length)), "other": int(ids[-1]),
         }
-
 
 def numbers(case, got, expected):
     return {
-        **case,
-        "yours": got["together"],
-        "expected": expected["together"],
+        **case, "yours": got["together"], "expected": expected["together"],
     }
-
 
 # %% another right solution
 def acts_together(read, ids, place, left, right, other):
@@ -122,147 +105,69 @@ def acts_together(read, ids, place, left, right, other):
             total = total + (-1) ** (change_left + change_right) * read(torch.tensor(text))[place]
     return float((total**2).sum() ** 0.5)
 
-
 # %% misconception: only both together against none
 # says: For “{model}” you find {yours:.3f}, expected is {expected:.3f}. You compare the text with
 # both changes with the text without any. That is how far the two move the vector in all; what each
 # does **alone** has to be taken off before anything can be called an interaction.
-def acts_together(read, ids, place, left, right, other):
-    changed = ids.clone()
-    changed[[left, right]] = other
-    return (read(changed)[place] - read(ids)[place]).norm().item()
-
-
+# edit: at(left, right) - at(left) - at(right) + at() => at(left, right) - at()
 # %% misconception: the unchanged text left out
 # says: For “{model}” you find {yours:.3f}, expected is {expected:.3f}. Of four readings yours has
 # three: the one without a change is missing. It is inside each of the two that you subtract, so it
 # has been taken off twice and has to be added once.
-def acts_together(read, ids, place, left, right, other):
-    def at(*places):
-        text = ids.clone()
-        text[list(places)] = other
-        return read(text)[place]
-
-    return (at(left, right) - at(left) - at(right)).norm().item()
-
-
+# edit: - at(right) + at() => - at(right)
 # %% misconception: the unchanged text taken off once more
 # says: For “{model}” you find {yours:.3f}, expected is {expected:.3f}. The reading without a change
 # comes with a **plus**. Put in a sum, f = a(left) + b(right): only with that sign everything
 # cancels.
-def acts_together(read, ids, place, left, right, other):
-    def at(*places):
-        text = ids.clone()
-        text[list(places)] = other
-        return read(text)[place]
-
-    return (at(left, right) - at(left) - at(right) - at()).norm().item()
-
-
+# edit: - at(right) + at() => - at(right) - at()
 # %% misconception: lengths subtracted instead of vectors
 # says: For “{model}” you find {yours:.3f}, expected is {expected:.3f}. You take the length of each
 # move and subtract lengths. Two moves in different directions have a sum that is shorter than their
 # lengths together, without any interaction. Subtract the **vectors**, and take one length at the
 # end.
-def acts_together(read, ids, place, left, right, other):
-    def moved(*places):
-        text = ids.clone()
-        text[list(places)] = other
-        return (read(text)[place] - read(ids)[place]).norm()
-
-    return (moved(left, right) - moved(left) - moved(right)).abs().item()
-
-
+# edit: read(text)[place] => (read(text)[place] - read(ids)[place]).norm()
 # %% misconception: the lengths of the four vectors
 # says: For “{model}” you find {yours:.3f}, expected is {expected:.3f}. You take the length of each
 # of the four vectors and then combine four numbers. A length is a root of squares, and even where
 # nothing acts together four lengths do not cancel. Combine the **vectors**, and take one length at
 # the end.
-def acts_together(read, ids, place, left, right, other):
-    def size(*places):
-        text = ids.clone()
-        text[list(places)] = other
-        return read(text)[place].norm()
-
-    return (size(left, right) - size(left) - size(right) + size()).abs().item()
-
-
+# edit: read(text)[place] => read(text)[place].norm()
 # %% misconception: the numbers of the vector added up
 # says: For “{model}” you find {yours:.3f}, expected is {expected:.3f}. You add up the numbers of
 # the vector, and positive ones cancel against negative ones. Its length is the root of the sum of
 # squares, `.norm()`.
-def acts_together(read, ids, place, left, right, other):
-    def at(*places):
-        text = ids.clone()
-        text[list(places)] = other
-        return read(text)[place]
-
-    return (at(left, right) - at(left) - at(right) + at()).sum().item()
-
-
+# edit: mixed.norm() => mixed.sum()
 # %% misconception: all places instead of the one between
 # says: For “{model}” you find {yours:.3f}, expected is {expected:.3f}. You take all rows together.
 # Beyond `left` and `right` stand rows for which both changes lie on one side, and there even a
 # one-way reader lets them act together. Only the row at `place` lies between.
-def acts_together(read, ids, place, left, right, other):
-    def at(*places):
-        text = ids.clone()
-        text[list(places)] = other
-        return read(text)
-
-    return (at(left, right) - at(left) - at(right) + at()).norm().item()
-
-
+# edit: read(text)[place] => read(text)
 # %% misconception: the first change is never undone
 # says: For “{model}” you find {yours:.3f}, expected is {expected:.3f}, and the `ids` that you were
 # given have changed. `text = ids` makes no copy: the change on the left is still there when you
 # read the text with the change on the right. Begin each reading with `ids.clone()`.
-def acts_together(read, ids, place, left, right, other):
-    neither = read(ids)[place]
-    text = ids
-    text[left] = other
-    one = read(text)[place]
-    text = ids
-    text[right] = other
-    two = read(text)[place]
-    text[left] = other
-    text[right] = other
-    return (read(text)[place] - one - two + neither).norm().item()
-
-
+# edit: ids.clone() => ids
+# - mixed = at(left, right) - at(left) - at(right) + at()
+# + mixed = at() - at(left) - at(right) + at(left, right)
 # %% misconception: four readings of one text
 # says: You find {yours:.3f} for every model, and the `ids` that you were given have changed. The
 # very first reading has changed both tokens in `ids` itself, so all four read the same text and
 # everything cancels. Begin each reading with `ids.clone()`.
-def acts_together(read, ids, place, left, right, other):
-    def at(*places):
-        text = ids
-        text[list(places)] = other
-        return read(text)[place]
-
-    return (at(left, right) - at(left) - at(right) + at()).norm().item()
-
-
-# %% hint
-# Four readings of four texts. Write a small function that takes the places to be changed, changes a
+# edit: ids.clone() => ids
+# %% hints
+# 1. Four readings of four texts. Write a small function that takes the places to be changed, changes a
 # copy, and returns the vector at `place`.
-# %% hint
-# `text = ids.clone()`, then `text[left] = other`. For the text without a change nothing is
+# 2. `text = ids.clone()`, then `text[left] = other`. For the text without a change nothing is
 # replaced, and it comes with a plus.
-# %% hint
-# `(both - only_left - only_right + neither).norm().item()`
+# 3. `(both - only_left - only_right + neither).norm().item()`
 # %% explanation
 # In a sum or a list of something that knows the left and something that knows the right, what a
 # change on the left does is the same whatever stands on the right; so the four cancel. Adding the
 # two halves does not help against that. Multiplying them does, and so does every layer that has
 # both sides in one softmax.
 
-# %% task 7.2
-# title: The same gap, asked of both
-# kind: measure
-# points: 20
-# minutes: 10
-# function: cloze
+# %% task 7.2: The same gap, asked of both
+# kind: measure; points: 20; minutes: 10; function: cloze
 #
 # Two models are asked for the same gap. The **left-only** one is a model that writes: at each place
 # it guesses the token that comes *next*. The **two-sided** one fills gaps: at each place it guesses
@@ -281,7 +186,6 @@ def acts_together(read, ids, place, left, right, other):
 # *Example.* One text of 3 tokens, gap at place 2, answer 1. What the left-only model guesses for
 # the gap stands in its row 1, what the two-sided one guesses in its row 2.
 
-
 # %% stub
 def cloze(left_only: Tensor, two_sided: Tensor, gaps: Tensor, answers: Tensor) -> dict:
     """Shares of gaps filled rightly, and the texts in which the models differ."""
@@ -296,7 +200,6 @@ def cloze(left_only: Tensor, two_sided: Tensor, gaps: Tensor, answers: Tensor) -
         "lost": int((left & ~both).sum()),
     }
     # END SOLUTION
-
 
 # %% check
 def cases(rng):
@@ -323,19 +226,12 @@ def cases(rng):
             case[name] = logits
         yield {**case, "gaps": gaps, "answers": answers}
 
-
 def numbers(case, got, expected):
     return {
-        "left": got["left only"],
-        "left_right": expected["left only"],
-        "both": got["two-sided"],
-        "both_right": expected["two-sided"],
-        "gained": got["gained"],
-        "gained_right": expected["gained"],
-        "lost": got["lost"],
-        "texts": len(case["gaps"]),
+        "left": got["left only"], "left_right": expected["left only"], "both": got["two-sided"],
+        "both_right": expected["two-sided"], "gained": got["gained"],
+        "gained_right": expected["gained"], "lost": got["lost"], "texts": len(case["gaps"]),
     }
-
 
 # %% another right solution
 def cloze(left_only, two_sided, gaps, answers):
@@ -351,191 +247,71 @@ def cloze(left_only, two_sided, gaps, answers):
         "lost": hits.count([1, 0]),
     }
 
-
 # %% misconception: both are read at the gap
 # says: You find that the left-only model fills {left:.0%} of the gaps, and it is {left_right:.0%}.
 # You read it at the gap, where it has already gone on to guess the token **after** it. What it
 # guesses for the gap stands one row before, at the last token that it has seen.
-def cloze(left_only, two_sided, gaps, answers):
-    text = torch.arange(len(gaps))
-    left = left_only[text, gaps].argmax(-1) == answers
-    both = two_sided[text, gaps].argmax(-1) == answers
-    return {
-        "left only": left.float().mean().item(),
-        "two-sided": both.float().mean().item(),
-        "gained": int((both & ~left).sum()),
-        "lost": int((left & ~both).sum()),
-    }
-
-
+# edit: [text, gaps - 1] => [text, gaps]
 # %% misconception: both are read before the gap
 # says: You find that the two-sided model fills {both:.0%} of the gaps, and it is {both_right:.0%}.
 # You read it one row before the gap, like the one that writes. A model that fills gaps guesses at
 # each place the token that belongs **there**.
-def cloze(left_only, two_sided, gaps, answers):
-    text = torch.arange(len(gaps))
-    left = left_only[text, gaps - 1].argmax(-1) == answers
-    both = two_sided[text, gaps - 1].argmax(-1) == answers
-    return {
-        "left only": left.float().mean().item(),
-        "two-sided": both.float().mean().item(),
-        "gained": int((both & ~left).sum()),
-        "lost": int((left & ~both).sum()),
-    }
-
-
+# edit: [text, gaps] => [text, gaps - 1]
 # %% misconception: the wrong one of the two is shifted
 # says: You find {left:.0%} for the left-only model, where {left_right:.0%} is right, and {both:.0%}
 # for the two-sided one, where {both_right:.0%} is. One of them is to be read one row before the
 # gap, and it is the other one: who guesses the **next** token?
-def cloze(left_only, two_sided, gaps, answers):
-    text = torch.arange(len(gaps))
-    left = left_only[text, gaps].argmax(-1) == answers
-    both = two_sided[text, gaps - 1].argmax(-1) == answers
-    return {
-        "left only": left.float().mean().item(),
-        "two-sided": both.float().mean().item(),
-        "gained": int((both & ~left).sum()),
-        "lost": int((left & ~both).sum()),
-    }
-
-
+# edit: [text, gaps - 1] => [text, gaps]
+# edit: [text, gaps] => [text, gaps - 1]
 # %% misconception: the left-only model is read at the end
 # says: You find that the left-only model fills {left:.0%} of the gaps, and it is {left_right:.0%}.
 # You read it at the last place of the text, as one does when it writes on. The last place guesses
 # what comes after the **text**; here the gap is inside, and what counts is the row before it.
-def cloze(left_only, two_sided, gaps, answers):
-    text = torch.arange(len(gaps))
-    left = left_only[:, -1].argmax(-1) == answers
-    both = two_sided[text, gaps].argmax(-1) == answers
-    return {
-        "left only": left.float().mean().item(),
-        "two-sided": both.float().mean().item(),
-        "gained": int((both & ~left).sum()),
-        "lost": int((left & ~both).sum()),
-    }
-
-
+# edit: [text, gaps - 1] => [:, -1]
 # %% misconception: the left-only model is read after the gap
 # says: You find that the left-only model fills {left:.0%} of the gaps, and it is {left_right:.0%}.
 # One step to the side is right, but it is the other side: you read the row **after** the gap. The
 # guess for a place is made at the place before it.
-def cloze(left_only, two_sided, gaps, answers):
-    text = torch.arange(len(gaps))
-    left = left_only[text, gaps + 1].argmax(-1) == answers
-    both = two_sided[text, gaps].argmax(-1) == answers
-    return {
-        "left only": left.float().mean().item(),
-        "two-sided": both.float().mean().item(),
-        "gained": int((both & ~left).sum()),
-        "lost": int((left & ~both).sum()),
-    }
-
-
+# edit: [text, gaps - 1] => [text, gaps + 1]
 # %% misconception: probabilities averaged instead of guesses counted
 # says: Your shares, {left:.1%} and {both:.1%}, are the average probability of the right answer.
 # Asked for is how often the likeliest id **is** the right one, {left_right:.1%} and
 # {both_right:.1%}: a guess is right or wrong, however sure the model was.
-def cloze(left_only, two_sided, gaps, answers):
-    text = torch.arange(len(gaps))
-    left = left_only[text, gaps - 1].softmax(-1)[text, answers]
-    both = two_sided[text, gaps].softmax(-1)[text, answers]
-    hit_left = left_only[text, gaps - 1].argmax(-1) == answers
-    hit_both = two_sided[text, gaps].argmax(-1) == answers
-    return {
-        "left only": left.mean().item(),
-        "two-sided": both.mean().item(),
-        "gained": int((hit_both & ~hit_left).sum()),
-        "lost": int((hit_left & ~hit_both).sum()),
-    }
-
-
+# edit: left.float().mean() => left_only[text, gaps - 1].softmax(-1)[text, answers].mean()
+# edit: both.float().mean() => two_sided[text, gaps].softmax(-1)[text, answers].mean()
 # %% misconception: gained and lost are all that each gets right
 # says: Your shares are right. But you report {gained} gained and {lost} lost: all texts that the
 # one and the other model has right. Where **both** are right nothing has been gained or lost; leave
 # those out.
-def cloze(left_only, two_sided, gaps, answers):
-    text = torch.arange(len(gaps))
-    left = left_only[text, gaps - 1].argmax(-1) == answers
-    both = two_sided[text, gaps].argmax(-1) == answers
-    return {
-        "left only": left.float().mean().item(),
-        "two-sided": both.float().mean().item(),
-        "gained": int(both.sum()),
-        "lost": int(left.sum()),
-    }
-
-
+# edit: (both & ~left) => both
+# edit: (left & ~both) => left
 # %% misconception: gained is the difference of the two
 # says: Your shares are right. But you report {gained} gained and {lost} lost: only the difference.
 # Behind it there are texts that go one way and texts that go the other: {gained_right} are gained
 # in fact. Count, text by text, who is right.
-def cloze(left_only, two_sided, gaps, answers):
-    text = torch.arange(len(gaps))
-    left = left_only[text, gaps - 1].argmax(-1) == answers
-    both = two_sided[text, gaps].argmax(-1) == answers
-    more = int(both.sum()) - int(left.sum())
-    return {
-        "left only": left.float().mean().item(),
-        "two-sided": both.float().mean().item(),
-        "gained": max(more, 0),
-        "lost": max(-more, 0),
-    }
-
-
+# edit: int((both & ~left).sum()) => max(int(both.sum() - left.sum()), 0)
+# edit: int((left & ~both).sum()) => max(int(left.sum() - both.sum()), 0)
 # %% misconception: gained and lost exchanged
 # says: Your shares are right, and your {gained} gained and {lost} lost have changed places. Gained
 # are the texts in which only the **two-sided** model is right.
-def cloze(left_only, two_sided, gaps, answers):
-    text = torch.arange(len(gaps))
-    left = left_only[text, gaps - 1].argmax(-1) == answers
-    both = two_sided[text, gaps].argmax(-1) == answers
-    return {
-        "left only": left.float().mean().item(),
-        "two-sided": both.float().mean().item(),
-        "gained": int((left & ~both).sum()),
-        "lost": int((both & ~left).sum()),
-    }
-
-
+# edit: "gained": int((both & ~left) => "gained": int((left & ~both)
+# edit: "lost": int((left & ~both) => "lost": int((both & ~left)
 # %% misconception: gained and lost as shares
 # says: Your shares are right. For `gained` and `lost` you return shares, too, {gained:.2f} and
 # {lost:.2f}. Asked for is in how many texts, so a count: {gained_right} are gained.
-def cloze(left_only, two_sided, gaps, answers):
-    text = torch.arange(len(gaps))
-    left = left_only[text, gaps - 1].argmax(-1) == answers
-    both = two_sided[text, gaps].argmax(-1) == answers
-    return {
-        "left only": left.float().mean().item(),
-        "two-sided": both.float().mean().item(),
-        "gained": (both & ~left).float().mean().item(),
-        "lost": (left & ~both).float().mean().item(),
-    }
-
-
+# edit: int((both & ~left).sum()) => (both & ~left).float().mean().item()
+# edit: int((left & ~both).sum()) => (left & ~both).float().mean().item()
 # %% misconception: counts instead of shares
 # says: You return {left} and {both}, the numbers of gaps filled. Asked for are shares: divide by
 # the number of texts, {texts}.
-def cloze(left_only, two_sided, gaps, answers):
-    text = torch.arange(len(gaps))
-    left = left_only[text, gaps - 1].argmax(-1) == answers
-    both = two_sided[text, gaps].argmax(-1) == answers
-    return {
-        "left only": int(left.sum()),
-        "two-sided": int(both.sum()),
-        "gained": int((both & ~left).sum()),
-        "lost": int((left & ~both).sum()),
-    }
-
-
-# %% hint
-# Which row of the logits speaks about the gap? It is not the same for both models: read what each
+# edit: left.float().mean().item() => int(left.sum())
+# edit: both.float().mean().item() => int(both.sum())
+# %% hints
+# 1. Which row of the logits speaks about the gap? It is not the same for both models: read what each
 # of them guesses.
-# %% hint
-# `logits[torch.arange(N), rows]` picks one row `(V,)` in each text, `(N, V)` in all; `argmax(-1)`
+# 2. `logits[torch.arange(N), rows]` picks one row `(V,)` in each text, `(N, V)` in all; `argmax(-1)`
 # is the likeliest id. For the left-only model the rows are `gaps - 1`.
-# %% hint
-# With two boolean tensors: `both & ~left` are the texts that are gained, `left & ~both` those that
+# 3. With two boolean tensors: `both & ~left` are the texts that are gained, `left & ~both` those that
 # are lost.
 # %% explanation
 # A model that writes answers for the next place, one that fills gaps for its own; who overlooks
@@ -543,12 +319,8 @@ def cloze(left_only, two_sided, gaps, answers):
 # the models differ: which texts are gained and which are lost says more about the two sides than
 # the difference does.
 
-# %% task 7.3
-# title: A flag that is forgotten
-# kind: repair
-# points: 20
-# minutes: 10
-# function: mix
+# %% task 7.3: A flag that is forgotten
+# kind: repair; points: 20; minutes: 10; function: mix
 #
 # `mix(query, key, value, attention_mask, is_causal)` is the attention of a model that can be told,
 # by one flag, to read from the left. `query`, `key` and `value` are `(B, H, T, d)`.
@@ -566,7 +338,6 @@ def cloze(left_only, two_sided, gaps, answers):
 # *Example.* Let `query` and `key` be zero, so that all who may be seen have equal weights, and let
 # the values be 1, 3 and 8. With `attention_mask = [[1, 1, 0]]` and `is_causal = True` the rows are
 # 1, 2, and anything; with `is_causal = False` they are 2, 2, and anything.
-
 
 # %% stub
 def mix(
@@ -589,7 +360,6 @@ def mix(
     return F.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
     # END SOLUTION
 
-
 # %% run
 def run(function, case):
     mixed = function(**case)
@@ -597,7 +367,6 @@ def run(function, case):
         return mixed
     real = case["attention_mask"][:, None, :, None].bool()
     return torch.where(real, mixed, torch.zeros(()))  # nobody asks what the padding's rows hold
-
 
 # %% check
 def cases(rng):
@@ -614,17 +383,13 @@ def cases(rng):
             case["attention_mask"] = (torch.arange(length) < real[:, None]).long()
         yield case
 
-
 def numbers(case, got, expected):
     alone = case["value"][0, 0, 0]
     how = "without padding" if case["attention_mask"] is None else "with padding"
     return {
-        "how": how,
-        "first": [round(x, 2) for x in got[0, 0, 0].tolist()],
-        "alone": [round(x, 2) for x in alone.tolist()],
-        "nan": int(got.isnan().any(-1).sum()),
+        "how": how, "first": [round(x, 2) for x in got[0, 0, 0].tolist()],
+        "alone": [round(x, 2) for x in alone.tolist()], "nan": int(got.isnan().any(-1).sum()),
     }
-
 
 # %% another right solution
 def mix(query, key, value, attention_mask, is_causal):
@@ -636,144 +401,64 @@ def mix(query, key, value, attention_mask, is_causal):
         scores = scores.masked_fill(attention_mask[:, None, None, :] == 0, -1e9)
     return scores.softmax(-1) @ value
 
-
 # %% misconception: the flag is forgotten as soon as there is padding
 # says: With padding and `is_causal=True` the first token comes out as {first}. It may look at
 # itself only, so it should be its own value, {alone}: it sees the future. Follow the lines with
 # both a mask and the flag: where is `is_causal` used in that case?
-def mix(query, key, value, attention_mask, is_causal):
-    if attention_mask is not None:
-        allowed = attention_mask[:, None, None, :].bool()
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
-    return F.scaled_dot_product_attention(query, key, value, is_causal=is_causal)
-
-
+# edit: allowed & attention_mask => attention_mask
 # %% misconception: causal whenever there is padding
 # says: With padding and `is_causal=False` the first token comes out as {first}, its own value, as
 # if it were alone. You join the two masks, but without looking at the flag: as soon as there is
 # padding the future is hidden, asked for or not.
-def mix(query, key, value, attention_mask, is_causal):
-    if attention_mask is not None:
-        length = query.shape[2]
-        past = torch.ones(length, length, dtype=torch.bool).tril()
-        allowed = past & attention_mask[:, None, None, :].bool()
-        return F.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
-    return F.scaled_dot_product_attention(query, key, value, is_causal=is_causal)
-
-
+# edit: if is_causal: => if is_causal or attention_mask is not None:
 # %% misconception: causal even if nobody asked for it
 # says: The flag is heeded now. But {how} and with `is_causal=False` the first token comes out as
 # {first}, its own value, as if it were alone: you hide the future always, and the two-sided model
 # has become a left-only one.
-def mix(query, key, value, attention_mask, is_causal):
-    length = query.shape[2]
-    allowed = torch.ones(length, length, dtype=torch.bool).tril()
-    if attention_mask is not None:
-        allowed = allowed & attention_mask[:, None, None, :].bool()
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
-
-
+# edit: dtype=torch.bool) => dtype=torch.bool).tril()
 # %% misconception: the padding is forgotten instead
 # says: The flag is heeded now. But with a mask and `is_causal=False` your tokens look at padding.
 # Is the mask used in that case, and does it close the **columns**, those who are looked at? (With
 # padding at the right a causal mask hides it from the real tokens in passing; a two-sided model has
 # no such luck.)
-def mix(query, key, value, attention_mask, is_causal):
-    return F.scaled_dot_product_attention(query, key, value, is_causal=is_causal)
-
-
+# - if attention_mask is not None:
+# -     allowed = allowed & attention_mask[:, None, None, :].bool()
 # %% misconception: allowed by either of the two masks
 # says: With padding and `is_causal=True` the first token comes out as {first}, and it should be its
 # own value, {alone}. You join the masks with “or”: whatever one of them allows is then allowed. A
 # place may be looked at only if **both** allow it.
-def mix(query, key, value, attention_mask, is_causal):
-    length = query.shape[2]
-    allowed = torch.ones(length, length, dtype=torch.bool)
-    if is_causal:
-        allowed = allowed.tril()
-    if attention_mask is not None:
-        allowed = allowed | attention_mask[:, None, None, :].bool()
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
-
-
+# edit: allowed & attention_mask => allowed | attention_mask
 # %% misconception: the mask holds numbers that are added
 # says: With padding the first token comes out as {first}. Your mask holds 0 and 1 as floats, and a
 # mask of floats is **added** to the scores: the allowed ones get one more, and nobody is hidden.
 # Make it boolean, or fill it with 0 and minus infinity.
-def mix(query, key, value, attention_mask, is_causal):
-    length = query.shape[2]
-    allowed = torch.ones(length, length)
-    if is_causal:
-        allowed = allowed.tril()
-    if attention_mask is None:
-        return F.scaled_dot_product_attention(query, key, value, is_causal=is_causal)
-    allowed = allowed * attention_mask[:, None, None, :].float()
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
-
-
+# - allowed = allowed & attention_mask[:, None, None, :].bool()
+# + allowed = allowed * attention_mask[:, None, None, :].float()
 # %% misconception: the past is hidden and the future open
 # says: With `is_causal=True` the first token comes out as {first}, and it should be its own value,
 # {alone}. It sees what comes after it. Rows ask and columns are looked at, so what came before lies
 # **below** the diagonal: `tril`, not `triu`.
-def mix(query, key, value, attention_mask, is_causal):
-    length = query.shape[2]
-    allowed = torch.ones(length, length, dtype=torch.bool)
-    if is_causal:
-        allowed = allowed.triu()
-    if attention_mask is not None:
-        allowed = allowed & attention_mask[:, None, None, :].bool()
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
-
-
+# edit: tril() => triu()
 # %% misconception: True where looking is forbidden
 # says: With padding the first token comes out as {first}: your mask is the wrong way round. PyTorch
 # has both conventions. In `nn.MultiheadAttention` a boolean mask is `True` where looking is
 # forbidden; in `scaled_dot_product_attention` it is `True` where looking is **allowed**.
-def mix(query, key, value, attention_mask, is_causal):
-    length = query.shape[2]
-    hidden = torch.zeros(length, length, dtype=torch.bool)
-    if is_causal:
-        hidden = torch.ones(length, length, dtype=torch.bool).triu(diagonal=1)
-    if attention_mask is not None:
-        hidden = hidden | (attention_mask[:, None, None, :] == 0)
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=hidden)
-
-
+# edit: attn_mask=allowed => attn_mask=~allowed
 # %% misconception: a token may not look at itself
 # says: With `is_causal=True` the first token comes out as {first}, and it should be its own value,
 # {alone}. With you it may look at nobody. A token looks at itself, too: `tril()` keeps the
 # diagonal, `tril(diagonal=-1)` does not.
-def mix(query, key, value, attention_mask, is_causal):
-    length = query.shape[2]
-    allowed = torch.ones(length, length, dtype=torch.bool)
-    if is_causal:
-        allowed = allowed.tril(diagonal=-1)
-    if attention_mask is not None:
-        allowed = allowed & attention_mask[:, None, None, :].bool()
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
-
-
+# edit: tril() => tril(diagonal=-1)
 # %% misconception: a token may look at the next one
 # says: With `is_causal=True` the first token comes out as {first}, and it should be its own value,
 # {alone}. It still sees one token too many: `tril(diagonal=1)` keeps a diagonal above the main one.
-def mix(query, key, value, attention_mask, is_causal):
-    length = query.shape[2]
-    allowed = torch.ones(length, length, dtype=torch.bool)
-    if is_causal:
-        allowed = allowed.tril(diagonal=1)
-    if attention_mask is not None:
-        allowed = allowed & attention_mask[:, None, None, :].bool()
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
-
-
-# %% hint
-# There are four cases: with and without padding, causal or not. For each of them, which line is
+# edit: tril() => tril(diagonal=1)
+# %% hints
+# 1. There are four cases: with and without padding, causal or not. For each of them, which line is
 # reached, and what does it know of the flag?
-# %% hint
-# Make one mask `(B, 1, T, T)` or smaller that says everything, and give the function that mask
+# 2. Make one mask `(B, 1, T, T)` or smaller that says everything, and give the function that mask
 # alone.
-# %% hint
-# Begin with ones, `(T, T)`, boolean; if the flag is set, take `.tril()`; if there is padding, `&`
+# 3. Begin with ones, `(T, T)`, boolean; if the flag is set, take `.tril()`; if there is padding, `&`
 # with `attention_mask[:, None, None, :].bool()`.
 # %% explanation
 # Two ways to hide something met in one place, and the one that came first returned. That a mask and
@@ -781,12 +466,8 @@ def mix(query, key, value, attention_mask, is_causal):
 # single text never reaches it. One mask that says everything is the remedy; and the test is to
 # change a later token in a padded batch and see that no earlier output moves.
 
-# %% task 7.4
-# title: Who hears of a changed token?
-# kind: predict
-# points: 15
-# minutes: 8
-# function: who_moves
+# %% task 7.4: Who hears of a changed token?
+# kind: predict; points: 15; minutes: 8; function: who_moves
 #
 # In a text of `length` tokens the token at place `changed` is replaced by another. Which outputs
 # move, after `layers` layers of attention? Here a layer is attention alone: nothing is carried past
@@ -806,7 +487,6 @@ def mix(query, key, value, attention_mask, is_causal):
 # *Example.* `length=4, changed=2, layers=1`: full `[0, 1, 2, 3]`, causal `[2, 3]`, neighbours
 # `[1, 2, 3]`, others `[0, 1, 3]`.
 
-
 # %% stub
 def who_moves(kind: str, length: int, layers: int, changed: int) -> list:
     """The places whose output moves when the token at `changed` is replaced."""
@@ -822,35 +502,23 @@ def who_moves(kind: str, length: int, layers: int, changed: int) -> list:
     return [place for place in places if moves[kind](place)]
     # END SOLUTION
 
-
 # %% run
 def run(function, case):
     places = function(**case)
     return sorted(int(place) for place in places) if hasattr(places, "__iter__") else places
 
-
 # %% check
 def cases(rng):
     for kind, layers in (
-        ("causal", int(rng.integers(3, 7))),
-        ("causal", 1),
-        ("full", 3),
-        ("full", 1),
-        ("neighbours", 3),
-        ("neighbours", 1),
-        ("others", 1),
-        ("others", int(rng.integers(2, 5))),
-        ("pair", 1),
-        ("pair", 3),
+        ("causal", int(rng.integers(3, 7))), ("causal", 1), ("full", 3), ("full", 1),
+        ("neighbours", 3), ("neighbours", 1), ("others", 1), ("others", int(rng.integers(2, 5))),
+        ("pair", 1), ("pair", 3),
     ):
         length = int(rng.integers(11, 15))
         yield {
-            "kind": kind,
-            "length": length,
-            "layers": layers,
+            "kind": kind, "length": length, "layers": layers,
             "changed": int(rng.integers(4, length - 5)),
         }
-
 
 def judge(case, got, expected):
     """Case by case, so that two mistakes in two kinds are told one after the other."""
@@ -891,11 +559,9 @@ def judge(case, got, expected):
         return "the first layer brings no news"
     return ""
 
-
 def numbers(case, got, expected):
     many = "one layer" if case["layers"] == 1 else f"{case['layers']} layers"
     return {**case, "yours": got, "many": many, "right": expected}
-
 
 # %% another right solution
 def who_moves(kind, length, layers, changed):
@@ -920,137 +586,64 @@ def who_moves(kind, length, layers, changed):
         moves = moves | reached(looks.T)
     return moves.nonzero().flatten().tolist()
 
-
 # %% misconception: the mask the wrong way round
 # says: Under the causal mask, with token {changed} of {length} changed, you let the places {yours}
 # move. These are the ones that it may look **at**. Who moves are those that may look at **it**:
 # itself and all that come after.
-def who_moves(kind, length, layers, changed):
-    if kind == "causal":
-        return list(range(changed + 1))
-    if kind == "neighbours":
-        return [i for i in range(length) if abs(i - changed) <= layers]
-    return [i for i in range(length) if kind != "others" or layers > 1 or i != changed]
-
-
+# edit: place >= changed => place <= changed
 # %% misconception: the changed token does not see itself
 # says: Under “{kind}”, with token {changed} changed, you let {yours} move. Place {changed} is
 # missing: it may look at itself, and it has been replaced. The diagonal belongs to this mask.
-def who_moves(kind, length, layers, changed):
-    if kind == "causal":
-        return list(range(changed + 1, length))
-    if kind == "neighbours":
-        return [i for i in range(length) if 0 < abs(i - changed) <= layers]
-    if kind in ("full", "pair"):
-        return [i for i in range(length) if i != changed]
-    return [i for i in range(length) if layers > 1 or i != changed]
-
-
+# edit: if moves[kind](place) => if moves[kind](place) and (place != changed or kind == "others")
 # %% misconception: in many layers the past hears of it as well
 # says: Under the causal mask, in {many}, you let {yours} move. In no layer may a place look at one
 # behind it, so nothing that stands before {changed} can learn of it from anybody: whoever knows of
 # it stands at {changed} or later. However many layers there are, no news goes left.
-def who_moves(kind, length, layers, changed):
-    if kind == "causal":
-        return list(range(changed if layers == 1 else 0, length))
-    if kind == "neighbours":
-        return [i for i in range(length) if abs(i - changed) <= layers]
-    return [i for i in range(length) if kind != "others" or layers > 1 or i != changed]
-
-
+# edit: place >= changed => place >= changed or layers > 1
 # %% misconception: only the changed token moves
 # says: Under “{kind}”, with token {changed} of {length} changed, you let only {yours} move. In
 # attention every row becomes an average of the rows that it may look at. Whoever may look at
 # {changed} has it in that average.
-def who_moves(kind, length, layers, changed):
-    return [changed]
-
-
+# edit: [place for place in places if moves[kind](place)] => [changed]
 # %% misconception: neighbours of neighbours never hear of it
 # says: With neighbours only, in {many}, you let {yours} move. That is right for one layer. In the
 # second layer a place looks at neighbours that have heard of the change in the first: the news goes
 # one place further in each layer, to both sides.
-def who_moves(kind, length, layers, changed):
-    if kind == "causal":
-        return list(range(changed, length))
-    if kind == "neighbours":
-        return [i for i in range(length) if abs(i - changed) <= 1]
-    return [i for i in range(length) if kind != "others" or layers > 1 or i != changed]
-
-
+# edit: <= layers => <= 1
 # %% misconception: whoever may not look at itself never hears of itself
 # says: With “others”, in {many}, you leave {changed} out. In the first layer it does not see
 # itself. But all the others do, and in the second it looks at them: a token sees itself **through
 # its neighbours**. That is why hiding a token from itself does not do for training in depth, and
 # why BERT's words are masked.
-def who_moves(kind, length, layers, changed):
-    if kind == "causal":
-        return list(range(changed, length))
-    if kind == "neighbours":
-        return [i for i in range(length) if abs(i - changed) <= layers]
-    return [i for i in range(length) if kind != "others" or i != changed]
-
-
+# edit: place != changed or layers > 1 => place != changed
 # %% misconception: in the pair nobody sees both sides
 # says: For the pair you let {yours} move. The reader from the left moves at {changed} and after it,
 # the reader from the right at {changed} and **before** it, and the two lie side by side in each
 # output. So every output moves. (This is why such a picture does not tell ELMo from BERT; the
 # interaction does.)
-def who_moves(kind, length, layers, changed):
-    if kind in ("causal", "pair"):
-        return list(range(changed, length))
-    if kind == "neighbours":
-        return [i for i in range(length) if abs(i - changed) <= layers]
-    return [i for i in range(length) if kind != "others" or layers > 1 or i != changed]
-
-
+# edit: "pair": lambda place: True => "pair": lambda place: place >= changed
 # %% misconception: the first layer brings no news
 # says: Under “{kind}”, in {many}, you let {yours} move, and it should be {right}. You count one
 # layer too few. The first layer already looks at the tokens: after it, all who may look at
 # {changed} have heard of it.
-def who_moves(kind, length, layers, changed):
-    if layers == 1:
-        return [changed]
-    if kind == "causal":
-        return list(range(changed, length))
-    if kind == "neighbours":
-        return [i for i in range(length) if abs(i - changed) <= layers - 1]
-    return [i for i in range(length) if kind != "others" or layers > 2 or i != changed]
-
-
+# edit: places = range(length) => places = range(length) if layers > 1 else [changed]
+# edit: <= layers => < layers
+# edit: layers > 1 => layers != 2
 # %% misconception: a layer for each place, whatever the mask
 # says: Under “{kind}”, in {many}, you let {yours} move, as if the news needed a layer for each
 # place. That is so where a token sees its neighbours only. Here whoever may look at {changed} looks
 # at it directly, however far away: for attention all places are equally near.
-def who_moves(kind, length, layers, changed):
-    if kind == "pair":
-        return list(range(length))
-    if kind == "causal":
-        return list(range(changed, min(length, changed + layers + 1)))
-    return [
-        i
-        for i in range(length)
-        if abs(i - changed) <= layers and (kind != "others" or layers > 1 or i != changed)
-    ]
-
-
+# - places = range(length)
+# + places = [i for i in range(length) if abs(i - changed) <= layers or kind == "pair"]
 # %% misconception: a token that hears of itself at once
 # says: With “others” you let all places move in a single layer, {changed} included. There it may
 # look at everybody but itself, and nothing is carried past attention here: what it gives out is
 # made from the others, and none of these has changed.
-def who_moves(kind, length, layers, changed):
-    if kind == "causal":
-        return list(range(changed, length))
-    if kind == "neighbours":
-        return [i for i in range(length) if abs(i - changed) <= layers]
-    return list(range(length))
-
-
-# %% hint
-# Draw a text of five tokens and an arrow from each token to all that may look at it. After one
+# edit: place != changed or layers > 1 => True
+# %% hints
+# 1. Draw a text of five tokens and an arrow from each token to all that may look at it. After one
 # layer the news has gone along one arrow, after two layers along two.
-# %% hint
-# Under which masks can the news reach somebody in the second layer who has not heard in the first?
+# 2. Under which masks can the news reach somebody in the second layer who has not heard in the first?
 # And which arrows of the causal mask point to the left?
 # %% explanation
 # News spreads one step a layer, along the mask. Full and causal masks have nothing left to do after
@@ -1058,12 +651,8 @@ def who_moves(kind, length, layers, changed):
 # each place. And a token that is hidden from itself comes back to itself in the second layer by way
 # of the others.
 
-# %% task 7.5
-# title: Two senses, and a control
-# kind: measure
-# points: 20
-# minutes: 12
-# function: senses_apart
+# %% task 7.5: Two senses, and a control
+# kind: measure; points: 20; minutes: 12; function: senses_apart
 #
 # `N` sentences hold the same word, in different senses. You get `word` `(N, d)`, the vector at the
 # word in each, `stop` `(N, d)`, the vector at the full stop of the same sentences, and `senses`
@@ -1079,7 +668,6 @@ def who_moves(kind, length, layers, changed):
 # *Example.* The vectors `[1, 0], [2, 0], [0, 1], [0, 3]` with the senses `0, 0, 1, 1`: within a
 # sense the cosines are 1 and 1, across they are all 0, so the gap is 1; and each one's nearest has
 # its own sense, so the share is 1.
-
 
 # %% stub
 def senses_apart(word: Tensor, stop: Tensor, senses: Tensor) -> dict:
@@ -1098,10 +686,8 @@ def senses_apart(word: Tensor, stop: Tensor, senses: Tensor) -> dict:
     return {"word": measured(word), "full stop": measured(stop)}
     # END SOLUTION
 
-
 # %% check
 import numpy as np
-
 
 def cases(rng):
     for sizes in ((5, 3), (6, 4, 3), (4, 7)):
@@ -1116,18 +702,12 @@ def cases(rng):
             case[name] = torch.from_numpy(made)
         yield {**case, "senses": senses}
 
-
 def numbers(case, got, expected):
     return {
-        "gap": got["word"][0],
-        "gap_right": expected["word"][0],
-        "nearest": got["word"][1],
-        "nearest_right": expected["word"][1],
-        "stop": got["full stop"][0],
-        "stop_right": expected["full stop"][0],
-        "count": len(case["senses"]),
+        "gap": got["word"][0], "gap_right": expected["word"][0], "nearest": got["word"][1],
+        "nearest_right": expected["word"][1], "stop": got["full stop"][0],
+        "stop_right": expected["full stop"][0], "count": len(case["senses"]),
     }
-
 
 # %% another right solution
 def senses_apart(word, stop, senses):
@@ -1148,164 +728,61 @@ def senses_apart(word, stop, senses):
         out[name] = [gap, hits / len(kinds)]
     return out
 
-
 # %% misconception: each sentence is compared with itself
 # says: For the word you find a gap of {gap:.3f} and a nearest share of {nearest:.0%}; right are
 # {gap_right:.3f} and {nearest_right:.0%}. Every vector has the cosine 1 with itself, so each
 # sentence is its own nearest, and {count} ones have come into the mean within. Leave the diagonal
 # out.
-def senses_apart(word, stop, senses):
-    same = senses[:, None] == senses
-    out = {}
-    for name, vectors in (("word", word), ("full stop", stop)):
-        unit = F.normalize(vectors, dim=-1)
-        cosines = unit @ unit.T
-        gap = cosines[same].mean() - cosines[~same].mean()
-        out[name] = gap.item(), (senses[cosines.argmax(1)] == senses).double().mean().item()
-    return out
-
-
+# edit: cosines[same & other] => cosines[same]
+# edit: cosines.masked_fill(~other, -torch.inf) => cosines
 # %% misconception: in the mean within, each sentence is compared with itself
 # says: Your nearest are right. For the word you find a gap of {gap:.3f}, and it is {gap_right:.3f}:
 # in the mean within a sense each sentence is also compared with itself, and these {count} ones push
 # it up. Only pairs of different sentences count.
-def senses_apart(word, stop, senses):
-    same = senses[:, None] == senses
-    itself = torch.eye(len(senses), dtype=torch.bool)
-    out = {}
-    for name, vectors in (("word", word), ("full stop", stop)):
-        unit = F.normalize(vectors, dim=-1)
-        cosines = unit @ unit.T
-        gap = cosines[same].mean() - cosines[~same].mean()
-        nearest = cosines.masked_fill(itself, -2).argmax(1)
-        out[name] = gap.item(), (senses[nearest] == senses).double().mean().item()
-    return out
-
-
+# edit: cosines[same & other] => cosines[same]
 # %% misconception: each sentence is its own nearest
 # says: Your gaps are right, and your nearest share is {nearest:.0%}: nothing is as near to a
 # sentence as itself. Take its own place out before you look for the nearest, for example with minus
 # infinity on the diagonal.
-def senses_apart(word, stop, senses):
-    same = senses[:, None] == senses
-    other = ~torch.eye(len(senses), dtype=torch.bool)
-    out = {}
-    for name, vectors in (("word", word), ("full stop", stop)):
-        unit = F.normalize(vectors, dim=-1)
-        cosines = unit @ unit.T
-        gap = cosines[same & other].mean() - cosines[~same].mean()
-        out[name] = gap.item(), (senses[cosines.argmax(1)] == senses).double().mean().item()
-    return out
-
-
+# edit: cosines.masked_fill(~other, -torch.inf) => cosines
 # %% misconception: dot products instead of cosines
 # says: For the word you find a gap of {gap:.3f}, and it is {gap_right:.3f}. You compare dot
 # products: a long vector is then near to everybody, whatever its direction. Bring every vector to
 # the length 1 first.
-def senses_apart(word, stop, senses):
-    same = senses[:, None] == senses
-    other = ~torch.eye(len(senses), dtype=torch.bool)
-    out = {}
-    for name, vectors in (("word", word), ("full stop", stop)):
-        products = vectors @ vectors.T
-        gap = products[same & other].mean() - products[~same].mean()
-        nearest = products.masked_fill(~other, -torch.inf).argmax(1)
-        out[name] = gap.item(), (senses[nearest] == senses).double().mean().item()
-    return out
-
-
+# edit: F.normalize(vectors, dim=-1) => vectors
 # %% misconception: dimensions brought to length 1 instead of vectors
 # says: For the word you find a gap of {gap:.3f}, and it is {gap_right:.3f}. Your vectors are not of
 # length 1: the columns are, one dimension over all sentences. `F.normalize` takes the axis along
 # which the length is measured, and that is the last one, `dim=-1`.
-def senses_apart(word, stop, senses):
-    same = senses[:, None] == senses
-    other = ~torch.eye(len(senses), dtype=torch.bool)
-    out = {}
-    for name, vectors in (("word", word), ("full stop", stop)):
-        unit = F.normalize(vectors, dim=0)
-        products = unit @ unit.T
-        gap = products[same & other].mean() - products[~same].mean()
-        nearest = products.masked_fill(~other, -torch.inf).argmax(1)
-        out[name] = gap.item(), (senses[nearest] == senses).double().mean().item()
-    return out
-
-
+# edit: dim=-1 => dim=0
 # %% misconception: across is everybody
 # says: For the word you find a gap of {gap:.3f}, and it is {gap_right:.3f}. You subtract the mean
 # of **all** pairs, and that contains the pairs within a sense. Across are only pairs with different
 # senses.
-def senses_apart(word, stop, senses):
-    same = senses[:, None] == senses
-    other = ~torch.eye(len(senses), dtype=torch.bool)
-    out = {}
-    for name, vectors in (("word", word), ("full stop", stop)):
-        unit = F.normalize(vectors, dim=-1)
-        cosines = unit @ unit.T
-        gap = cosines[same & other].mean() - cosines[other].mean()
-        nearest = cosines.masked_fill(~other, -torch.inf).argmax(1)
-        out[name] = gap.item(), (senses[nearest] == senses).double().mean().item()
-    return out
-
-
+# edit: cosines[~same] => cosines[other]
 # %% misconception: each sense counts the same, however many pairs it has
 # says: For the word you find a gap of {gap:.3f}, and it is {gap_right:.3f}. You average each sense
 # for itself and then the averages. A sense with few sentences has few pairs, and asked for is the
 # mean over all pairs within a sense, taken together.
-def senses_apart(word, stop, senses):
-    same = senses[:, None] == senses
-    other = ~torch.eye(len(senses), dtype=torch.bool)
-    out = {}
-    for name, vectors in (("word", word), ("full stop", stop)):
-        unit = F.normalize(vectors, dim=-1)
-        cosines = unit @ unit.T
-        within = [cosines[same & other & (senses == k)].mean() for k in senses.unique()]
-        gap = sum(within) / len(within) - cosines[~same].mean()
-        nearest = cosines.masked_fill(~other, -torch.inf).argmax(1)
-        out[name] = gap.item(), (senses[nearest] == senses).double().mean().item()
-    return out
-
-
+# - gap = cosines[same & other].mean() - cosines[~same].mean()
+# + within = [cosines[same & other & (senses == k)].mean() for k in senses.unique()]
+# + gap = sum(within) / len(within) - cosines[~same].mean()
 # %% misconception: the control measures the word again
 # says: The word's numbers are right, and those of the full stop are the word's once more,
 # {stop:.3f} where {stop_right:.3f} is right. A control has to measure something else **in the same
 # way**: the vectors `stop`.
-def senses_apart(word, stop, senses):
-    same = senses[:, None] == senses
-    other = ~torch.eye(len(senses), dtype=torch.bool)
-    unit = F.normalize(word, dim=-1)
-    cosines = unit @ unit.T
-    gap = cosines[same & other].mean() - cosines[~same].mean()
-    nearest = cosines.masked_fill(~other, -torch.inf).argmax(1)
-    both = gap.item(), (senses[nearest] == senses).double().mean().item()
-    return {"word": both, "full stop": both}
-
-
+# edit: measured(stop) => measured(word)
 # %% misconception: across minus within
 # says: For the word you find a gap of {gap:.3f}, and it is {gap_right:.3f}: the same with the other
 # sign. It is within **minus** across, so that vectors which tell the senses apart have a gap above
 # zero.
-def senses_apart(word, stop, senses):
-    same = senses[:, None] == senses
-    other = ~torch.eye(len(senses), dtype=torch.bool)
-    out = {}
-    for name, vectors in (("word", word), ("full stop", stop)):
-        unit = F.normalize(vectors, dim=-1)
-        cosines = unit @ unit.T
-        gap = cosines[~same].mean() - cosines[same & other].mean()
-        nearest = cosines.masked_fill(~other, -torch.inf).argmax(1)
-        out[name] = gap.item(), (senses[nearest] == senses).double().mean().item()
-    return out
-
-
-# %% hint
-# All cosines at once: bring the vectors to length 1, then one matrix product, `(N, N)`. Which
+# edit: return gap.item() => return -gap.item()
+# %% hints
+# 1. All cosines at once: bring the vectors to length 1, then one matrix product, `(N, N)`. Which
 # entries are pairs within a sense, which are pairs across, and which are no pairs at all?
-# %% hint
-# `same = senses[:, None] == senses` is `(N, N)`; the diagonal has to come out of it. For the
+# 2. `same = senses[:, None] == senses` is `(N, N)`; the diagonal has to come out of it. For the
 # nearest, put minus infinity on the diagonal and take `argmax` along each row.
-# %% hint
-# Write an inner function that measures one set of vectors, and call it for `word` and for `stop`.
+# 3. Write an inner function that measures one set of vectors, and call it for `word` and for `stop`.
 # %% explanation
 # A word's vectors come apart by sense, and the full stop's do as well, by topic, for a sentence
 # about money differs from one about rivers in every token. Only the difference between the two says

@@ -12,12 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# %% task 8.1
-# title: Fifteen, and then eighty, ten, ten
-# kind: write
-# points: 30
-# minutes: 20
-# function: mask_tokens
+# %% task 8.1: Fifteen, and then eighty, ten, ten
+# kind: write; points: 30; minutes: 20; function: mask_tokens
 #
 # Write `mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids,
 # generator)`.
@@ -34,7 +30,6 @@ from torch import Tensor
 # *Example.* With `[[2, 5, 7, 3]]`, where 2 and 3 are special, let 7 alone be selected. Whatever
 # becomes of it, the labels are `[[-100, -100, 7, -100]]`. If it becomes `[MASK]`, with the id 4,
 # the corrupted ids are `[[2, 5, 4, 3]]`; if it stays, they are `[[2, 5, 7, 3]]`.
-
 
 # %% stub
 def mask_tokens(
@@ -59,7 +54,6 @@ def mask_tokens(
     return corrupted, labels
     # END SOLUTION
 
-
 # %% run
 def run(function, case):
     case = dict(case)
@@ -74,10 +68,8 @@ def run(function, case):
     result, afterwards = call(None)
     return result, afterwards, call(6)[0], call(6)[0]
 
-
 # %% check
 import numpy as np
-
 
 def cases(rng):
     texts, length, vocab_size = 400, 256, 400
@@ -93,14 +85,10 @@ def cases(rng):
     ids[column > last[:, None]] = pad
     input_ids = torch.from_numpy(ids)
     yield {
-        "input_ids": input_ids,
-        "special_tokens_mask": torch.isin(input_ids, torch.tensor(special)),
-        "mask_token_id": mask,
-        "vocab_size": vocab_size,
-        "special_ids": torch.tensor(special),
+        "input_ids": input_ids, "special_tokens_mask": torch.isin(input_ids, torch.tensor(special)),
+        "mask_token_id": mask, "vocab_size": vocab_size, "special_ids": torch.tensor(special),
         "seed": int(rng.integers(2**31)),
     }
-
 
 def parts(case, got):
     """Counts of what became of the tokens."""
@@ -111,26 +99,21 @@ def parts(case, got):
     kept = selected & (corrupted == ids)
     return ids, special, corrupted, labels, selected, masked, kept
 
-
 def numbers(case, got, expected):
     ids, special, corrupted, labels, selected, masked, kept = parts(case, got)
     swapped = corrupted[selected & ~masked & ~kept]
     of = max(1, int(selected.sum()))
     return {
-        "ordinary": int((~special).sum()),
-        "selected": int(selected.sum()),
+        "ordinary": int((~special).sum()), "selected": int(selected.sum()),
         "share": selected.sum().item() / (~special).sum().item(),
-        "special": int((selected & special).sum()),
-        "masked": masked.sum().item() / of,
-        "kept": kept.sum().item() / of,
-        "random": len(swapped) / of,
+        "special": int((selected & special).sum()), "masked": masked.sum().item() / of,
+        "kept": kept.sum().item() / of, "random": len(swapped) / of,
         "unasked": int(((corrupted != ids) & ~selected).sum()),
         "bad": int(torch.isin(swapped, case["special_ids"]).sum()),
         "which": ", ".join(str(i) for i in case["special_ids"].tolist() if (swapped == i).any()),
         "lost": int((labels != ids)[selected].sum()),
         "columns": int((selected.sum(0) > 0.8 * (~special).sum(0).clamp(min=60)).sum()),
     }
-
 
 def judge(case, got, expected):
     result, afterwards, once, again = got
@@ -210,7 +193,6 @@ def judge(case, got, expected):
         return "not repeatable"
     return None
 
-
 # %% another right solution
 def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
     # One throw with four outcomes, and random tokens drawn until none of them is special.
@@ -229,249 +211,95 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
         corrupted[row, column] = drawn
     return corrupted, labels
 
-
 # %% misconception: ids and labels are one tensor
 # says: Your corrupted ids contain -100, which is no token. `labels = input_ids` gives the same
 # tensor a second name and makes no copy, so writing -100 into the labels writes it into the text as
 # well.
-def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
-    labels = input_ids
-    selected = (torch.rand(labels.shape, generator=generator) < 0.15) & ~special_tokens_mask
-    labels[~selected] = -100
-    fate = torch.rand(labels.shape, generator=generator)
-    input_ids[selected & (fate < 0.8)] = mask_token_id
-    return input_ids, labels
-
-
+# edit: input_ids.masked_fill(~selected, => input_ids.masked_fill_(~selected,
+# edit: input_ids.masked_fill(selected => input_ids.masked_fill_(selected
+# - corrupted = torch.where(selected & (second >= 0.9), drawn, corrupted)
 # %% misconception: labels read after the corruption
 # says: {lost} of your {selected} labels are not what stood there: they were read from the text
 # after it had been corrupted, so that the model would be taught to answer `[MASK]` at a `[MASK]`.
 # The label is the original token.
-def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
-    selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
-    fate = torch.rand(input_ids.shape, generator=generator)
-    corrupted = input_ids.masked_fill(selected & (fate < 0.8), mask_token_id)
-    ids = torch.arange(vocab_size)
-    ordinary = ids[~torch.isin(ids, special_ids)]
-    drawn = ordinary[torch.randint(len(ordinary), input_ids.shape, generator=generator)]
-    corrupted = torch.where(selected & (fate >= 0.9), drawn, corrupted)
-    return corrupted, corrupted.masked_fill(~selected, -100)
-
-
+# edit: return corrupted, labels => return corrupted, corrupted.masked_fill(~selected, -100)
 # %% misconception: labels everywhere
 # says: Every position has a label, also those that were not selected. There the answer stands in
 # plain view, and the model would be paid for copying. Where nothing is asked the label is -100.
-def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
-    selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
-    fate = torch.rand(input_ids.shape, generator=generator)
-    corrupted = input_ids.masked_fill(selected & (fate < 0.8), mask_token_id)
-    ids = torch.arange(vocab_size)
-    ordinary = ids[~torch.isin(ids, special_ids)]
-    drawn = ordinary[torch.randint(len(ordinary), input_ids.shape, generator=generator)]
-    return torch.where(selected & (fate >= 0.9), drawn, corrupted), input_ids.clone()
-
-
+# edit: input_ids.masked_fill(~selected, -100) => input_ids.clone()
 # %% misconception: zero where nothing is asked
 # says: No label of yours is -100. Where nothing is predicted you have another number, and every id
 # from 0 on is a token of the vocabulary: PyTorch would ask for it. -100 is the sign that it leaves
 # out.
-def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
-    selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
-    fate = torch.rand(input_ids.shape, generator=generator)
-    corrupted = input_ids.masked_fill(selected & (fate < 0.8), mask_token_id)
-    ids = torch.arange(vocab_size)
-    ordinary = ids[~torch.isin(ids, special_ids)]
-    drawn = ordinary[torch.randint(len(ordinary), input_ids.shape, generator=generator)]
-    return torch.where(selected & (fate >= 0.9), drawn, corrupted), input_ids * selected
-
-
+# edit: (~selected, -100) => (~selected, 0)
 # %% misconception: labels the wrong way round
 # says: {selected} positions of yours have a label, which is most of the text: they are those that
 # were not selected. -100 belongs where nothing is asked, and the original id where a token was
 # selected.
-def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
-    selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
-    labels = input_ids.masked_fill(selected, -100)
-    fate = torch.rand(input_ids.shape, generator=generator)
-    corrupted = input_ids.masked_fill(selected & (fate < 0.8), mask_token_id)
-    ids = torch.arange(vocab_size)
-    ordinary = ids[~torch.isin(ids, special_ids)]
-    drawn = ordinary[torch.randint(len(ordinary), input_ids.shape, generator=generator)]
-    return torch.where(selected & (fate >= 0.9), drawn, corrupted), labels
-
-
+# edit: (~selected, -100) => (selected, -100)
 # %% misconception: special tokens are selected
 # says: {special} special tokens have a label in your batch. `[CLS]`, `[SEP]` and padding are no
 # words that a context could tell: where `special_tokens_mask` is `True`, nothing is to be selected.
-def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
-    selected = torch.rand(input_ids.shape, generator=generator) < 0.15
-    labels = input_ids.masked_fill(~selected, -100)
-    fate = torch.rand(input_ids.shape, generator=generator)
-    corrupted = input_ids.masked_fill(selected & (fate < 0.8), mask_token_id)
-    ids = torch.arange(vocab_size)
-    ordinary = ids[~torch.isin(ids, special_ids)]
-    drawn = ordinary[torch.randint(len(ordinary), input_ids.shape, generator=generator)]
-    return torch.where(selected & (fate >= 0.9), drawn, corrupted), labels
-
-
+# edit: (first < 0.15) & ~special_tokens_mask => first < 0.15
 # %% misconception: labels at [MASK] alone
 # says: {unasked} tokens of yours are changed and have no label: only those behind `[MASK]` are
 # asked for. All selected tokens count, also the random ones and those that stay; without a label
 # the random tokens would be nothing but noise.
-def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
-    selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
-    fate = torch.rand(input_ids.shape, generator=generator)
-    corrupted = input_ids.masked_fill(selected & (fate < 0.8), mask_token_id)
-    labels = torch.where(corrupted == mask_token_id, input_ids, -100)
-    ids = torch.arange(vocab_size)
-    ordinary = ids[~torch.isin(ids, special_ids)]
-    drawn = ordinary[torch.randint(len(ordinary), input_ids.shape, generator=generator)]
-    return torch.where(selected & (fate >= 0.9), drawn, corrupted), labels
-
-
+# edit: (~selected, -100) => (~selected | (second >= 0.8), -100)
 # %% misconception: kept tokens have no label
 # says: {share:.1%} of the tokens have a label, where 15 % are expected, and none of them stays as
 # it was. Those that stay have been selected too: they keep their place in the text and get their
 # label, so that the model is asked about a word that it can see.
-def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
-    selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
-    fate = torch.rand(input_ids.shape, generator=generator)
-    corrupted = input_ids.masked_fill(selected & (fate < 0.8), mask_token_id)
-    ids = torch.arange(vocab_size)
-    ordinary = ids[~torch.isin(ids, special_ids)]
-    drawn = ordinary[torch.randint(len(ordinary), input_ids.shape, generator=generator)]
-    corrupted = torch.where(selected & (fate >= 0.9), drawn, corrupted)
-    return corrupted, torch.where(corrupted != input_ids, input_ids, -100)
-
-
+# - return corrupted, labels
+# + return corrupted, torch.where(corrupted != input_ids, input_ids, -100)
 # %% misconception: tokens change that were not selected
 # says: {unasked} tokens are changed that were never selected. The second throw is for the selected
 # tokens alone: 80 % of the 15 %, not 80 % of all.
-def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
-    selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
-    labels = input_ids.masked_fill(~selected, -100)
-    fate = torch.rand(input_ids.shape, generator=generator)
-    corrupted = input_ids.masked_fill(fate < 0.8, mask_token_id)
-    ids = torch.arange(vocab_size)
-    ordinary = ids[~torch.isin(ids, special_ids)]
-    drawn = ordinary[torch.randint(len(ordinary), input_ids.shape, generator=generator)]
-    return torch.where(fate >= 0.9, drawn, corrupted), labels
-
-
+# edit: selected & (second < 0.8) => second < 0.8
+# edit: selected & (second >= 0.9) => second >= 0.9
 # %% misconception: the same columns in every text
 # says: In {columns} columns every token of the batch is selected, in the others none: you have
 # drawn one number for each place, and all texts share it. Draw numbers of the shape of `input_ids`.
-def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
-    places = torch.rand(input_ids.shape[1], generator=generator) < 0.15
-    selected = places & ~special_tokens_mask
-    labels = input_ids.masked_fill(~selected, -100)
-    fate = torch.rand(input_ids.shape, generator=generator)
-    corrupted = input_ids.masked_fill(selected & (fate < 0.8), mask_token_id)
-    ids = torch.arange(vocab_size)
-    ordinary = ids[~torch.isin(ids, special_ids)]
-    drawn = ordinary[torch.randint(len(ordinary), input_ids.shape, generator=generator)]
-    return torch.where(selected & (fate >= 0.9), drawn, corrupted), labels
-
-
+# edit: (first < 0.15) => (first[:1] < 0.15)
 # %% misconception: random tokens that are special
 # says: {bad} of your random tokens are special ones, with the ids {which} (and some are `[MASK]`,
 # where it cannot be seen). No text has these in its middle, so the model would learn nothing from
 # seeing through them. Draw from the ids that are not in `special_ids`, wherever these stand.
-def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
-    selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
-    labels = input_ids.masked_fill(~selected, -100)
-    fate = torch.rand(input_ids.shape, generator=generator)
-    corrupted = input_ids.masked_fill(selected & (fate < 0.8), mask_token_id)
-    drawn = torch.randint(vocab_size, input_ids.shape, generator=generator)
-    return torch.where(selected & (fate >= 0.9), drawn, corrupted), labels
-
-
+# edit: ids[~torch.isin(ids, special_ids)] => ids
 # %% misconception: every selected token becomes [MASK]
 # says: All {selected} selected tokens became `[MASK]`. Is one random number compared twice? Whoever
 # is below 0.15 is below 0.8 and 0.9 as well, so the second throw needs numbers of its own, or
 # limits that divide the first 0.15. Or is the second throw made once for the whole batch?
-def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
-    draw = torch.rand(input_ids.shape, generator=generator)
-    selected = (draw < 0.15) & ~special_tokens_mask
-    labels = input_ids.masked_fill(~selected, -100)
-    ids = torch.arange(vocab_size)
-    ordinary = ids[~torch.isin(ids, special_ids)]
-    drawn = ordinary[torch.randint(len(ordinary), input_ids.shape, generator=generator)]
-    corrupted = input_ids.masked_fill(selected & (draw < 0.8), mask_token_id)
-    return torch.where(selected & (draw >= 0.9), drawn, corrupted), labels
-
-
+# edit: (first < 0.15) => (second < 0.15)
 # %% misconception: one fate for a whole text
 # says: In most texts all selected tokens became `[MASK]`, in the others none. The second throw,
 # too, is made anew for each selected token, and not once for a text: draw numbers of the shape of
 # `input_ids`.
-def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
-    selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
-    labels = input_ids.masked_fill(~selected, -100)
-    fate = torch.rand(len(input_ids), 1, generator=generator)
-    ids = torch.arange(vocab_size)
-    ordinary = ids[~torch.isin(ids, special_ids)]
-    drawn = ordinary[torch.randint(len(ordinary), input_ids.shape, generator=generator)]
-    corrupted = input_ids.masked_fill(selected & (fate < 0.8), mask_token_id)
-    return torch.where(selected & (fate >= 0.9), drawn, corrupted), labels
-
-
+# edit: (second < 0.8) => (second[:, :1] < 0.8)
+# edit: (second >= 0.9) => (second[:, :1] >= 0.9)
 # %% misconception: a tenth of the rest
 # says: Of the selected tokens {masked:.1%} become `[MASK]`, {random:.1%} random, and {kept:.1%}
 # stay. After the masks a fifth is left, and you turn a tenth of that into random tokens. The 10 %
 # are of all selected tokens, which is half of what the masks leave.
-def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
-    selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
-    labels = input_ids.masked_fill(~selected, -100)
-    fate, other = torch.rand(2, *input_ids.shape, generator=generator)
-    masked = selected & (fate < 0.8)
-    ids = torch.arange(vocab_size)
-    ordinary = ids[~torch.isin(ids, special_ids)]
-    drawn = ordinary[torch.randint(len(ordinary), input_ids.shape, generator=generator)]
-    corrupted = input_ids.masked_fill(masked, mask_token_id)
-    return torch.where(selected & ~masked & (other < 0.1), drawn, corrupted), labels
-
-
+# edit: second >= 0.9 => second >= 0.98
 # %% misconception: the input itself is changed
 # says: The shares are right, but the `input_ids` that came in are corrupted too. In the next epoch
 # the text would be corrupted a second time, and its labels would be masks. Work on a copy:
 # `clone()`, `torch.where` and `masked_fill` (without the underscore) make one.
-def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
-    selected = (torch.rand(input_ids.shape, generator=generator) < 0.15) & ~special_tokens_mask
-    labels = input_ids.masked_fill(~selected, -100)
-    fate = torch.rand(input_ids.shape, generator=generator)
-    ids = torch.arange(vocab_size)
-    ordinary = ids[~torch.isin(ids, special_ids)]
-    drawn = ordinary[torch.randint(len(ordinary), input_ids.shape, generator=generator)]
-    input_ids[selected & (fate < 0.8)] = mask_token_id
-    input_ids[selected & (fate >= 0.9)] = drawn[selected & (fate >= 0.9)]
-    return input_ids, labels
-
-
+# edit: input_ids.masked_fill(selected => input_ids.masked_fill_(selected
 # %% misconception: not repeatable
 # says: The shares are right, but with the same `generator` you draw other tokens the second time. A
 # random number is drawn somewhere without `generator=generator`, so that a run cannot be repeated.
-def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, special_ids, generator):
-    selected = (torch.rand(input_ids.shape) < 0.15) & ~special_tokens_mask
-    labels = input_ids.masked_fill(~selected, -100)
-    fate = torch.rand(input_ids.shape)
-    ids = torch.arange(vocab_size)
-    ordinary = ids[~torch.isin(ids, special_ids)]
-    drawn = ordinary[torch.randint(len(ordinary), input_ids.shape)]
-    corrupted = input_ids.masked_fill(selected & (fate < 0.8), mask_token_id)
-    return torch.where(selected & (fate >= 0.9), drawn, corrupted), labels
-
-
-# %% hint
-# Two throws, both of the shape of `input_ids`: `torch.rand(input_ids.shape, generator=generator)`.
+# edit: *input_ids.shape, generator=generator => *input_ids.shape
+# edit: , input_ids.shape, generator=generator => , input_ids.shape
+# %% hints
+# 1. Two throws, both of the shape of `input_ids`: `torch.rand(input_ids.shape, generator=generator)`.
 # The first says who is selected, the second what becomes of a selected token. Make the labels
 # before you change anything.
-# %% hint
-# `selected = (first < 0.15) & ~special_tokens_mask`, and the labels are `input_ids` with -100
+# 2. `selected = (first < 0.15) & ~special_tokens_mask`, and the labels are `input_ids` with -100
 # wherever `~selected`. Then `second < 0.8` is a mask, `second >= 0.9` a random token, each only if
 # selected.
-# %% hint
-# The ids to draw from: `ids = torch.arange(vocab_size)` without those in `torch.isin(ids,
+# 3. The ids to draw from: `ids = torch.arange(vocab_size)` without those in `torch.isin(ids,
 # special_ids)`. Draw places in that list with `torch.randint`, look the ids up, and put them in
 # with `torch.where`.
 # %% explanation
@@ -480,12 +308,8 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 # place in a list of ordinary ids, so that none can be special. `torch.where` and `masked_fill`
 # return new tensors: the text stays whole and is corrupted anew in the next epoch.
 
-# %% task 8.2
-# title: The loss at labelled positions
-# kind: write
-# points: 20
-# minutes: 10
-# function: masked_lm_loss
+# %% task 8.2: The loss at labelled positions
+# kind: write; points: 20; minutes: 10; function: masked_lm_loss
 #
 # Write `masked_lm_loss(logits, labels)`.
 #
@@ -502,7 +326,6 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 # position counts. Since $e^{1.0986} = 3$, softmax gives token 0 the probability 3 / 4 there, and
 # the loss is $-\ln 0.75 = 0.288$.
 
-
 # %% stub
 def masked_lm_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Mean cross-entropy over the labelled positions; 0 where there is none."""
@@ -510,7 +333,6 @@ def masked_lm_loss(logits: Tensor, labels: Tensor) -> Tensor:
     total = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
     return total / (labels != -100).sum().clamp(min=1)
     # END SOLUTION
-
 
 # %% run
 def run(function, case):
@@ -520,7 +342,6 @@ def run(function, case):
         loss.backward()
     gradient = torch.zeros_like(logits) if logits.grad is None else logits.grad
     return {"loss": loss, "gradient": gradient}
-
 
 # %% check
 def cases(rng):
@@ -535,18 +356,13 @@ def cases(rng):
             labels[-1, places[0]] = 0  # id 0 may be asked for like any other
         yield {"logits": logits, "labels": labels}
 
-
 def numbers(case, got, expected):
     labels = case["labels"]
     asked = labels != -100
     return {
-        "yours": float(got["loss"]),
-        "right": float(expected["loss"]),
-        "labelled": int(asked.sum()),
-        "all": labels.numel(),
-        "counts": " and ".join(str(n) for n in asked.sum(1).tolist()),
+        "yours": float(got["loss"]), "right": float(expected["loss"]), "labelled": int(asked.sum()),
+        "all": labels.numel(), "counts": " and ".join(str(n) for n in asked.sum(1).tolist()),
     }
-
 
 def judge(case, got, expected):
     loss, right = got["loss"], float(expected["loss"])
@@ -574,15 +390,13 @@ def judge(case, got, expected):
         "-100 used as an index": wrapped.mean(),
         "-100 turned into token 0": every.gather(-1, labels.clamp(min=0)[..., None]).mean(),
         "softmax before the cross-entropy": again[asked, labels[asked]].mean(),
-        "token 0 is left out": losses[labels > 0].mean(),
-        "a sum, not a mean": losses.sum(),
+        "token 0 is left out": losses[labels > 0].mean(), "a sum, not a mean": losses.sum(),
         "the sign is missing": -losses.sum() / asked.sum(),
     }
     for name, value in known.items():
         if math.isclose(loss, value.item(), rel_tol=1e-4):
             return name
     return f"Your loss is {loss:.3f}; {right:.3f} is expected."
-
 
 # %% another right solution
 def masked_lm_loss(logits, labels):
@@ -593,103 +407,70 @@ def masked_lm_loss(logits, labels):
     right = rows[torch.arange(len(rows)), wanted]
     return (rows.logsumexp(-1) - right).mean()
 
-
 # %% misconception: averaged over all positions
 # says: Your loss is {yours:.3f}; {right:.3f} is expected. You add up the right terms and divide by
 # all {all} positions, although only {labelled} of them are asked. The rest would make every loss
 # look small, and the smaller the fewer tokens are selected.
-def masked_lm_loss(logits, labels):
-    total = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
-    return total / labels.numel()
-
-
+# edit: (labels != -100).sum().clamp(min=1) => labels.numel()
 # %% misconception: averaged text by text
 # says: Your loss is {yours:.3f}; {right:.3f} is expected. You take a mean in each text and then the
 # mean of these. The texts have {counts} labels, so a token in a text with few labels counts for
 # more than one in another. Average over all labelled tokens of the batch at once.
-def masked_lm_loss(logits, labels):
-    losses = F.cross_entropy(logits.mT, labels, reduction="none")
-    counts = (labels != -100).sum(1).clamp(min=1)
-    return (losses.sum(1) / counts).mean()
-
-
+# edit: logits.flatten(0, 1), labels.flatten() => logits.mT, labels
+# edit: "sum") => "none").sum(1)
+# - return total / (labels != -100).sum().clamp(min=1)
+# + return (total / (labels != -100).sum(1).clamp(min=1)).mean()
 # %% misconception: -100 used as an index
 # says: Your loss is {yours:.3f}; {right:.3f} is expected. All {all} positions enter it: at those
 # without a label you look up index -100, and Python counts that from the end of the vocabulary. It
 # finds a number and no error. First choose the labelled positions, then look up.
-def masked_lm_loss(logits, labels):
-    shares = logits.log_softmax(-1).flatten(0, 1)
-    return -shares[torch.arange(labels.numel()), labels.flatten()].mean()
-
-
+# - total = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
+# - return total / (labels != -100).sum().clamp(min=1)
+# + shares = logits.log_softmax(-1).flatten(0, 1)
+# + return -shares[torch.arange(labels.numel()), labels.flatten()].mean()
 # %% misconception: -100 turned into token 0
 # says: Your loss is {yours:.3f}; {right:.3f} is expected. All {all} positions enter it: where the
 # label is -100 you ask for token 0 instead. That avoids an error, but now the model is taught to
 # answer 0 wherever nothing was selected.
-def masked_lm_loss(logits, labels):
-    return F.cross_entropy(logits.flatten(0, 1), labels.clamp(min=0).flatten())
-
-
+# edit: labels.flatten() => labels.clamp(min=0).flatten()
+# edit: (labels != -100).sum().clamp(min=1) => labels.numel()
 # %% misconception: NaN for a batch without labels
 # says: With no label in the batch your loss is {yours}: a sum over nothing is divided by nothing.
 # PyTorch sends back zeros from there, but the NaN stays in every mean of losses that it enters, and
 # whoever looks for the best held-out loss cannot compare it with anything. Where nothing is asked
 # the loss is 0.
-def masked_lm_loss(logits, labels):
-    return F.cross_entropy(logits.flatten(0, 1), labels.flatten())
-
-
+# edit: .sum().clamp(min=1) => .sum()
 # %% misconception: softmax before the cross-entropy
 # says: Your loss is {yours:.3f}; {right:.3f} is expected. The numbers that you give to the
 # cross-entropy have been through a softmax already, and it takes another one of them. Probabilities
 # lie between 0 and 1, so all tokens then look almost alike, and even a model that is always right
 # keeps a high loss.
-def masked_lm_loss(logits, labels):
-    shares = logits.softmax(-1).flatten(0, 1)
-    total = F.cross_entropy(shares, labels.flatten(), reduction="sum")
-    return total / (labels != -100).sum().clamp(min=1)
-
-
+# edit: logits.flatten(0, 1) => logits.softmax(-1).flatten(0, 1)
 # %% misconception: token 0 is left out
 # says: Your loss is {yours:.3f}; {right:.3f} is expected. One of the labels is 0, and you leave it
 # out, probably with `labels > 0`. 0 is the id of a token like any other; the sign for “not asked”
 # is -100.
-def masked_lm_loss(logits, labels):
-    asked = labels > 0
-    total = F.cross_entropy(logits[asked], labels[asked], reduction="sum")
-    return total / asked.sum().clamp(min=1)
-
-
+# edit: labels.flatten() => labels.masked_fill(labels == 0, -100).flatten()
+# edit: labels != -100 => labels > 0
 # %% misconception: a sum, not a mean
 # says: Your loss is {yours:.3f}, the sum over {labelled} labelled positions; their mean,
 # {right:.3f}, is expected. A sum would grow with the batch, and with it the size of every step.
-def masked_lm_loss(logits, labels):
-    return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
-
-
+# edit: total / (labels != -100).sum().clamp(min=1) => total
 # %% misconception: the sign is missing
 # says: Your loss is {yours:.3f}; {right:.3f} is expected. Logarithms of probabilities are negative,
 # and the loss is minus their mean. With your sign the training would make the right tokens less
 # likely.
-def masked_lm_loss(logits, labels):
-    total = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
-    return -total / (labels != -100).sum().clamp(min=1)
-
-
+# edit: return total => return -total
 # %% misconception: no gradient
 # says: The value {yours:.3f} is right, but no gradient goes back to the logits. Was the loss turned
 # into a number on the way, with `.item()`, `float(...)`, `.detach()` or a new `torch.tensor(...)`?
 # Then nothing can be trained with it.
-def masked_lm_loss(logits, labels):
-    total = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum").item()
-    return total / max(1, int((labels != -100).sum()))
-
-
-# %% hint
-# How many positions are asked? `(labels != -100).sum()`. What stands above the fraction, and what
+# edit: "sum") => "sum").item()
+# edit: (labels != -100).sum().clamp(min=1) => max(1, int((labels != -100).sum()))
+# %% hints
+# 1. How many positions are asked? `(labels != -100).sum()`. What stands above the fraction, and what
 # below it, if that number is zero?
-# %% hint
-# `F.cross_entropy` wants `(n, V)` and `(n,)`: flatten the first axes. It leaves out -100 by itself,
+# 2. `F.cross_entropy` wants `(n, V)` and `(n,)`: flatten the first axes. It leaves out -100 by itself,
 # and with `reduction="sum"` it gives the numerator. Then divide by the count, but by one at least.
 # %% explanation
 # The labelled positions form one long list, whatever text they come from, and the loss is their
@@ -697,12 +478,8 @@ def masked_lm_loss(logits, labels):
 # / 0 is NaN; a count of at least one makes it 0 / 1. The gradient at all other rows of logits is
 # exactly zero.
 
-# %% task 8.3
-# title: Weights that weigh nothing
-# kind: repair
-# points: 20
-# minutes: 10
-# function: slot_loss
+# %% task 8.3: Weights that weigh nothing
+# kind: repair; points: 20; minutes: 10; function: slot_loss
 #
 # A well-known teaching program keeps its blanks in slots. Each text has `P` of them: `logits` `(B,
 # P, V)`, `labels` `(B, P)`, and `weights` `(B, P)`, which is 1.0 for a slot that is used and 0.0
@@ -715,7 +492,6 @@ def masked_lm_loss(logits, labels):
 #
 # *Example.* Let the four slots of a batch have the losses 1, 2, 3 and 6 and the weights 1, 1, 0, 0.
 # The loss is 1.5, and not 3.
-
 
 # %% stub
 def slot_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
@@ -730,7 +506,6 @@ def slot_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     # END SOLUTION
     return weighted.sum() / weights.sum()
 
-
 # %% check
 def cases(rng):
     for texts, slots, vocab in ((2, 5, 12), (4, 6, 30), (3, 8, 20)):
@@ -743,83 +518,54 @@ def cases(rng):
         logits = torch.from_numpy(rng.normal(size=(texts, slots, vocab)) * 2).float()
         yield {"logits": logits, "labels": labels, "weights": weights}
 
-
 def numbers(case, got, expected):
     return {
-        "yours": float(got),
-        "right": float(expected),
-        "used": int(case["weights"].sum()),
+        "yours": float(got), "right": float(expected), "used": int(case["weights"].sum()),
         "all": case["weights"].numel(),
         "counts": " and ".join(str(int(n)) for n in case["weights"].sum(1).tolist()),
     }
-
 
 # %% another right solution
 def slot_loss(logits, labels, weights):
     kept = labels.masked_fill(weights == 0, -100)
     return F.cross_entropy(logits.mT, kept)
 
-
 # %% misconception: the weights still do nothing
 # says: Your loss is {yours:.3f}, the mean over all {all} slots; over the {used} used ones it would
 # be {right:.3f}. Print the shape of what `F.cross_entropy` returns. It has averaged before any
 # weight comes to it, and the weighted mean of one and the same number is that number, whatever the
 # weights are.
-def slot_loss(logits, labels, weights):
-    loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten())
-    return (loss * weights.reshape(-1, 1)).sum() / weights.sum()
-
-
+# edit: losses * weights.flatten() => losses.mean() * weights
 # %% misconception: the sum of all losses
 # says: Your loss is {yours:.3f}, the sum over all {all} slots; {right:.3f} is expected. If you
 # asked for `reduction="none"`, print the shapes: the losses are a row `({all},)`, the weights a
 # column `({all}, 1)`, and their product is a table in which every loss meets every weight. If you
 # asked for `reduction="sum"`, the losses were added before any weight came to them.
-def slot_loss(logits, labels, weights):
-    losses = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
-    return (losses * weights.reshape(-1, 1)).sum() / weights.sum()
-
-
+# edit: weights.flatten() => weights.reshape(-1, 1)
 # %% misconception: divided by all slots
 # says: Your loss is {yours:.3f}; {right:.3f} is expected. The right losses are added, and then
 # divided by all {all} slots instead of the {used} used ones. How many slots fill up the rows should
 # not matter.
-def slot_loss(logits, labels, weights):
-    losses = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
-    return (losses * weights.flatten()).mean()
-
-
+# edit: weighted.sum() / weights.sum() => weighted.mean()
 # %% misconception: label 0 left out instead of weight 0
 # says: Your loss is {yours:.3f}; {right:.3f} is expected. You leave out every slot whose label is
 # 0, and one of these is used: a real token has that id. What says whether a slot is used is its
 # weight.
-def slot_loss(logits, labels, weights):
-    return F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=0)
-
-
+# edit: weighted.sum() / weights.sum() => losses[labels.flatten() != 0].mean()
 # %% misconception: logits weighted instead of losses
 # says: Your loss is {yours:.3f}; {right:.3f} is expected. You multiply the logits by the weights,
 # so an unused slot has logits of zero: all tokens alike, which costs the logarithm of the
 # vocabulary and not nothing. Weigh the losses.
-def slot_loss(logits, labels, weights):
-    flat = (logits * weights[..., None]).flatten(0, 1)
-    losses = F.cross_entropy(flat, labels.flatten(), reduction="none")
-    return losses.sum() / weights.sum()
-
-
+# edit: logits.flatten(0, 1) => (logits * weights[..., None]).flatten(0, 1)
+# edit: weighted.sum() => losses.sum()
 # %% misconception: a mean for each text, then their mean
 # says: Your loss is {yours:.3f}; {right:.3f} is expected. You average in each text first. The texts
 # have {counts} used slots, so their tokens count differently. Add all losses, then divide once.
-def slot_loss(logits, labels, weights):
-    losses = F.cross_entropy(logits.mT, labels, reduction="none") * weights
-    return (losses.sum(1) / weights.sum(1)).mean()
-
-
-# %% hint
-# What are the shapes of `loss` and of `weighted`? Change a weight and see whether the result
+# edit: weighted.sum() / weights.sum() => (weighted.view_as(weights).sum(1) / weights.sum(1)).mean()
+# %% hints
+# 1. What are the shapes of `loss` and of `weighted`? Change a weight and see whether the result
 # changes.
-# %% hint
-# `F.cross_entropy(..., reduction="none")` gives one loss for each slot, `(B * P,)`. Bring the
+# 2. `F.cross_entropy(..., reduction="none")` gives one loss for each slot, `(B * P,)`. Bring the
 # weights to the same shape, not to a column.
 # %% explanation
 # By default a loss function averages and returns one number, and a weighted mean of one number is
@@ -828,12 +574,8 @@ def slot_loss(logits, labels, weights):
 # column is a table. (The other way is to write -100 into the labels, as everywhere else in this
 # course.)
 
-# %% task 8.4
-# title: Special tokens do not stand at the front
-# kind: repair
-# points: 10
-# minutes: 6
-# function: random_tokens
+# %% task 8.4: Special tokens do not stand at the front
+# kind: repair; points: 10; minutes: 6; function: random_tokens
 #
 # `random_tokens(count, vocab_size, special_ids, generator)` draws the random tokens of the recipe:
 # `count` ids below `vocab_size`, none of them in `special_ids`, every other one **with the same
@@ -844,7 +586,6 @@ def slot_loss(logits, labels, weights):
 #
 # *Example.* With `vocab_size=6` and `special_ids=[0, 3, 4]` the ids 1, 2 and 5 come up, each about
 # `count / 3` times, and no others.
-
 
 # %% stub
 def random_tokens(
@@ -862,24 +603,20 @@ def random_tokens(
     return choices[torch.randint(len(choices), (count,), generator=generator)]
     # END SOLUTION
 
-
 # %% run
 def run(function, case):
     case = dict(case)
     seed = case.pop("seed")
     return function(**case, generator=torch.Generator().manual_seed(seed))
 
-
 # %% check
 def cases(rng):
     first = int(rng.integers(30, 60))
     yield {
-        "count": 60_000,
-        "vocab_size": 120,
+        "count": 60_000, "vocab_size": 120,
         "special_ids": torch.tensor([0, first, first + 1, first + 2, first + 3]),
         "seed": int(rng.integers(2**31)),
     }
-
 
 def tally(case, got):
     times = torch.bincount(got, minlength=case["vocab_size"])
@@ -887,20 +624,15 @@ def tally(case, got):
     special[case["special_ids"]] = True
     return times, special, case["count"] / int((~special).sum())
 
-
 def numbers(case, got, expected):
     times, special, fair = tally(case, got)
     missing = (~special & (times == 0)).nonzero().flatten().tolist()
     return {
         "bad": int(times[special].sum()),
         "which": ", ".join(map(str, (special & (times > 0)).nonzero().flatten().tolist())),
-        "missing": len(missing),
-        "some": ", ".join(map(str, missing[:4])),
-        "fair": round(fair),
-        "often": int(times.argmax()),
-        "times": int(times.max()),
+        "missing": len(missing), "some": ", ".join(map(str, missing[:4])), "fair": round(fair),
+        "often": int(times.argmax()), "times": int(times.max()),
     }
-
 
 def judge(case, got, expected):
     if got is None:
@@ -924,7 +656,6 @@ def judge(case, got, expected):
         return "some ids come up more often"
     return None
 
-
 # %% another right solution
 def random_tokens(count, vocab_size, special_ids, generator):
     drawn = torch.randint(vocab_size - len(special_ids), (count,), generator=generator)
@@ -932,55 +663,37 @@ def random_tokens(count, vocab_size, special_ids, generator):
         drawn += drawn >= special  # step over each special id, the smallest first
     return drawn
 
-
 # %% misconception: special tokens are still taken for the first ids
 # says: The special ids {which} come up {bad} times, and {missing} ordinary ids, {some}, never do.
 # Leaving out the first few ids leaves out the wrong ones: what is special is said by `special_ids`
 # alone.
-def random_tokens(count, vocab_size, special_ids, generator):
-    return torch.randint(len(special_ids), vocab_size, (count,), generator=generator)
-
-
+# edit: is_ordinary.nonzero().flatten() => torch.arange(len(special_ids), vocab_size)
 # %% misconception: drawn from everything
 # says: Every id of the vocabulary comes up now, the special ones too: {which}, {bad} times in all.
 # They have to be left out, wherever they stand.
-def random_tokens(count, vocab_size, special_ids, generator):
-    return torch.randint(vocab_size, (count,), generator=generator)
-
-
+# - is_ordinary[special_ids] = False
 # %% misconception: drawn again only once
 # says: Special ids have become rare, but {bad} are left: where one was drawn you draw again, and
 # the second draw can hit a special id as well. Repeat until there is none, or draw from a list that
 # has none in it.
-def random_tokens(count, vocab_size, special_ids, generator):
-    drawn = torch.randint(vocab_size, (count,), generator=generator)
-    again = torch.randint(vocab_size, (count,), generator=generator)
-    return torch.where(torch.isin(drawn, special_ids), again, drawn)
-
-
+# - return choices[torch.randint(len(choices), (count,), generator=generator)]
+# + drawn, again = torch.randint(vocab_size, (2, count), generator=generator)
+# + return torch.where(is_ordinary[drawn], drawn, again)
 # %% misconception: ordinary ids are lost
 # says: No special id comes up any more, but {missing} ordinary ones are lost with them, {some}
 # among others. Between the special ids there are many that are not: start from a list of all ids
 # and remove only those in `special_ids`.
-def random_tokens(count, vocab_size, special_ids, generator):
-    return torch.randint(int(special_ids.max()) + 1, vocab_size, (count,), generator=generator)
-
-
+# edit: is_ordinary.nonzero().flatten() => torch.arange(int(special_ids.max()) + 1, vocab_size)
 # %% misconception: some ids come up more often
 # says: No special id comes up, but id {often} does {times} times, where about {fair} are fair.
 # Whoever drew a special id was sent to a neighbour or to one fixed id, which then has more than its
 # share.
-def random_tokens(count, vocab_size, special_ids, generator):
-    drawn = torch.randint(vocab_size, (count,), generator=generator)
-    while torch.isin(drawn, special_ids).any():
-        drawn = torch.where(torch.isin(drawn, special_ids), drawn + 1, drawn)
-    return drawn
-
-
-# %% hint
-# Make the list of the ids that may be drawn. How do you draw from a list whose ids have gaps?
-# %% hint
-# Start with `torch.ones(vocab_size, dtype=torch.bool)`, write `False` at the special ids, and take
+# - return choices[torch.randint(len(choices), (count,), generator=generator)]
+# + drawn = torch.randint(vocab_size, (count,), generator=generator)
+# + return choices[torch.searchsorted(choices, drawn)]  # the next one that is not special
+# %% hints
+# 1. Make the list of the ids that may be drawn. How do you draw from a list whose ids have gaps?
+# 2. Start with `torch.ones(vocab_size, dtype=torch.bool)`, write `False` at the special ids, and take
 # `nonzero()`. Then draw places in that list, from 0 to its length, and look the ids up.
 # %% explanation
 # Whatever is drawn from a range without gaps needs the gaps taken out first: draw a place in the
@@ -988,13 +701,8 @@ def random_tokens(count, vocab_size, special_ids, generator):
 # everywhere, so each id has, too. Counting places instead of ids is also what makes the result
 # independent of where a vocabulary keeps its special tokens.
 
-# %% task 8.5
-# title: What must come out before anything is learned
-# kind: predict
-# points: 20
-# minutes: 10
-# function: predict
-# tolerance: 1e-6
+# %% task 8.5: What must come out before anything is learned
+# kind: predict; points: 20; minutes: 10; function: predict; tolerance: 1e-6
 #
 # A batch has `texts` texts of `length` tokens each, `[CLS]` and `[SEP]` included and no padding.
 # The vocabulary has `vocab_size` entries, `special` of which are special tokens. The batch is
@@ -1012,7 +720,6 @@ def random_tokens(count, vocab_size, special_ids, generator):
 # 150 are; masked 120, random 15, kept 15; loss $\ln 105 = 4.654$; the copier is right at 0.101 of
 # them.
 
-
 # %% stub
 def predict(texts: int, length: int, vocab_size: int, special: int) -> dict:
     """Expected counts, the loss of a fresh model, and the accuracy of copying."""
@@ -1027,29 +734,22 @@ def predict(texts: int, length: int, vocab_size: int, special: int) -> dict:
     }
     # END SOLUTION
 
-
 # %% check
 def cases(rng):
     yield {"texts": 100, "length": 12, "vocab_size": 105, "special": 5}
     for _ in range(3):
         yield {
-            "texts": int(rng.integers(10, 400)),
-            "length": int(rng.integers(20, 500)),
-            "vocab_size": int(rng.integers(40, 3000)),
-            "special": int(rng.integers(3, 9)),
+            "texts": int(rng.integers(10, 400)), "length": int(rng.integers(20, 500)),
+            "vocab_size": int(rng.integers(40, 3000)), "special": int(rng.integers(3, 9)),
         }
-
 
 def numbers(case, got, expected):
     return {
-        **case,
-        **{f"my_{key}": value for key, value in got.items()},
+        **case, **{f"my_{key}": value for key, value in got.items()},
         **{f"right_{key}": value for key, value in expected.items()},
         "ordinary": case["vocab_size"] - case["special"],
-        "sum": got["masked"] + got["random"] + got["kept"],
-        "inside": case["length"] - 2,
+        "sum": got["masked"] + got["random"] + got["kept"], "inside": case["length"] - 2,
     }
-
 
 # %% another right solution
 def predict(texts, length, vocab_size, special):
@@ -1065,117 +765,44 @@ def predict(texts, length, vocab_size, special):
         "copier": (kept + random / ordinary) / (masked + random + kept),
     }
 
-
 # %% misconception: special tokens counted
 # says: You expect {my_masked:.1f} masks; {right_masked:.1f} are right. Each text has {length}
 # tokens, but `[CLS]` and `[SEP]` are never selected: {inside} of them take part.
-def predict(texts, length, vocab_size, special):
-    selected = 0.15 * texts * length
-    return {
-        "masked": 0.8 * selected,
-        "random": 0.1 * selected,
-        "kept": 0.1 * selected,
-        "loss": math.log(vocab_size),
-        "copier": 0.1 + 0.1 / (vocab_size - special),
-    }
-
-
+# edit: (length - 2) => length
 # %% misconception: shares of all tokens
 # says: Your three counts add up to {sum:.0f}, which is every token of the batch that is not
 # special. The 80, 10 and 10 % are shares of the selected tokens, and these are 15 % of the others.
-def predict(texts, length, vocab_size, special):
-    tokens = texts * (length - 2)
-    return {
-        "masked": 0.8 * tokens,
-        "random": 0.1 * tokens,
-        "kept": 0.1 * tokens,
-        "loss": math.log(vocab_size),
-        "copier": 0.1 + 0.1 / (vocab_size - special),
-    }
-
-
+# edit: 0.15 * texts => texts
 # %% misconception: a logarithm to the base two
 # says: Your loss is {my_loss:.3f}; {right_loss:.3f} is expected. You count in bits, with the
 # logarithm to the base two. PyTorch's cross-entropy takes the natural one.
-def predict(texts, length, vocab_size, special):
-    selected = 0.15 * texts * (length - 2)
-    return {
-        "masked": 0.8 * selected,
-        "random": 0.1 * selected,
-        "kept": 0.1 * selected,
-        "loss": math.log2(vocab_size),
-        "copier": 0.1 + 0.1 / (vocab_size - special),
-    }
-
-
+# edit: math.log => math.log2
 # %% misconception: the softmax knows what is special
 # says: Your loss is {my_loss:.4f}, the logarithm of {ordinary}; {right_loss:.4f} is expected. The
 # softmax runs over all {vocab_size} entries. A fresh model does not know that a special token is
 # never the answer: it has to learn that, and pays for it until then.
-def predict(texts, length, vocab_size, special):
-    selected = 0.15 * texts * (length - 2)
-    return {
-        "masked": 0.8 * selected,
-        "random": 0.1 * selected,
-        "kept": 0.1 * selected,
-        "loss": math.log(vocab_size - special),
-        "copier": 0.1 + 0.1 / (vocab_size - special),
-    }
-
-
+# edit: math.log(vocab_size) => math.log(vocab_size - special)
 # %% misconception: the loss spread over all positions
 # says: Your loss is {my_loss:.3f}; {right_loss:.3f} is expected. You multiply by the 15 % that are
 # asked. The mean is taken over these positions alone, and at each of them the loss of guessing is
 # the same, so that is their mean as well.
-def predict(texts, length, vocab_size, special):
-    selected = 0.15 * texts * (length - 2)
-    return {
-        "masked": 0.8 * selected,
-        "random": 0.1 * selected,
-        "kept": 0.1 * selected,
-        "loss": 0.15 * math.log(vocab_size),
-        "copier": 0.1 + 0.1 / (vocab_size - special),
-    }
-
-
+# edit: math.log(vocab_size) => 0.15 * math.log(vocab_size)
 # %% misconception: a random token is never the old one
 # says: You say that the copier is right at {my_copier:.4f} of the selected tokens; it is
 # {right_copier:.4f}. The kept tokens are most of it. But a random token is one of {ordinary}
 # ordinary ids, and now and then the old one is drawn again.
-def predict(texts, length, vocab_size, special):
-    selected = 0.15 * texts * (length - 2)
-    return {
-        "masked": 0.8 * selected,
-        "random": 0.1 * selected,
-        "kept": 0.1 * selected,
-        "loss": math.log(vocab_size),
-        "copier": 0.1,
-    }
-
-
+# edit: 0.1 + 0.1 / (vocab_size - special) => 0.1
 # %% misconception: the copier is right wherever no mask stands
 # says: You say that the copier is right at {my_copier:.4f} of the selected tokens; it is
 # {right_copier:.4f}. Where a random token stands, copying it is almost always wrong: the label is
 # what stood there before.
-def predict(texts, length, vocab_size, special):
-    selected = 0.15 * texts * (length - 2)
-    return {
-        "masked": 0.8 * selected,
-        "random": 0.1 * selected,
-        "kept": 0.1 * selected,
-        "loss": math.log(vocab_size),
-        "copier": 0.2,
-    }
-
-
-# %% hint
-# How many tokens of a text can be selected at all? 15 % of them are, and 80, 10 and 10 % of those
+# edit: 0.1 + 0.1 / (vocab_size - special) => 0.2
+# %% hints
+# 1. How many tokens of a text can be selected at all? 15 % of them are, and 80, 10 and 10 % of those
 # have the three fates.
-# %% hint
-# If all logits are equal, softmax gives each of the `vocab_size` entries the same probability. What
+# 2. If all logits are equal, softmax gives each of the `vocab_size` entries the same probability. What
 # is minus its logarithm?
-# %% hint
-# The copier is right at the kept tokens, which is a tenth, and at a random token if it happens to
+# 3. The copier is right at the kept tokens, which is a tenth, and at a random token if it happens to
 # be the old one: one chance among the ordinary ids.
 # %% explanation
 # Expected counts are products of shares. A model that knows nothing gives each entry the

@@ -13,12 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# %% task 9.1
-# title: Pairs that only their content tells apart
-# kind: write
-# points: 25
-# minutes: 20
-# function: make_pairs
+# %% task 9.1: Pairs that only their content tells apart
+# kind: write; points: 25; minutes: 20; function: make_pairs
 #
 # Write `make_pairs(documents, count, rng)`. `documents` is a list of documents, each a list of
 # sentences (strings, no two alike); `rng` is a numpy generator. Return a list of `count` triples
@@ -37,7 +33,6 @@ from torch import Tensor, nn
 # *Example.* From `[["x1", "x2", "x3"], ["y1", "y2"], ["z1"]]` the pairs with label 0 can be `("x1",
 # "x2", 0)`, `("x2", "x3", 0)` and `("y1", "y2", 0)`. With label 1, `"x1"` and `"x2"` can only be
 # followed by `"y2"`, and `"y1"` by `"x2"` or `"x3"`.
-
 
 # %% stub
 def make_pairs(
@@ -58,12 +53,10 @@ def make_pairs(
     return pairs
     # END SOLUTION
 
-
 # %% run
 def run(function, case):
     rng = np.random.default_rng(case["seed"])
     return function(case["documents"], case["count"], rng)
-
 
 # %% check
 def cases(rng):
@@ -76,7 +69,6 @@ def cases(rng):
         ]
         yield {"documents": documents, "count": count, "seed": int(rng.integers(2**31))}
 
-
 def places(case, got):
     """Document and sentence of each a and b, how long their documents are, and the labels."""
     where = {
@@ -87,7 +79,6 @@ def places(case, got):
     b = np.array([where[one[1]] for one in got])
     return a, b, sizes, np.array([int(one[2]) for one in got])
 
-
 def numbers(case, got, expected):
     a, b, sizes, label = places(case, got)
     same, follows = a[:, 0] == b[:, 0], (a == b - [0, 1]).all(1)
@@ -95,19 +86,14 @@ def numbers(case, got, expected):
     border = np.flatnonzero((label == 0) & ~same)
     example = got[border[0]] if len(border) else ("", "")
     return {
-        "random": int((label == 1).sum()),
-        "true": int((label == 0).sum()),
-        "share": (label == 1).mean(),
-        "same": int((same & (label == 1)).sum()),
+        "random": int((label == 1).sum()), "true": int((label == 0).sum()),
+        "share": (label == 1).mean(), "same": int((same & (label == 1)).sum()),
         "follows": int((follows & (label == 1)).sum()),
         "opens": int(((b[:, 1] == 0) & (label == 1)).sum()),
-        "last": int(((a[:, 1] == sizes[a[:, 0]] - 1) & (label == 1)).sum()),
-        "one": example[0],
-        "two": example[1],
-        "long_true": long[label == 0].mean(),
+        "last": int(((a[:, 1] == sizes[a[:, 0]] - 1) & (label == 1)).sum()), "one": example[0],
+        "two": example[1], "long_true": long[label == 0].mean(),
         "long_random": long[label == 1].mean(),
     }
-
 
 def judge(case, got, expected):
     if got is None:
@@ -174,7 +160,6 @@ def judge(case, got, expected):
         return "a document is drawn first"
     return None
 
-
 # %% another right solution
 def make_pairs(documents, count, rng):
     # One flat table of boundaries; where a random b falls into the own document, b is drawn anew.
@@ -190,201 +175,98 @@ def make_pairs(documents, count, rng):
         for i, j, label in zip(first, second, labels)
     ]
 
-
 # %% misconception: from anywhere
 # says: {same} of your {random} random pairs have both sentences from one document, and in {follows}
 # of them b even follows a. The label says that they have nothing to do with each other, just where
 # they have most. Draw the second document from the others.
-def make_pairs(documents, count, rng):
-    splits = [(d, s) for d, sentences in enumerate(documents) for s in range(1, len(sentences))]
-    pairs = []
-    for _ in range(count):
-        d, s = splits[rng.integers(len(splits))]
-        e, t = splits[rng.integers(len(splits))]
-        label = int(rng.integers(2))
-        pairs.append((documents[d][s - 1], documents[e][t] if label else documents[d][s], label))
-    return pairs
-
-
+# edit: [split for split in splits if split[0] != document] => splits
 # %% misconception: only the true continuation is excluded
 # says: {same} of your {random} random pairs still have both sentences from one document. You only
 # make sure that b is not the very next sentence; but the one after that continues the text nearly
 # as well, and the label would deny it. All of the own document is to be left out.
-def make_pairs(documents, count, rng):
-    splits = [(d, s) for d, sentences in enumerate(documents) for s in range(1, len(sentences))]
-    pairs = []
-    for _ in range(count):
-        d, s = splits[rng.integers(len(splits))]
-        label = int(rng.integers(2))
-        e, t = d, s
-        while label and (e, t) == (d, s):
-            e, t = splits[rng.integers(len(splits))]
-        pairs.append((documents[d][s - 1], documents[e][t], label))
-    return pairs
-
-
+# edit: split[0] != document => split != (document, place)
 # %% misconception: true pairs run across the border of two documents
 # says: “{two}” is no continuation of “{one}”, but you give the pair the label 0. If all sentences
 # are put into one long list, the last of a document is followed by the first of the next. A last
 # sentence has no next one.
-def make_pairs(documents, count, rng):
-    flat = [(d, s) for d, sentences in enumerate(documents) for s in sentences]
-    pairs = []
-    for _ in range(count):
-        i = rng.integers(len(flat) - 1)
-        if rng.random() < 0.5:
-            pairs.append((flat[i][1], flat[i + 1][1], 0))
-        else:
-            others = [one for one in flat if one[0] != flat[i][0]]
-            pairs.append((flat[i][1], others[rng.integers(len(others))][1], 1))
-    return pairs
-
-
+# edit: range(1, len(sentences)) => range(len(sentences))
+# - document, place = splits[rng.integers(len(splits))]  # a stands before it, b behind it
+# - a, b, label = documents[document][place - 1], documents[document][place], 0
+# + at = rng.integers(len(splits) - 1)
+# + (document, place), (other, there) = splits[at], splits[at + 1]
+# + a, b, label = documents[document][place], documents[other][there], 0
 # %% misconception: a random pair may begin with a last sentence
 # says: In {last} of your {random} random pairs a is the last sentence of its document, which never
 # happens in a true pair. A last sentence often sounds like one, so a model would know the answer
 # before it has read b. Draw a in the same way for both kinds.
-def make_pairs(documents, count, rng):
-    everything = [(d, s) for d, sentences in enumerate(documents) for s in range(len(sentences))]
-    splits = [(d, s) for d, s in everything if s > 0]
-    pairs = []
-    for _ in range(count):
-        if rng.random() < 0.5:
-            d, s = splits[rng.integers(len(splits))]
-            pairs.append((documents[d][s - 1], documents[d][s], 0))
-        else:
-            d, s = everything[rng.integers(len(everything))]
-            others = [split for split in splits if split[0] != d]
-            e, t = others[rng.integers(len(others))]
-            pairs.append((documents[d][s], documents[e][t], 1))
-    return pairs
-
-
+# - others = [split for split in splits if split[0] != document]
+# + everything = [(d, a) for d, sentences in enumerate(documents) for a in sentences]
+# + document, a = everything[rng.integers(len(everything))]
+# + others = [split for split in splits if split[0] != document]
 # %% misconception: labels exchanged
 # says: Your {true} pairs with the label 0 are the random ones. As in BERT, 0 means that b follows
 # a, and 1 that it is random: it is the label that the shipped models were trained with.
-def make_pairs(documents, count, rng):
-    splits = [(d, s) for d, sentences in enumerate(documents) for s in range(1, len(sentences))]
-    pairs = []
-    for _ in range(count):
-        d, s = splits[rng.integers(len(splits))]
-        others = [split for split in splits if split[0] != d]
-        e, t = others[rng.integers(len(others))]
-        is_next = int(rng.integers(2))
-        pairs.append(
-            (documents[d][s - 1], documents[d][s] if is_next else documents[e][t], is_next)
-        )
-    return pairs
-
-
+# edit: documents[document][place], 0 => documents[document][place], 1
+# edit: documents[other][there], 1 => documents[other][there], 0
 # %% misconception: the label is found out afterwards
 # says: Only {true} of your pairs have the label 0. You draw b from everywhere and then look whether
 # it follows a, which it hardly ever does. The other way round: first throw the coin, then draw b so
 # that the label is true.
-def make_pairs(documents, count, rng):
-    splits = [(d, s) for d, sentences in enumerate(documents) for s in range(1, len(sentences))]
-    pairs = []
-    for _ in range(count):
-        d, s = splits[rng.integers(len(splits))]
-        e, t = splits[rng.integers(len(splits))]
-        pairs.append((documents[d][s - 1], documents[e][t], int((d, s) != (e, t))))
-    return pairs
-
-
+# edit: if rng.random() < 0.5 => if True
+# edit: [split for split in splits if split[0] != document] => splits
+# - b, label = documents[other][there], 1
+# + b, label = documents[other][there], int((document, place) != (other, there))
 # %% misconception: a random b may open its document
 # says: In {opens} of your {random} random pairs b is the sentence that opens its document, which
 # never happens in a true pair. Opening sentences are easily recognised, and whoever sees one knows
 # the answer without reading a. A random b should follow a sentence of its own, too.
-def make_pairs(documents, count, rng):
-    everything = [(d, s) for d, sentences in enumerate(documents) for s in range(len(sentences))]
-    splits = [(d, s) for d, s in everything if s > 0]
-    pairs = []
-    for _ in range(count):
-        d, s = splits[rng.integers(len(splits))]
-        others = [one for one in everything if one[0] != d]
-        e, t = others[rng.integers(len(others))]
-        label = int(rng.integers(2))
-        pairs.append((documents[d][s - 1], documents[e][t] if label else documents[d][s], label))
-    return pairs
-
-
+# - others = [split for split in splits if split[0] != document]
+# + others = [(d, s) for d, one in enumerate(documents) for s in range(len(one)) if d != document]
 # %% misconception: a random b always opens its document
 # says: In all of your {random} random pairs b is the sentence that opens its document, in the true
 # ones never. A model would learn what an opening sounds like, and reach a fine score without
 # comparing anything. Draw b from all sentences that follow one.
-def make_pairs(documents, count, rng):
-    splits = [(d, s) for d, sentences in enumerate(documents) for s in range(1, len(sentences))]
-    pairs = []
-    for _ in range(count):
-        d, s = splits[rng.integers(len(splits))]
-        others = [e for e in range(len(documents)) if e != d]
-        other = documents[others[rng.integers(len(others))]]
-        label = int(rng.integers(2))
-        pairs.append((documents[d][s - 1], other[0] if label else documents[d][s], label))
-    return pairs
-
-
+# edit: documents[other][there], 1 => documents[other][0], 1
 # %% misconception: negatives that fail are thrown away
 # says: Only {share:.0%} of your pairs are random. If b happens to come from the own document you
 # begin again, with a new label as well, and since only random pairs can fail, too few of them are
 # left. Keep a and the label, and draw b anew.
-def make_pairs(documents, count, rng):
-    splits = [(d, s) for d, sentences in enumerate(documents) for s in range(1, len(sentences))]
-    pairs = []
-    while len(pairs) < count:
-        d, s = splits[rng.integers(len(splits))]
-        e, t = splits[rng.integers(len(splits))]
-        label = int(rng.integers(2))
-        if label == 0 or d != e:
-            pairs.append(
-                (documents[d][s - 1], documents[e][t] if label else documents[d][s], label)
-            )
-    return pairs
-
-
+# edit: for _ in range(count) => while len(pairs) < count
+# edit: [split for split in splits if split[0] != document] => splits
+# - b, label = documents[other][there], 1
+# + if other == document:
+# +     continue
+# + b, label = documents[other][there], 1
 # %% misconception: a is drawn anew with b
 # says: In your true pairs {long_true:.0%} of the a come from the longest document, in the random
 # ones {long_random:.0%}. If b falls into the own document you draw a anew as well, and a long
 # document fails more often. So a alone already says something about the label. Keep a, and draw
 # only b anew.
-def make_pairs(documents, count, rng):
-    splits = [(d, s) for d, sentences in enumerate(documents) for s in range(1, len(sentences))]
-    pairs = []
-    for label in rng.permutation(np.arange(count) % 2).tolist():
-        d = e = s = t = 0
-        while d == e:
-            d, s = splits[rng.integers(len(splits))]
-            e, t = splits[rng.integers(len(splits))]
-            if label == 0:
-                break
-        pairs.append((documents[d][s - 1], documents[e][t] if label else documents[d][s], label))
-    return pairs
-
-
+# - others = [split for split in splits if split[0] != document]
+# - other, there = others[rng.integers(len(others))]
+# - b, label = documents[other][there], 1
+# + other = document
+# + while other == document:
+# +     (document, place), (other, there) = (splits[rng.integers(len(splits))] for _ in "ab")
+# + a, b, label = documents[document][place - 1], documents[other][there], 1
 # %% misconception: a document is drawn first
 # says: {long_true:.0%} of your true pairs have their a from the longest document, although most of
 # the sentences stand there: you draw a document first and a sentence in it afterwards. Then a
 # sentence of a short document comes up many times, and one of a long document hardly ever. Draw
 # from all sentences that qualify at once.
-def make_pairs(documents, count, rng):
-    usable = [sentences for sentences in documents if len(sentences) > 1]
-    pairs = []
-    for _ in range(count):
-        d, e = rng.permutation(len(usable))[:2]
-        s, t = rng.integers(1, len(usable[d])), rng.integers(1, len(usable[e]))
-        label = int(rng.integers(2))
-        pairs.append((usable[d][s - 1], usable[e][t] if label else usable[d][s], label))
-    return pairs
-
-
-# %% hint
-# Make a list of all boundaries between two sentences of one document: what stands before a boundary
+# - document, place = splits[rng.integers(len(splits))]  # a stands before it, b behind it
+# + document = rng.choice([d for d, s in splits if s == 1])
+# + place = rng.integers(1, len(documents[document]))
+#
+# - other, there = others[rng.integers(len(others))]
+# + other = rng.choice([d for d, s in others if s == 1])
+# + there = rng.integers(1, len(documents[other]))
+# %% hints
+# 1. Make a list of all boundaries between two sentences of one document: what stands before a boundary
 # can be an a, what stands behind it a b. How many are there in the example?
-# %% hint
-# For each pair: draw a boundary, then throw the coin. For label 1 draw a second boundary from those
+# 2. For each pair: draw a boundary, then throw the coin. For label 1 draw a second boundary from those
 # whose document is another one, and take what stands behind it.
-# %% hint
-# `splits = [(d, s) for d, sentences in enumerate(documents) for s in range(1, len(sentences))]`; a
+# 3. `splits = [(d, s) for d, sentences in enumerate(documents) for s in range(1, len(sentences))]`; a
 # is `documents[d][s - 1]`, a true b is `documents[d][s]`, and a random b is the same for a split
 # `(e, t)` with `e != d`.
 # %% explanation
@@ -393,12 +275,8 @@ def make_pairs(documents, count, rng):
 # thrown first, and a is fixed before it; only then is b drawn, from the boundaries of other
 # documents. Every shortcut in another order leaves a trace that a model can find.
 
-# %% task 9.2
-# title: Two texts in one row
-# kind: write
-# points: 15
-# minutes: 10
-# function: lay_out
+# %% task 9.2: Two texts in one row
+# kind: write; points: 15; minutes: 10; function: lay_out
 #
 # Write `lay_out(pairs, cls_id, sep_id, pad_id)`. `pairs` is a list of pairs of lists of token ids.
 # Return a dictionary of three integer tensors `(B, T)`, where `T` is the length of the longest row:
@@ -412,7 +290,6 @@ def make_pairs(documents, count, rng):
 # *Example.* With `cls_id=1, sep_id=2, pad_id=0` the pairs `[([7, 8], [9]), ([5], [])]` give the ids
 # `[[1, 7, 8, 2, 9, 2], [1, 5, 2, 0, 0, 0]]`, the segments `[[0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 0,
 # 0]]` and the mask `[[1, 1, 1, 1, 1, 1], [1, 1, 1, 0, 0, 0]]`.
-
 
 # %% stub
 def lay_out(
@@ -433,14 +310,12 @@ def lay_out(
     return {"input_ids": ids, "token_type_ids": segments, "attention_mask": mask}
     # END SOLUTION
 
-
 # %% run
 def run(function, case):
     result = function([tuple(pair) for pair in case.pop("pairs")], **case)
     if not isinstance(result, dict):
         return result
     return {name: torch.as_tensor(part).long() for name, part in result.items()}
-
 
 # %% check
 def cases(rng):
@@ -454,7 +329,6 @@ def cases(rng):
         pairs = [tuple(rng.integers(100, 999, size=n).tolist() for n in both) for both in lengths]
         yield {"pairs": pairs, "cls_id": cls, "sep_id": sep, "pad_id": pad}
 
-
 def numbers(case, got, expected):
     short = {"ids": "input_ids", "segments": "token_type_ids", "mask": "attention_mask"}
 
@@ -464,12 +338,9 @@ def numbers(case, got, expected):
     return {
         **{f"my_{key}": row(name, got) for key, name in short.items()},
         **{f"right_{key}": row(name, expected) for key, name in short.items()},
-        "tokens": int(expected["attention_mask"][0].sum()),
-        "sep": case["sep_id"],
-        "pad": case["pad_id"],
-        "alone": " ".join(map(str, got["input_ids"][1].tolist())),
+        "tokens": int(expected["attention_mask"][0].sum()), "sep": case["sep_id"],
+        "pad": case["pad_id"], "alone": " ".join(map(str, got["input_ids"][1].tolist())),
     }
-
 
 # %% another right solution
 def lay_out(pairs, cls_id, sep_id, pad_id):
@@ -486,181 +357,69 @@ def lay_out(pairs, cls_id, sep_id, pad_id):
         "attention_mask": pad(mask, batch_first=True),
     }
 
-
 # %% misconception: the first [SEP] belongs to B
 # says: Your first row has the segments `{my_segments}`; `{right_segments}` is expected. You begin B
 # at the `[SEP]` before it. That token closes A and belongs to A, as `[CLS]` does.
-def lay_out(pairs, cls_id, sep_id, pad_id):
-    rows = [[cls_id, *a, sep_id, *b] + ([sep_id] if b else []) for a, b in pairs]
-    length = max(map(len, rows))
-    ids = torch.tensor([row + [pad_id] * (length - len(row)) for row in rows])
-    segments = torch.tensor(
-        [
-            [0] * (len(a) + 1) + [1] * (len(b) + 2) * bool(b) + [0] * (length - len(a) - len(b) - 3)
-            if b
-            else [0] * length
-            for a, b in pairs
-        ]
-    )
-    mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows])
-    return {"input_ids": ids, "token_type_ids": segments, "attention_mask": mask}
-
-
+# edit: segments[row, len(a) : end] = 1 => segments[row, len(a) - 1 : end] = int(bool(b))
 # %% misconception: the last [SEP] belongs to A
 # says: Your first row has the segments `{my_segments}`; `{right_segments}` is expected. The `[SEP]`
 # behind B closes B, and belongs to it.
-def lay_out(pairs, cls_id, sep_id, pad_id):
-    rows = [[cls_id, *a, sep_id, *b] + ([sep_id] if b else []) for a, b in pairs]
-    length = max(map(len, rows))
-    ids = torch.tensor([row + [pad_id] * (length - len(row)) for row in rows])
-    segments = torch.zeros_like(ids)
-    for row, (a, b) in enumerate(pairs):
-        segments[row, len(a) + 2 : len(a) + 2 + len(b)] = 1
-    mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows])
-    return {"input_ids": ids, "token_type_ids": segments, "attention_mask": mask}
-
-
+# edit: len(a) : end => len(a) : end - 1
 # %% misconception: padding belongs to B
 # says: Your first row has the segments `{my_segments}`; `{right_segments}` is expected. The ones
 # run on to the end of the row, over the padding, which belongs to no text. It has 0 here.
-def lay_out(pairs, cls_id, sep_id, pad_id):
-    rows = [[cls_id, *a, sep_id, *b] + ([sep_id] if b else []) for a, b in pairs]
-    length = max(map(len, rows))
-    ids = torch.tensor([row + [pad_id] * (length - len(row)) for row in rows])
-    segments = torch.stack([(torch.arange(length) >= len(a) + 2).long() for a, _ in pairs])
-    mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows])
-    return {"input_ids": ids, "token_type_ids": segments, "attention_mask": mask}
-
-
+# edit: len(a) : end => len(a) :
 # %% misconception: separators counted
 # says: Your first row has the segments `{my_segments}`; `{right_segments}` is expected. You count
 # the separators up to each token, that token included: so the first `[SEP]` has 1 already and the
 # last has 2, for which a BERT has no vector. Count only those that stand before a token.
-def lay_out(pairs, cls_id, sep_id, pad_id):
-    rows = [[cls_id, *a, sep_id, *b] + ([sep_id] if b else []) for a, b in pairs]
-    length = max(map(len, rows))
-    ids = torch.tensor([row + [pad_id] * (length - len(row)) for row in rows])
-    mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows])
-    segments = (ids == sep_id).long().cumsum(1) * mask
-    return {"input_ids": ids, "token_type_ids": segments, "attention_mask": mask}
-
-
+# - segments[row, len(a) : end] = 1
+# + segments[row, :end] = (ids[row, :end] == sep_id).cumsum(0)
 # %% misconception: padding with the id 0
 # says: Your first row is `{my_ids}`; `{right_ids}` is expected. You fill up with 0, which is the id
 # of the padding in some vocabularies only. Here it is {pad}: use `pad_id`.
-def lay_out(pairs, cls_id, sep_id, pad_id):
-    rows = [[cls_id, *a, sep_id, *b] + ([sep_id] if b else []) for a, b in pairs]
-    length = max(map(len, rows))
-    ids = torch.tensor([row + [0] * (length - len(row)) for row in rows])
-    segments = torch.zeros_like(ids)
-    for row, (a, b) in enumerate(pairs):
-        segments[row, len(a) + 2 : len(rows[row])] = 1
-    mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows])
-    return {"input_ids": ids, "token_type_ids": segments, "attention_mask": mask}
-
-
+# edit: length), pad_id => length), 0
 # %% misconception: segments 1 and 2
 # says: Your first row has the segments `{my_segments}`; `{right_segments}` is expected. You count
 # the texts from 1 and keep 0 for the padding. A BERT has a table of two segment vectors, rows 0 and
 # 1, so A is 0 and B is 1, and there is no row 2.
-def lay_out(pairs, cls_id, sep_id, pad_id):
-    rows = [[cls_id, *a, sep_id, *b] + ([sep_id] if b else []) for a, b in pairs]
-    length = max(map(len, rows))
-    ids = torch.tensor([row + [pad_id] * (length - len(row)) for row in rows])
-    segments = torch.zeros_like(ids)
-    for row, (a, b) in enumerate(pairs):
-        segments[row, : len(a) + 2] = 1
-        segments[row, len(a) + 2 : len(rows[row])] = 2
-    mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows])
-    return {"input_ids": ids, "token_type_ids": segments, "attention_mask": mask}
-
-
+# - segments[row, len(a) : end] = 1
+# + segments[row, : len(a)] = 1
+# + segments[row, len(a) : end] = 2
 # %% misconception: no [SEP] at the end
 # says: Your first row is `{my_ids}`; `{right_ids}` is expected. B has no `[SEP]` of its own. Both
 # texts are closed by one, here by the id {sep}.
-def lay_out(pairs, cls_id, sep_id, pad_id):
-    rows = [[cls_id, *a, sep_id, *b] for a, b in pairs]
-    length = max(map(len, rows))
-    ids = torch.tensor([row + [pad_id] * (length - len(row)) for row in rows])
-    segments = torch.zeros_like(ids)
-    for row, (a, b) in enumerate(pairs):
-        segments[row, len(a) + 2 : len(a) + 2 + len(b)] = 1
-    mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows])
-    return {"input_ids": ids, "token_type_ids": segments, "attention_mask": mask}
-
-
+# edit: [*b, sep_id] if b else [] => b
 # %% misconception: a [SEP] for a text that is not there
 # says: Where B is empty your row is `{alone}`: it ends in two `[SEP]` with nothing between them. A
 # single text is `[CLS]` A `[SEP]`, all in segment 0.
-def lay_out(pairs, cls_id, sep_id, pad_id):
-    rows = [[cls_id, *a, sep_id, *b, sep_id] for a, b in pairs]
-    length = max(map(len, rows))
-    ids = torch.tensor([row + [pad_id] * (length - len(row)) for row in rows])
-    segments = torch.zeros_like(ids)
-    for row, (a, b) in enumerate(pairs):
-        segments[row, len(a) + 2 : len(a) + 3 + len(b)] = 1
-    mask = torch.tensor([[1] * len(row) + [0] * (length - len(row)) for row in rows])
-    return {"input_ids": ids, "token_type_ids": segments, "attention_mask": mask}
-
-
+# edit: [*b, sep_id] if b else [] => [*b, sep_id]
 # %% misconception: the mask shows padding
 # says: Your first row has the mask `{my_mask}`; `{right_mask}` is expected. 1 stands where there is
 # a token to be read, 0 where there is padding, so that nobody looks at it.
-def lay_out(pairs, cls_id, sep_id, pad_id):
-    rows = [[cls_id, *a, sep_id, *b] + ([sep_id] if b else []) for a, b in pairs]
-    length = max(map(len, rows))
-    ids = torch.tensor([row + [pad_id] * (length - len(row)) for row in rows])
-    segments = torch.zeros_like(ids)
-    for row, (a, b) in enumerate(pairs):
-        segments[row, len(a) + 2 : len(rows[row])] = 1
-    mask = torch.tensor([[0] * len(row) + [1] * (length - len(row)) for row in rows])
-    return {"input_ids": ids, "token_type_ids": segments, "attention_mask": mask}
-
-
+# edit: mask[row, :end] => mask[row, end:]
 # %% misconception: the mask lets padding through
 # says: Your mask is 1 everywhere, in the first row `{my_mask}`. It has only {tokens} tokens; behind
 # them stands padding, and there the mask has to be 0.
-def lay_out(pairs, cls_id, sep_id, pad_id):
-    rows = [[cls_id, *a, sep_id, *b] + ([sep_id] if b else []) for a, b in pairs]
-    length = max(map(len, rows))
-    ids = torch.tensor([row + [pad_id] * (length - len(row)) for row in rows])
-    segments = torch.zeros_like(ids)
-    for row, (a, b) in enumerate(pairs):
-        segments[row, len(a) + 2 : len(rows[row])] = 1
-    return {"input_ids": ids, "token_type_ids": segments, "attention_mask": torch.ones_like(ids)}
-
-
+# edit: mask[row, :end] => mask[row]
 # %% misconception: padding on the left
 # says: Your first row is `{my_ids}`; `{right_ids}` is expected. The padding stands on the right
 # here, so that `[CLS]` is always the first token: that is where the classifier looks.
-def lay_out(pairs, cls_id, sep_id, pad_id):
-    rows = [[cls_id, *a, sep_id, *b] + ([sep_id] if b else []) for a, b in pairs]
-    length = max(map(len, rows))
-    ids = torch.tensor([[pad_id] * (length - len(row)) + row for row in rows])
-    segments = torch.zeros_like(ids)
-    for row, (_, b) in enumerate(pairs):
-        segments[row, length - len(b) - bool(b) :] = 1 if b else 0
-    mask = torch.tensor([[0] * (length - len(row)) + [1] * len(row) for row in rows])
-    return {"input_ids": ids, "token_type_ids": segments, "attention_mask": mask}
-
-
-# %% hint
-# Build each row as a Python list first. How many tokens of it belong to A, with its two special
+# edit: ids[row, :end] => ids[row, length - end :]
+# edit: segments[row, len(a) : end] => segments[row, length - len(b) :]
+# edit: mask[row, :end] => mask[row, length - end :]
+# %% hints
+# 1. Build each row as a Python list first. How many tokens of it belong to A, with its two special
 # ones?
-# %% hint
-# A's part is `[cls_id, *a, sep_id]`, B's part `[*b, sep_id]`, or empty. The segments are as many
+# 2. A's part is `[cls_id, *a, sep_id]`, B's part `[*b, sep_id]`, or empty. The segments are as many
 # zeros as A's part is long and as many ones as B's; then fill all three up to the longest row.
 # %% explanation
 # Each text is closed by a `[SEP]` that belongs to it, and `[CLS]` goes with the first: so the
 # segment ids are `len(a) + 2` zeros and `len(b) + 1` ones. Padding gets a segment only because a
 # tensor has no gaps; what keeps it out is the mask.
 
-# %% task 9.3
-# title: A loss that never hears “it follows”
-# kind: repair
-# points: 20
-# minutes: 8
-# function: pretraining_losses
+# %% task 9.3: A loss that never hears “it follows”
+# kind: repair; points: 20; minutes: 8; function: pretraining_losses
 #
 # A small BERT that was copied many times trains both exercises with one loss function. Its token
 # labels are 0 where nothing is predicted (0 is the id of `[PAD]`, which is never an answer). Its
@@ -675,7 +434,6 @@ def lay_out(pairs, cls_id, sep_id, pad_id):
 # *Example.* Three pairs with the logits `[[0, 0], [0, 0], [0, 0]]` and the labels `[0, 0, 1]` have
 # a loss of $\ln 2 = 0.693$, whichever are counted; with `[[9, 0], [9, 0], [9, 0]]` it is near 3.0,
 # a third of 9, if all are.
-
 
 # %% stub
 def pretraining_losses(
@@ -692,7 +450,6 @@ def pretraining_losses(
     pair_loss = nn.CrossEntropyLoss()
     return token_loss(*tokens), pair_loss(pair_logits, pair_labels)
     # END SOLUTION
-
 
 # %% check
 def cases(rng):
@@ -712,21 +469,14 @@ def cases(rng):
             "pair_labels": torch.from_numpy(follows),
         }
 
-
 def numbers(case, got, expected):
     labels = case["pair_labels"]
     return {
-        "mlm": float(got[0]),
-        "right_mlm": float(expected[0]),
-        "nsp": float(got[1]),
-        "right_nsp": float(expected[1]),
-        "pairs": len(labels),
-        "zeros": int((labels == 0).sum()),
-        "ones": int((labels == 1).sum()),
-        "asked": int((case["token_labels"] != 0).sum()),
+        "mlm": float(got[0]), "right_mlm": float(expected[0]), "nsp": float(got[1]),
+        "right_nsp": float(expected[1]), "pairs": len(labels), "zeros": int((labels == 0).sum()),
+        "ones": int((labels == 1).sum()), "asked": int((case["token_labels"] != 0).sum()),
         "all": case["token_labels"].numel(),
     }
-
 
 def judge(case, got, expected):
     if got is None:
@@ -762,7 +512,6 @@ def judge(case, got, expected):
             return name
     return f"Your loss of the pairs is {nsp:.3f}; {float(expected[1]):.3f} is expected."
 
-
 # %% another right solution
 def pretraining_losses(token_logits, token_labels, pair_logits, pair_labels):
     asked = token_labels != 0
@@ -771,72 +520,40 @@ def pretraining_losses(token_logits, token_labels, pair_logits, pair_labels):
     margin = pair_logits[:, 1] - pair_logits[:, 0]
     return mlm, F.binary_cross_entropy_with_logits(margin, pair_labels.to(margin.dtype))
 
-
 # %% misconception: label 0 is still left out
 # says: Your loss of the pairs is {nsp:.3f}; over all {pairs} of them it is {right_nsp:.3f}. {zeros}
 # pairs have the label 0, and 0 is what `ignore_index=0` leaves out: a pair that follows is never
 # counted. A model that says “random” to everything has no loss at all then. Padding and “it
 # follows” share a number by accident.
-def pretraining_losses(token_logits, token_labels, pair_logits, pair_labels):
-    criterion = nn.CrossEntropyLoss(ignore_index=0)
-    return (
-        criterion(token_logits.flatten(0, 1), token_labels.flatten()),
-        criterion(pair_logits, pair_labels),
-    )
-
-
+# edit: pair_loss = nn.CrossEntropyLoss() => pair_loss = token_loss
 # %% misconception: nothing is left out any more
 # says: The pairs are right now, but your token loss is {mlm:.3f} where {right_mlm:.3f} is expected:
 # it counts all {all} positions, although only {asked} are asked. In the token labels 0 does mean
 # “not asked”. The two exercises need a loss function each.
-def pretraining_losses(token_logits, token_labels, pair_logits, pair_labels):
-    criterion = nn.CrossEntropyLoss()
-    return (
-        criterion(token_logits.flatten(0, 1), token_labels.flatten()),
-        criterion(pair_logits, pair_labels),
-    )
-
-
+# edit: ignore_index=0 =>
 # %% misconception: the other label is left out
 # says: Your loss of the pairs is {nsp:.3f}; over all {pairs} of them it is {right_nsp:.3f}. Now the
 # {ones} pairs with the label 1 are left out. There is no pair here that should not count.
-def pretraining_losses(token_logits, token_labels, pair_logits, pair_labels):
-    mlm = F.cross_entropy(token_logits.flatten(0, 1), token_labels.flatten(), ignore_index=0)
-    return mlm, F.cross_entropy(pair_logits, pair_labels, ignore_index=1)
-
-
+# edit: nn.CrossEntropyLoss() => nn.CrossEntropyLoss(ignore_index=1)
 # %% misconception: labels turned round instead
 # says: Your loss of the pairs is {nsp:.3f}; over all {pairs} of them it is {right_nsp:.3f}. You
 # exchange the two labels, but whichever is 0 then is left out again, and the other is taught the
 # wrong way round.
-def pretraining_losses(token_logits, token_labels, pair_logits, pair_labels):
-    criterion = nn.CrossEntropyLoss(ignore_index=0)
-    mlm = criterion(token_logits.flatten(0, 1), token_labels.flatten())
-    return mlm, criterion(pair_logits, 1 - pair_labels)
-
-
+# edit: pair_loss(pair_logits, pair_labels) => token_loss(pair_logits, 1 - pair_labels)
 # %% misconception: divided by all, one label counted
 # says: Your loss of the pairs is {nsp:.3f}; {right_nsp:.3f} is expected. You divide by all {pairs}
 # pairs, which is right, but only the {ones} with the label 1 are in the sum: the others are still
 # left out.
-def pretraining_losses(token_logits, token_labels, pair_logits, pair_labels):
-    mlm = F.cross_entropy(token_logits.flatten(0, 1), token_labels.flatten(), ignore_index=0)
-    total = F.cross_entropy(pair_logits, pair_labels, ignore_index=0, reduction="sum")
-    return mlm, total / len(pair_labels)
-
-
+# - return token_loss(*tokens), pair_loss(pair_logits, pair_labels)
+# + total = token_loss(pair_logits, pair_labels) * pair_labels.sum()
+# + return token_loss(*tokens), total / len(pair_labels)
 # %% misconception: both added up
 # says: You return one number. The task asks for the two losses side by side; adding them comes
 # later, and while they are apart one can see which of them is wrong.
-def pretraining_losses(token_logits, token_labels, pair_logits, pair_labels):
-    mlm = F.cross_entropy(token_logits.flatten(0, 1), token_labels.flatten(), ignore_index=0)
-    return mlm + F.cross_entropy(pair_logits, pair_labels)
-
-
-# %% hint
-# Give it a batch in which every pair has the label 0. What is the loss of the pairs?
-# %% hint
-# `ignore_index=0` leaves out every label that is 0. For which of the two kinds of labels is that
+# edit: token_loss(*tokens), => token_loss(*tokens) +
+# %% hints
+# 1. Give it a batch in which every pair has the label 0. What is the loss of the pairs?
+# 2. `ignore_index=0` leaves out every label that is 0. For which of the two kinds of labels is that
 # meant?
 # %% explanation
 # The number 0 means “not asked” among the token labels and “B follows A” among the pair labels, and
@@ -845,12 +562,8 @@ def pretraining_losses(token_logits, token_labels, pair_logits, pair_labels):
 # writes -100, which is nobody's class, where nothing is asked. (A batch of true pairs alone gives 0
 # / 0, NaN.)
 
-# %% task 9.4
-# title: Positions, and the odds of a careless draw
-# kind: predict
-# points: 20
-# minutes: 12
-# function: predict
+# %% task 9.4: Positions, and the odds of a careless draw
+# kind: predict; points: 20; minutes: 12; function: predict
 #
 # `sentences` is a list: how many sentences each document has. A text of `a` tokens and one of `b`
 # tokens are laid out as a pair. **Without drawing anything**, return a dictionary:
@@ -868,7 +581,6 @@ def pretraining_losses(token_logits, token_labels, pair_logits, pair_labels):
 # document, so that B is from the same document with the probability 3 / 4; denied are 1 / 8 of all
 # pairs.
 
-
 # %% stub
 def predict(sentences: list[int], a: int, b: int) -> dict:
     """Layout of a pair, and the odds of drawing a random B carelessly."""
@@ -883,7 +595,6 @@ def predict(sentences: list[int], a: int, b: int) -> dict:
     }
     # END SOLUTION
 
-
 # %% check
 def cases(rng):
     yield {"sentences": [3, 1], "a": 4, "b": 2}
@@ -891,24 +602,18 @@ def cases(rng):
         sizes = rng.integers(2, 12, size=documents)
         sizes[0], sizes[-1] = int(rng.integers(13, 30)), 1
         yield {
-            "sentences": rng.permutation(sizes).tolist(),
-            "a": int(rng.integers(5, 60)),
+            "sentences": rng.permutation(sizes).tolist(), "a": int(rng.integers(5, 60)),
             "b": int(rng.integers(65, 120)),
         }
 
-
 def numbers(case, got, expected):
     return {
-        **case,
-        **{f"my_{key}": value for key, value in got.items()},
+        **case, **{f"my_{key}": value for key, value in got.items()},
         **{f"right_{key}": value for key, value in expected.items()},
-        "documents": len(case["sentences"]),
-        "total": sum(case["sentences"]),
+        "documents": len(case["sentences"]), "total": sum(case["sentences"]),
         "starts": sum(case["sentences"]) - len(case["sentences"]),
-        "tokens": case["a"] + case["b"] + 3,
-        "row": sum(got["segments"]),
+        "tokens": case["a"] + case["b"] + 3, "row": sum(got["segments"]),
     }
-
 
 # %% another right solution
 def predict(sentences, a, b):
@@ -925,136 +630,53 @@ def predict(sentences, a, b):
         "denied": sum(nexts) / len(nexts) / 2,
     }
 
-
 # %% misconception: last sentences counted as A
 # says: Your “same” is {my_same:.4f}; {right_same:.4f} is expected. You weigh each document by all
 # its sentences, but the last one of each cannot be an A: of {total} sentences {starts} can. That
 # makes long documents a little more probable than they look.
-def predict(sentences, a, b):
-    total = sum(sentences)
-    return {
-        "separators": (a + 1, a + b + 2),
-        "segments": (a + 2, b + 1),
-        "same": sum((n / total) ** 2 for n in sentences),
-        "denied": 0.5 / total,
-    }
-
-
+# edit: max(n - 1, 0) / sum(max(m - 1, 0) for m in sentences) => n / total
 # %% misconception: one over the number of documents
 # says: Your “same” is {my_same:.4f}; {right_same:.4f} is expected. One in {documents} would be
 # right if all documents were equally long. Most sentences stand in long documents, A as well as B,
 # so that the two meet there much more often.
-def predict(sentences, a, b):
-    return {
-        "separators": (a + 1, a + b + 2),
-        "segments": (a + 2, b + 1),
-        "same": 1 / len(sentences),
-        "denied": 0.5 / sum(sentences),
-    }
-
-
+# edit: sum(chance * n / total for chance, n in zip(chances, sentences)) => 1 / len(sentences)
 # %% misconception: a share of all pairs, not a chance
 # says: Your “same” is {my_same:.4f}, half of {right_same:.4f}. The question is about the careless
 # B: given that one is drawn, how probable is the own document? That only one half of the pairs has
 # a random B matters for “denied” alone.
-def predict(sentences, a, b):
-    total, starts = sum(sentences), sum(sentences) - len(sentences)
-    return {
-        "separators": (a + 1, a + b + 2),
-        "segments": (a + 2, b + 1),
-        "same": 0.5 * sum((n - 1) / starts * n / total for n in sentences),
-        "denied": 0.5 / total,
-    }
-
-
+# edit: sum(chance * n => 0.5 * sum(chance * n
 # %% misconception: denied among the random pairs only
 # says: Your “denied” is {my_denied:.4f}; {right_denied:.4f} is expected. One careless B in {total}
 # is the true next sentence, that is right. But the question is for a share of all pairs, and one
 # half of these are not meant to be random.
-def predict(sentences, a, b):
-    total, starts = sum(sentences), sum(sentences) - len(sentences)
-    return {
-        "separators": (a + 1, a + b + 2),
-        "segments": (a + 2, b + 1),
-        "same": sum((n - 1) / starts * n / total for n in sentences),
-        "denied": 1 / total,
-    }
-
-
+# edit: 0.5 / total => 1 / total
 # %% misconception: A itself left out
 # says: Your “same” is {my_same:.4f}; {right_same:.4f} is expected. You let the careless program
 # avoid A itself. It does not even do that: all {total} sentences have the same chance.
-def predict(sentences, a, b):
-    total, starts = sum(sentences), sum(sentences) - len(sentences)
-    return {
-        "separators": (a + 1, a + b + 2),
-        "segments": (a + 2, b + 1),
-        "same": sum((n - 1) / starts * (n - 1) / (total - 1) for n in sentences),
-        "denied": 0.5 / (total - 1),
-    }
-
-
+# edit: chance * n / total => chance * (n - 1) / (total - 1)
+# edit: 0.5 / total => 0.5 / (total - 1)
 # %% misconception: denied wherever the document is the same
 # says: Your “denied” is {my_denied:.4f}; {right_denied:.4f} is expected. You count every B from A's
 # own document. That is the larger trouble, but the question here is for the one sentence that truly
 # follows A: of {total} sentences, one.
-def predict(sentences, a, b):
-    total, starts = sum(sentences), sum(sentences) - len(sentences)
-    same = sum((n - 1) / starts * n / total for n in sentences)
-    return {
-        "separators": (a + 1, a + b + 2),
-        "segments": (a + 2, b + 1),
-        "same": same,
-        "denied": same / 2,
-    }
-
-
+# edit: 0.5 / total => 0.5 * sum(chance * n / total for chance, n in zip(chances, sentences))
 # %% misconception: positions counted without [CLS]
 # says: Your separators stand at {my_separators}; {right_separators} is expected. Position 0 is
 # `[CLS]`, so the {a} tokens of A end at position {a}, and the separator comes behind them.
-def predict(sentences, a, b):
-    total, starts = sum(sentences), sum(sentences) - len(sentences)
-    return {
-        "separators": (a, a + b + 1),
-        "segments": (a + 2, b + 1),
-        "same": sum((n - 1) / starts * n / total for n in sentences),
-        "denied": 0.5 / total,
-    }
-
-
+# edit: a + 1, a + b + 2 => a, a + b + 1
 # %% misconception: the middle [SEP] given to B
 # says: Your segments are `{my_segments}`; `{right_segments}` is expected. The separator between the
 # texts closes A and gets the vector of A, like `[CLS]`; B has one special token, the last.
-def predict(sentences, a, b):
-    total, starts = sum(sentences), sum(sentences) - len(sentences)
-    return {
-        "separators": (a + 1, a + b + 2),
-        "segments": (a + 1, b + 2),
-        "same": sum((n - 1) / starts * n / total for n in sentences),
-        "denied": 0.5 / total,
-    }
-
-
+# edit: a + 2, b + 1 => a + 1, b + 2
 # %% misconception: special tokens without a segment
 # says: Your segments are `{my_segments}`, {row} tokens together; the row has {tokens}. Every token
 # of it gets one of the two vectors, the three special ones as well: which of them go with A?
-def predict(sentences, a, b):
-    total, starts = sum(sentences), sum(sentences) - len(sentences)
-    return {
-        "separators": (a + 1, a + b + 2),
-        "segments": (a, b),
-        "same": sum((n - 1) / starts * n / total for n in sentences),
-        "denied": 0.5 / total,
-    }
-
-
-# %% hint
-# Write the row of the example down, token by token, with positions below it.
-# %% hint
-# For “same”: how probable is it that A is from a certain document? Given that, how probable is it
+# edit: a + 2, b + 1 => a, b
+# %% hints
+# 1. Write the row of the example down, token by token, with positions below it.
+# 2. For “same”: how probable is it that A is from a certain document? Given that, how probable is it
 # that B is from there, too? Multiply, and add over the documents.
-# %% hint
-# A document of n sentences has n - 1 that can be an A, and n that can be a careless B.
+# 3. A document of n sentences has n - 1 that can be an A, and n that can be a careless B.
 # %% explanation
 # `[CLS]` and the middle `[SEP]` go with A, the last `[SEP]` with B, so that the segments are `a +
 # 2` and `b + 1` tokens long. Whoever draws B from everywhere draws it from A's own document as
@@ -1062,12 +684,8 @@ def predict(sentences, a, b):
 # documents this is far from rare. That B is just the next sentence is rare in a large corpus; that
 # it continues A's subject is not.
 
-# %% task 9.5
-# title: A judge who counts tokens
-# kind: measure
-# points: 20
-# minutes: 12
-# function: length_judge
+# %% task 9.5: A judge who counts tokens
+# kind: measure; points: 20; minutes: 12; function: length_judge
 #
 # Somebody has made pairs. Can they be told apart by their **lengths** alone? `lengths` `(N, 2)`
 # holds the number of tokens of A and of B, `labels` `(N,)` 0 or 1; both are numpy arrays of whole
@@ -1085,7 +703,6 @@ def predict(sentences, a, b):
 # judge of A meets a tie, says 0 and is right in 0.5; the judge of B is right in 1.0: B gives itself
 # away.
 
-
 # %% stub
 def length_judge(lengths: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Share of right answers of a judge who sees the length of A, and of one who sees that of B."""
@@ -1099,7 +716,6 @@ def length_judge(lengths: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         found[name] = (says[length[half:]] == labels[half:]).mean()
     return found
     # END SOLUTION
-
 
 # %% check
 def cases(rng):
@@ -1119,21 +735,14 @@ def cases(rng):
         a, b = (telling if leaks == "A" else plain()), (telling if leaks == "B" else plain())
         yield {"lengths": np.stack([a, b], axis=1), "labels": labels}
 
-
 def numbers(case, got, expected):
     which = "B" if got["A"] == expected["A"] else "A"
     return {
-        "which": which,
-        "mine": float(got[which]),
-        "right": float(expected[which]),
-        "my_a": float(got["A"]),
-        "my_b": float(got["B"]),
-        "a": float(expected["A"]),
-        "b": float(expected["B"]),
-        "middle": case["lengths"][:, 1].mean(),
+        "which": which, "mine": float(got[which]), "right": float(expected[which]),
+        "my_a": float(got["A"]), "my_b": float(got["B"]), "a": float(expected["A"]),
+        "b": float(expected["B"]), "middle": case["lengths"][:, 1].mean(),
         "common": case["labels"].mean(),
     }
-
 
 # %% another right solution
 def length_judge(lengths, labels):
@@ -1151,141 +760,59 @@ def length_judge(lengths, labels):
         shares[name] = right / half
     return shares
 
-
 # %% misconception: judged on the pairs that he learned from
 # says: From the length of A your judge is right in {my_a:.2f}, though it says nothing here ({a:.2f}
 # on the second half). He is asked about the very pairs that he has learned, and has some of them by
 # heart. What a judge is worth shows on pairs that he has not seen.
-def length_judge(lengths, labels):
-    half, found = len(labels) // 2, {}
-    for name, length in zip("AB", lengths.T):
-        size = length.max() + 1
-        met = np.bincount(length[:half], minlength=size)
-        random = np.bincount(length[:half], weights=labels[:half], minlength=size)
-        says = 2 * random > met
-        found[name] = (says[length[:half]] == labels[:half]).mean()
-    return found
-
-
+# edit: says[length[half:]] == labels[half:] => says[length[:half]] == labels[:half]
 # %% misconception: learned from all pairs
 # says: From the length of A your judge is right in {my_a:.2f}; {a:.2f} is expected. He learns from
 # all pairs, and the second half, on which he is tested, is among them. Let him see the first half
 # only.
-def length_judge(lengths, labels):
-    half, found = len(labels) // 2, {}
-    for name, length in zip("AB", lengths.T):
-        size = length.max() + 1
-        met = np.bincount(length, minlength=size)
-        random = np.bincount(length, weights=labels, minlength=size)
-        says = 2 * random > met
-        found[name] = (says[length[half:]] == labels[half:]).mean()
-    return found
-
-
+# edit: np.bincount(length[:half], => np.bincount(length,
+# edit: length[:half][labels[:half] == 1] => length[labels == 1]
 # %% misconception: tested on all pairs
 # says: From the length of A your judge is right in {my_a:.2f}; {a:.2f} is expected. He learns from
 # the first half, but is then tested on all pairs, and those that he knows make him look better than
 # he is.
-def length_judge(lengths, labels):
-    half, found = len(labels) // 2, {}
-    for name, length in zip("AB", lengths.T):
-        size = length.max() + 1
-        met = np.bincount(length[:half], minlength=size)
-        random = np.bincount(length[:half], weights=labels[:half], minlength=size)
-        says = 2 * random > met
-        found[name] = (says[length] == labels).mean()
-    return found
-
-
+# edit: says[length[half:]] == labels[half:] => says[length] == labels
 # %% misconception: one limit between short and long
 # says: From the length of B your judge is right in {my_b:.2f}; {b:.2f} is expected. He knows only
 # “shorter” and “longer” than a limit. Here the random B are of middle length and the true ones
 # short or long, which no limit can tell. Let him learn an answer for each length.
-def length_judge(lengths, labels):
-    half, found = len(labels) // 2, {}
-    for name, length in zip("AB", lengths.T):
-        learn, known = length[:half], labels[:half]
-        limit = (learn[known == 0].mean() + learn[known == 1].mean()) / 2
-        longer = learn[known == 1].mean() > learn[known == 0].mean()
-        found[name] = (((length[half:] > limit) == longer) == labels[half:]).mean()
-    return found
-
-
+# - says = random > met - random  # at each length; False where there is a tie, or nothing
+# + learn, known = length[:half], labels[:half]
+# + means = [learn[known == label].mean() for label in (0, 1)]
+# + says = (np.arange(size) > sum(means) / 2) == (means[1] > means[0])
 # %% misconception: the commoner label for all lengths
 # says: From the length of B your judge is right in {my_b:.2f}; {b:.2f} is expected. He gives the
 # same answer to every pair, the label that is commoner on the whole, and never looks at a length.
-def length_judge(lengths, labels):
-    half = len(labels) // 2
-    answer = int(labels[:half].mean() > 0.5)
-    share = (labels[half:] == answer).mean()
-    return {"A": share, "B": share}
-
-
+# edit: random > met - random => np.full(size, labels[:half].mean() > 0.5)
 # %% misconception: at a tie he says 1
 # says: From the length of {which} your judge is right in {mine:.4f}; {right:.4f} is expected. Where
 # both labels were equally common, or where he has never met a length, he says 1. By the rule he
 # says 0: otherwise two people who measure the same pairs get two results.
-def length_judge(lengths, labels):
-    half, found = len(labels) // 2, {}
-    for name, length in zip("AB", lengths.T):
-        size = length.max() + 1
-        met = np.bincount(length[:half], minlength=size)
-        random = np.bincount(length[:half], weights=labels[:half], minlength=size)
-        says = 2 * random >= met
-        found[name] = (says[length[half:]] == labels[half:]).mean()
-    return found
-
-
+# edit: random > met - random => random >= met - random
 # %% misconception: at a tie the first label counts
 # says: From the length of {which} your judge is right in {mine:.4f}; {right:.4f} is expected. Where
 # both labels were equally common he says the one that he met first, as `most_common` and `max` do.
 # By the rule he says 0 at a tie, so that the result does not depend on the order of the pairs.
-def length_judge(lengths, labels):
-    half, found = len(labels) // 2, {}
-    for name, length in zip("AB", lengths.T):
-        votes = {}
-        for n, label in zip(length[:half].tolist(), labels[:half].tolist()):
-            votes.setdefault(n, []).append(label)
-        says = {n: max(dict.fromkeys(met), key=met.count) for n, met in votes.items()}
-        answers = [says.get(n, 0) for n in length[half:].tolist()]
-        found[name] = (np.array(answers) == labels[half:]).mean()
-    return found
-
-
+# - says = random > met - random  # at each length; False where there is a tie, or nothing
+# + first = dict(zip(length[:half][::-1].tolist(), labels[:half][::-1].tolist()))
+# + says = 2 * random + np.array([first.get(n, 0) for n in range(size)]) > met
 # %% misconception: wrong answers counted
 # says: You say {my_b:.2f} for B, and the judge is right in {b:.2f}: you have counted his wrong
 # answers. A share far from one half is a leak in either direction, but the task asks for the right
 # ones.
-def length_judge(lengths, labels):
-    half, found = len(labels) // 2, {}
-    for name, length in zip("AB", lengths.T):
-        size = length.max() + 1
-        met = np.bincount(length[:half], minlength=size)
-        random = np.bincount(length[:half], weights=labels[:half], minlength=size)
-        says = 2 * random > met
-        found[name] = (says[length[half:]] != labels[half:]).mean()
-    return found
-
-
+# edit: says[length[half:]] == labels[half:] => says[length[half:]] != labels[half:]
 # %% misconception: A and B exchanged
 # says: You say {my_a:.2f} for A and {my_b:.2f} for B; it is the other way round. The first column
 # of `lengths` is A.
-def length_judge(lengths, labels):
-    half, found = len(labels) // 2, {}
-    for name, length in zip("BA", lengths.T):
-        size = length.max() + 1
-        met = np.bincount(length[:half], minlength=size)
-        random = np.bincount(length[:half], weights=labels[:half], minlength=size)
-        says = 2 * random > met
-        found[name] = (says[length[half:]] == labels[half:]).mean()
-    return found
-
-
-# %% hint
-# For one column: count in the first half how often each length occurs with label 0, and how often
+# edit: "AB" => "BA"
+# %% hints
+# 1. For one column: count in the first half how often each length occurs with label 0, and how often
 # with label 1. Then go through the second half.
-# %% hint
-# `np.bincount(length[:half], minlength=size)` counts each length; with the lengths of the random
+# 2. `np.bincount(length[:half], minlength=size)` counts each length; with the lengths of the random
 # pairs alone it counts these. A length means 1 if more than half of its pairs are random.
 # %% explanation
 # A judge who has learned one answer for each length is the best that lengths alone allow, up to

@@ -29,14 +29,8 @@ class TwoHeads(nn.Module):
         hidden = torch.tanh(self.mix(vectors + vectors.mean(1, keepdim=True)))
         return self.tokens(hidden), self.pairs(hidden[:, 0])
 
-
-# %% task 10.1
-# title: Up, and down in a straight line
-# kind: write
-# points: 15
-# minutes: 8
-# function: learning_rate
-# tolerance: 1e-9
+# %% task 10.1: Up, and down in a straight line
+# kind: write; points: 15; minutes: 8; function: learning_rate; tolerance: 1e-9
 #
 # Write `learning_rate(step, total, warmup, peak)`: the learning rate of one step out of `total`.
 # Steps are counted from 0.
@@ -49,7 +43,6 @@ class TwoHeads(nn.Module):
 #
 # *Example.* With `total=6, warmup=2, peak=1.0` the six rates are 0.5, 1, 1, 0.75, 0.5, 0.25.
 
-
 # %% stub
 def learning_rate(step: int, total: int, warmup: int, peak: float) -> float:
     """Linear warm-up to the peak, then linear decay towards zero."""
@@ -59,11 +52,9 @@ def learning_rate(step: int, total: int, warmup: int, peak: float) -> float:
     return peak * (total - step) / (total - warmup)
     # END SOLUTION
 
-
 # %% run
 def run(function, case):
     return [function(step, **case) for step in range(case["total"])]
-
 
 # %% check
 def cases(rng):
@@ -74,23 +65,14 @@ def cases(rng):
     yield {**longer, "peak": 2 * peak}
     yield {"total": int(rng.integers(10, 20)), "warmup": 0, "peak": peak}
 
-
 def numbers(case, got, expected):
     first = next(i for i, (a, b) in enumerate(zip(got, expected)) if not math.isclose(a, b))
     after = case["warmup"]
     return {
-        **case,
-        "step": first,
-        "mine": got[first],
-        "right": expected[first],
-        "start": got[0],
-        "before": got[after - 1] if after else got[0],
-        "after": got[after],
-        "last": got[-1],
-        "top": max(got),
-        "end": after - 1,
+        **case, "step": first, "mine": got[first], "right": expected[first], "start": got[0],
+        "before": got[after - 1] if after else got[0], "after": got[after], "last": got[-1],
+        "top": max(got), "end": after - 1,
     }
-
 
 def judge(case, got, expected):
     rates = [math.nan if rate is None else float(rate) for rate in got]
@@ -102,7 +84,6 @@ def judge(case, got, expected):
         return "the last step stands still"
     return ""  # whatever it is, compare it with the others
 
-
 # %% another right solution
 def learning_rate(step, total, warmup, peak):
     # Two straight lines, and the lower of them counts.
@@ -110,90 +91,54 @@ def learning_rate(step, total, warmup, peak):
     falling = (total - step) / (total - warmup)
     return peak * min(rising, falling, 1.0)
 
-
 # %% misconception: the first step stands still
 # says: Your first step has the rate {start:.1e}: it computes a whole batch and moves nothing, and
 # every step of the warm-up comes one too late. Steps are counted from 0, so the first piece of the
 # rise belongs to step 0.
-def learning_rate(step, total, warmup, peak):
-    if step < warmup:
-        return peak * step / warmup
-    return peak * (total - step) / (total - warmup)
-
-
+# edit: (step + 1) => step
 # %% misconception: the decay starts with the warm-up
 # says: At the end of the warm-up your rate jumps from {before:.2e} to {after:.2e}. The falling line
 # was begun at step 0, together with the warm-up. It starts where the warm-up ends, at the peak, and
 # has `total - warmup` steps to come down. (The first published code of BERT has this jump.)
-def learning_rate(step, total, warmup, peak):
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    return peak * (1 - step / total)
-
-
+# edit: (total - step) / (total - warmup) => (1 - step / total)
 # %% misconception: no decay
 # says: Your rate stays at {last:.2e} to the end. After the warm-up it is to fall in a straight
 # line, so that small steps can settle what the large ones keep stirring up.
-def learning_rate(step, total, warmup, peak):
-    return peak * min(1.0, (step + 1) / max(1, warmup))
-
-
+# edit: peak * (total - step) / (total - warmup) => peak
 # %% misconception: no warm-up
 # says: Your first step has {start:.2e}, the full peak or nearly so. The first {warmup} steps are to
 # rise towards it: AdamW has not yet seen how large the gradients usually are.
-def learning_rate(step, total, warmup, peak):
-    return peak * (total - step) / total
-
-
+# - if step < warmup:
+# -     return peak * (step + 1) / warmup
+# edit: (total - warmup) => total
 # %% misconception: rise and fall multiplied
 # says: Your largest rate is {top:.2e}, and the peak of {peak:.2e} is never reached. You multiply
 # the rise by the fall, so that the rate is already falling while it rises. One of the two holds at
 # a time.
-def learning_rate(step, total, warmup, peak):
-    rising = min(1.0, (step + 1) / max(1, warmup))
-    return peak * rising * (total - step) / total
-
-
+# edit: (step + 1) / warmup => (step + 1) / warmup * (total - step) / total
+# edit: (total - warmup) => total
 # %% misconception: the last step stands still
 # says: Your last step has the rate {last:.1e} and moves nothing. The line is to reach zero at step
 # {total}, which is no longer taken: its last one is the step before.
-def learning_rate(step, total, warmup, peak):
-    if step < warmup:
-        return peak * (step + 1) / warmup
-    return peak * (total - 1 - step) / (total - 1 - warmup)
-
-
+# edit: (total - step) / (total - warmup) => (total - 1 - step) / (total - 1 - warmup)
 # %% misconception: a warm-up of one step more
 # says: Step {end}, the last of the warm-up, has {before:.2e} with you; it is to have the peak,
 # {peak:.2e}. Your rise takes one step more than `warmup`. In the example two pieces lead to the
 # peak, 0.5 and 1.
-def learning_rate(step, total, warmup, peak):
-    if step < warmup:
-        return peak * (step + 1) / (warmup + 1)
-    return peak * (total - step) / (total - warmup)
-
-
+# edit: (step + 1) / warmup => (step + 1) / (warmup + 1)
 # %% misconception: a division by zero without a warm-up
 # says: Without a warm-up your code divides by zero. `warmup` may be 0, and then the first step has
 # the peak.
-def learning_rate(step, total, warmup, peak):
-    return peak * min((step + 1) / warmup, (total - step) / (total - warmup))
-
-
+# edit: if step < warmup => if (step + 1) / warmup <= 1
 # %% misconception: a factor, not a rate
 # says: Step {step} has {mine:.3f} with you; {right:.2e} is expected. That is the share of the peak:
 # the rate is this share times `peak`.
-def learning_rate(step, total, warmup, peak):
-    if step < warmup:
-        return (step + 1) / warmup
-    return (total - step) / (total - warmup)
-
-
-# %% hint
-# Two cases, before and after the end of the warm-up. In the example: which two fractions give 0.5
+# edit: peak * (step + 1) => (step + 1)
+# edit: peak * (total - step) => (total - step)
+# %% hints
+# 1. Two cases, before and after the end of the warm-up. In the example: which two fractions give 0.5
 # and 1 at the steps 0 and 1, and which four give 1, 0.75, 0.5, 0.25 at the steps 2 to 5?
-# %% hint
-# Rising: `(step + 1) / warmup`. Falling: the steps that are left, `total - step`, of `total -
+# 2. Rising: `(step + 1) / warmup`. Falling: the steps that are left, `total - step`, of `total -
 # warmup`.
 # %% explanation
 # Counted from 0, step number `step` is the one after `step` others, so the rise is `(step + 1) /
@@ -201,12 +146,8 @@ def learning_rate(step, total, warmup, peak):
 # the warm-up: it starts at one, wherever the warm-up ends, and its last value is one piece, not
 # zero. A rate of zero would be a step paid for and not taken.
 
-# %% task 10.2
-# title: Who is to decay?
-# kind: write
-# points: 15
-# minutes: 10
-# function: parameter_groups
+# %% task 10.2: Who is to decay?
+# kind: write; points: 15; minutes: 10; function: parameter_groups
 #
 # With weight decay AdamW pulls weights a little towards zero at each step. BERT was trained with
 # it, except for the **biases** and the parameters of **LayerNorm**: a LayerNorm pulled towards zero
@@ -224,7 +165,6 @@ def learning_rate(step, total, warmup, peak):
 # *Example.* With the parameters `dense.weight`, `dense.bias`, `norm.weight`, `norm.bias` the first
 # group holds `dense.weight`, the second the other three.
 
-
 # %% stub
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     """Two groups for AdamW: matrices decay, biases and LayerNorm do not."""
@@ -240,7 +180,6 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
         {"params": stays, "weight_decay": 0.0},
     ]
     # END SOLUTION
-
 
 # %% run
 def run(function, case):
@@ -270,18 +209,15 @@ def run(function, case):
         for parameter in group["params"]
     }
 
-
 # %% check
 def cases(rng):
     for layers in (2, 3):
         norms = ["norm", "LayerNorm", "norm"][:layers]
         yield {
-            "width": int(rng.integers(3, 7)),
-            "norms": norms,
+            "width": int(rng.integers(3, 7)), "norms": norms,
             "frozen": f"layers.{int(rng.integers(1, layers))}." if layers == 3 else "nothing",
             "weight_decay": float(rng.choice([0.05, 0.1, 0.2])),
         }
-
 
 def sort(case, got, expected):
     """Names that are in a wrong place, by kind."""
@@ -289,7 +225,6 @@ def sort(case, got, expected):
     decays = [name for name in wrong if expected[name] == 0.0]
     spared = [name for name in wrong if expected[name] != 0.0]
     return wrong, decays, spared
-
 
 def numbers(case, got, expected):
     wrong, decays, spared = sort(case, got, expected)
@@ -300,15 +235,10 @@ def numbers(case, got, expected):
         return ", ".join(f"`{name}`" for name in names[:2])
 
     return {
-        "decay": case["weight_decay"],
-        "frozen": some(extra),
-        "decays": some(decays),
-        "norms": some([name for name in decays if name.endswith("weight")]),
-        "spared": some(spared),
-        "here": got.get(decays[0]) if decays else None,
-        "many": len(decays),
+        "decay": case["weight_decay"], "frozen": some(extra), "decays": some(decays),
+        "norms": some([name for name in decays if name.endswith("weight")]), "spared": some(spared),
+        "here": got.get(decays[0]) if decays else None, "many": len(decays),
     }
-
 
 def judge(case, got, expected):
     if got is None:
@@ -347,7 +277,6 @@ def judge(case, got, expected):
         return "“bias” anywhere in the name"
     return "“norm” anywhere in the name"
 
-
 # %% another right solution
 def parameter_groups(model, weight_decay):
     # By kind instead of by name: what a LayerNorm owns, and whatever has one axis only.
@@ -363,142 +292,50 @@ def parameter_groups(model, weight_decay):
         {"params": [p for p in trained if id(p) not in spared], "weight_decay": weight_decay},
     ]
 
-
 # %% misconception: everything decays
 # says: Everything decays by {decay}, also {many} biases and parameters of LayerNorms, such as
 # {decays}. These are to be left alone.
-def parameter_groups(model, weight_decay):
-    trained = [p for p in model.parameters() if p.requires_grad]
-    return [
-        {"params": trained, "weight_decay": weight_decay},
-        {"params": [], "weight_decay": 0.0},
-    ]
-
-
+# edit: (stays if is_spared else decays) => decays
 # %% misconception: a group without a value does decay
 # says: The groups are right, but the second one decays by {here}. That is what AdamW takes if a
 # group says nothing about it: its default is not zero. Write the 0 down.
-def parameter_groups(model, weight_decay):
-    decays, stays = [], []
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            owner, kind = (["", *name.split(".")])[-2:]
-            is_spared = kind == "bias" or owner in ("norm", "LayerNorm")
-            (stays if is_spared else decays).append(parameter)
-    return [{"params": decays, "weight_decay": weight_decay}, {"params": stays}]
-
-
+# edit: stays, "weight_decay": 0.0 => stays
 # %% misconception: the groups are exchanged
 # says: It is the other way round with you: {decays} decay, and {spared} do not. Weight decay is for
 # the matrices.
-def parameter_groups(model, weight_decay):
-    decays, stays = [], []
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            owner, kind = (["", *name.split(".")])[-2:]
-            is_spared = kind == "bias" or owner in ("norm", "LayerNorm")
-            (stays if is_spared else decays).append(parameter)
-    return [
-        {"params": decays, "weight_decay": 0.0},
-        {"params": stays, "weight_decay": weight_decay},
-    ]
-
-
+# edit: stays if is_spared else decays => decays if is_spared else stays
 # %% misconception: a LayerNorm is known by one name only
 # says: Still decaying: {norms}, while the LayerNorms of the other name are spared. The pair of
 # words `bias` and `LayerNorm.weight` is copied from program to program; where a LayerNorm is called
 # `norm` it finds nothing, and says nothing.
-def parameter_groups(model, weight_decay):
-    words = ("bias", "LayerNorm.weight")
-    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    return [
-        {
-            "params": [p for n, p in named if not any(word in n for word in words)],
-            "weight_decay": weight_decay,
-        },
-        {"params": [p for n, p in named if any(word in n for word in words)], "weight_decay": 0.0},
-    ]
-
-
+# edit: owner in ("norm", "LayerNorm") => owner == "LayerNorm"
 # %% misconception: only biases are spared
 # says: Still decaying: {norms}. The biases are spared, and a LayerNorm's bias with them, but its
 # weight is to be left alone as well: it is one at the start, and near zero it would fade out its
 # whole row.
-def parameter_groups(model, weight_decay):
-    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    return [
-        {"params": [p for n, p in named if not n.endswith("bias")], "weight_decay": weight_decay},
-        {"params": [p for n, p in named if n.endswith("bias")], "weight_decay": 0.0},
-    ]
-
-
+# edit: kind == "bias" or owner in ("norm", "LayerNorm") => kind == "bias"
 # %% misconception: biases decay
 # says: Still decaying: {decays}. Besides the LayerNorms all biases are to be spared: the last part
 # of their name says what they are.
-def parameter_groups(model, weight_decay):
-    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-
-    def is_norm(name):
-        return name.split(".")[-2] in ("norm", "LayerNorm")
-
-    return [
-        {"params": [p for n, p in named if not is_norm(n)], "weight_decay": weight_decay},
-        {"params": [p for n, p in named if is_norm(n)], "weight_decay": 0.0},
-    ]
-
-
+# edit: kind == "bias" or owner in => owner in
 # %% misconception: “bias” anywhere in the name
 # says: These should decay and do not: {spared}. The word `bias` occurs in the name, but it is a
 # table of that name: only the last part, behind the last full stop, says whether a parameter is a
 # bias.
-def parameter_groups(model, weight_decay):
-    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-    words = ("bias", "norm.weight", "LayerNorm.weight")
-    return [
-        {
-            "params": [p for n, p in named if not any(word in n for word in words)],
-            "weight_decay": weight_decay,
-        },
-        {"params": [p for n, p in named if any(word in n for word in words)], "weight_decay": 0.0},
-    ]
-
-
+# edit: kind == "bias" => "bias" in name
 # %% misconception: “norm” anywhere in the name
 # says: This should decay and does not: {spared}. The letters `norm` occur in the name, but it is no
 # LayerNorm: cut the name at its full stops, and compare the part before the last one as a whole.
-def parameter_groups(model, weight_decay):
-    named = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
-
-    def is_spared(name):
-        return name.endswith("bias") or "norm" in name.lower()
-
-    return [
-        {"params": [p for n, p in named if not is_spared(n)], "weight_decay": weight_decay},
-        {"params": [p for n, p in named if is_spared(n)], "weight_decay": 0.0},
-    ]
-
-
+# edit: owner in ("norm", "LayerNorm") => "norm" in name.lower()
 # %% misconception: frozen parameters are in a group
 # says: These are frozen, and in one of your groups all the same: {frozen}. AdamW passes over what
 # has no gradient, but whoever counts the trained parameters, or thaws some later, is misled. Look
 # at `requires_grad` first.
-def parameter_groups(model, weight_decay):
-    decays, stays = [], []
-    for name, parameter in model.named_parameters():
-        owner, kind = (["", *name.split(".")])[-2:]
-        is_spared = kind == "bias" or owner in ("norm", "LayerNorm")
-        (stays if is_spared else decays).append(parameter)
-    return [
-        {"params": decays, "weight_decay": weight_decay},
-        {"params": stays, "weight_decay": 0.0},
-    ]
-
-
-# %% hint
-# Cut each name at its full stops: `name.split(".")`. The last part says what the parameter is, the
+# edit: if parameter.requires_grad => if True
+# %% hints
+# 1. Cut each name at its full stops: `name.split(".")`. The last part says what the parameter is, the
 # one before it to whom it belongs.
-# %% hint
-# A parameter is spared if the last part is `bias`, or if the part before is `norm` or `LayerNorm`.
+# 2. A parameter is spared if the last part is `bias`, or if the part before is `norm` or `LayerNorm`.
 # Go through `model.named_parameters()` and fill two lists.
 # %% explanation
 # Whole parts of a name are compared, not pieces of text in it: so `position_bias.weight` is a table
@@ -507,12 +344,8 @@ def parameter_groups(model, weight_decay):
 # for the number of axes instead, as the second solution does: a name can be changed, a vector stays
 # a vector.)
 
-# %% task 10.3
-# title: A large batch in parts
-# kind: write
-# points: 20
-# minutes: 20
-# function: accumulate
+# %% task 10.3: A large batch in parts
+# kind: write; points: 20; minutes: 20; function: accumulate
 #
 # A batch that does not fit into memory is cut into parts; the gradients are added up, and the
 # weights move once. Write `accumulate(model, parts)`.
@@ -530,7 +363,6 @@ def parameter_groups(model, weight_decay):
 # *Example.* Two parts, with one label that costs 8.0 and with three that cost 4.0 each: the whole
 # batch has 20 / 4 = 5.0. The mean of the two means would be 6.0.
 
-
 # %% stub
 def accumulate(model: nn.Module, parts: list[dict[str, Tensor]]) -> float:
     """Leave the whole batch's gradient in the parameters; return the whole batch's loss."""
@@ -547,7 +379,6 @@ def accumulate(model: nn.Module, parts: list[dict[str, Tensor]]) -> float:
     return whole
     # END SOLUTION
 
-
 # %% run
 def run(function, case):
     torch.manual_seed(case["seed"])
@@ -561,10 +392,8 @@ def run(function, case):
         },
     }
 
-
 # %% check
 import numpy as np
-
 
 def cases(rng):
     for asked in ((1, 9, 4), (2, 7), (6, 0, 3)):
@@ -584,21 +413,17 @@ def cases(rng):
             )
         yield {"parts": parts, "vocab_size": vocab, "seed": int(rng.integers(2**31))}
 
-
 def flat(gradient):
     return torch.cat([value.flatten() for value in gradient.values()])
-
 
 def numbers(case, got, expected):
     labels = [int((part["labels"] != -100).sum()) for part in case["parts"]]
     return {
         "mine": flat(got["gradient"]).norm().item(),
-        "right": flat(expected["gradient"]).norm().item(),
-        "labels": " and ".join(map(str, labels)),
+        "right": flat(expected["gradient"]).norm().item(), "labels": " and ".join(map(str, labels)),
         "pairs": " and ".join(str(len(part["input_ids"])) for part in case["parts"]),
         "parts": len(labels),
     }
-
 
 def judge(case, got, expected):
     mine, right = flat(got["gradient"]), flat(expected["gradient"])
@@ -658,15 +483,13 @@ def judge(case, got, expected):
         ("the sum of the parts' means", ([1.0] * k, [1.0] * k)),
         ("everything by tokens", (by_labels, by_labels)),
         ("everything by pairs", (by_pairs, by_pairs)),
-        ("the pairs are forgotten", (by_labels, none)),
-        ("the pairs are forgotten", (even, none)),
+        ("the pairs are forgotten", (by_labels, none)), ("the pairs are forgotten", (even, none)),
         ("the tokens are forgotten", (none, by_pairs)),
         ("the pairs part by part", (by_labels, even)),
         ("only the last part is left", ([*last, by_labels[-1]], [*last, by_pairs[-1]])),
         ("only the last part is left", ([*last, 1 / k], [*last, 1 / k])),
         ("only the last part is left", ([*last, 1.0], [*last, 1.0])),
-        ("by positions", (by_places, by_places)),
-        ("by positions", (by_places, by_pairs)),
+        ("by positions", (by_places, by_places)), ("by positions", (by_places, by_pairs)),
         ("two sums", (labels, pairs)),
         ("one divisor for both", (by_labels, [count / n for count in pairs])),
     ]
@@ -688,7 +511,6 @@ def judge(case, got, expected):
         f"{right.norm():.3f}. Which two numbers does the whole batch divide by?"
     )
 
-
 # %% another right solution
 def accumulate(model, parts):
     # Means of the parts, each weighted by its share of the whole, and one way back for all.
@@ -705,167 +527,66 @@ def accumulate(model, parts):
     total.backward()
     return total
 
-
 # %% misconception: the mean of the parts' means
 # says: Your gradient has the length {mine:.3f}, that of the whole batch {right:.3f}. You take the
 # mean in each part and then the mean of the {parts} parts. They have {labels} labels, so that a
 # token in a part with few labels counts for more than one elsewhere. Divide by the number of labels
 # in all parts.
-def accumulate(model, parts):
-    whole = 0.0
-    for part in parts:
-        tokens, pairs = model(part["input_ids"])
-        loss = F.cross_entropy(tokens.mT, part["labels"], reduction="sum")
-        loss = loss / (part["labels"] != -100).sum().clamp(min=1)
-        loss = (loss + F.cross_entropy(pairs, part["next_sentence_label"])) / len(parts)
-        loss.backward()
-        whole += loss.item()
-    return whole
-
-
+# edit: / labelled => / (part["labels"] != -100).sum().clamp(min=1) / len(parts)
+# edit: / pairs => / len(pair_logits) / len(parts)
 # %% misconception: the sum of the parts' means
 # says: Your gradient has the length {mine:.3f}, that of the whole batch {right:.3f}. `backward()`
 # adds to what is there, and you add up {parts} means: the more parts a batch is cut into, the
 # larger the step. The whole batch has one mean.
-def accumulate(model, parts):
-    whole = 0.0
-    for part in parts:
-        tokens, pairs = model(part["input_ids"])
-        loss = F.cross_entropy(tokens.mT, part["labels"], reduction="sum")
-        loss = loss / (part["labels"] != -100).sum().clamp(min=1)
-        loss = loss + F.cross_entropy(pairs, part["next_sentence_label"])
-        loss.backward()
-        whole += loss.item()
-    return whole
-
-
+# edit: / labelled => / (part["labels"] != -100).sum().clamp(min=1)
+# edit: / pairs => / len(pair_logits)
 # %% misconception: everything by tokens
 # says: Your gradient has the length {mine:.3f}, that of the whole batch {right:.3f}. The tokens are
 # weighted rightly, by {labels} labels, but you give the pairs the same weights. There are {pairs}
 # pairs in the parts, and each of them counts alike: the second loss needs shares of its own.
-def accumulate(model, parts):
-    labelled = sum(int((part["labels"] != -100).sum()) for part in parts)
-    whole = 0.0
-    for part in parts:
-        tokens, pairs = model(part["input_ids"])
-        count = int((part["labels"] != -100).sum())
-        mlm = F.cross_entropy(tokens.mT, part["labels"], reduction="sum") / max(1, count)
-        nsp = F.cross_entropy(pairs, part["next_sentence_label"])
-        loss = (mlm + nsp) * count / labelled
-        loss.backward()
-        whole += loss.item()
-    return whole
-
-
+# edit: / pairs => / len(pair_logits) * (part["labels"] != -100).sum() / labelled
 # %% misconception: everything by pairs
 # says: Your gradient has the length {mine:.3f}, that of the whole batch {right:.3f}. You weigh each
 # part by its pairs, {pairs}. For the second loss that is right. The first is a mean over labelled
 # tokens, and of these the parts have {labels}.
-def accumulate(model, parts):
-    rows = sum(len(part["input_ids"]) for part in parts)
-    whole = 0.0
-    for part in parts:
-        tokens, pairs = model(part["input_ids"])
-        mlm = F.cross_entropy(tokens.mT, part["labels"], reduction="sum")
-        mlm = mlm / (part["labels"] != -100).sum().clamp(min=1)
-        nsp = F.cross_entropy(pairs, part["next_sentence_label"])
-        loss = (mlm + nsp) * len(pairs) / rows
-        loss.backward()
-        whole += loss.item()
-    return whole
-
-
+# edit: / labelled => / (part["labels"] != -100).sum().clamp(min=1) * len(pair_logits) / pairs
 # %% misconception: NaN from a part without labels
 # says: The gradients are right, but the loss that you return is NaN. A part without labels has no
 # mean: its loss is 0 / 0, and zero times NaN is still NaN, in this sum and in every mean of the log
 # that it enters. Take the sum over a part, which is 0 there, and divide by the labels of the whole
 # batch.
-def accumulate(model, parts):
-    labelled = sum(int((part["labels"] != -100).sum()) for part in parts)
-    rows = sum(len(part["input_ids"]) for part in parts)
-    whole = 0.0
-    for part in parts:
-        tokens, pairs = model(part["input_ids"])
-        count = int((part["labels"] != -100).sum())
-        mlm = F.cross_entropy(tokens.mT, part["labels"]) * count / labelled
-        nsp = F.cross_entropy(pairs, part["next_sentence_label"]) * len(pairs) / rows
-        (mlm + nsp).backward()
-        whole += (mlm + nsp).item()
-    return whole
-
-
+# - mlm = F.cross_entropy(token_logits.mT, part["labels"], reduction="sum") / labelled
+# + mlm = F.cross_entropy(token_logits.mT, part["labels"])
+# + mlm = mlm * (part["labels"] != -100).sum() / labelled
 # %% misconception: the pairs are forgotten
 # says: Your gradient has the length {mine:.3f}, that of the whole batch {right:.3f}: nothing goes
 # back from the pairs, and their head gets no gradient at all. The loss is the sum of both
 # exercises.
-def accumulate(model, parts):
-    labelled = sum(int((part["labels"] != -100).sum()) for part in parts)
-    whole = 0.0
-    for part in parts:
-        tokens, _ = model(part["input_ids"])
-        mlm = F.cross_entropy(tokens.mT, part["labels"], reduction="sum") / labelled
-        mlm.backward()
-        whole += mlm.item()
-    return whole
-
-
+# edit: / pairs => * 0
 # %% misconception: only the last part is left
 # says: Your gradient has the length {mine:.3f}, that of the whole batch {right:.3f}: it is that of
 # the last part alone. Are the gradients cleared inside the loop, or is `backward()` called only
 # behind it, on the last loss? They are to add up over all {parts} parts.
-def accumulate(model, parts):
-    labelled = sum(int((part["labels"] != -100).sum()) for part in parts)
-    rows = sum(len(part["input_ids"]) for part in parts)
-    whole = 0.0
-    for part in parts:
-        model.zero_grad()
-        tokens, pairs = model(part["input_ids"])
-        mlm = F.cross_entropy(tokens.mT, part["labels"], reduction="sum") / labelled
-        nsp = F.cross_entropy(pairs, part["next_sentence_label"], reduction="sum") / rows
-        (mlm + nsp).backward()
-        whole += (mlm + nsp).item()
-    return whole
-
-
+# - token_logits, pair_logits = model(part["input_ids"])
+# + model.zero_grad()
+# + token_logits, pair_logits = model(part["input_ids"])
 # %% misconception: two sums
 # says: Your gradient has the length {mine:.3f}, that of the whole batch {right:.3f}. You add up all
 # losses and divide by nothing. Both exercises are means: over all labelled tokens, {labels}, and
 # over all pairs, {pairs}.
-def accumulate(model, parts):
-    whole = 0.0
-    for part in parts:
-        tokens, pairs = model(part["input_ids"])
-        loss = F.cross_entropy(tokens.mT, part["labels"], reduction="sum")
-        loss = loss + F.cross_entropy(pairs, part["next_sentence_label"], reduction="sum")
-        loss.backward()
-        whole += loss.item()
-    return whole
-
-
+# edit: "sum") / labelled => "sum")
+# edit: "sum") / pairs => "sum")
 # %% misconception: one divisor for both
 # says: Your gradient has the length {mine:.3f}, that of the whole batch {right:.3f}. Both sums are
 # divided by the number of labelled tokens. The pairs, {pairs}, are fewer or more than these,
 # {labels}: their mean has a divisor of its own.
-def accumulate(model, parts):
-    labelled = sum(int((part["labels"] != -100).sum()) for part in parts)
-    whole = 0.0
-    for part in parts:
-        tokens, pairs = model(part["input_ids"])
-        loss = F.cross_entropy(tokens.mT, part["labels"], reduction="sum")
-        loss = loss + F.cross_entropy(pairs, part["next_sentence_label"], reduction="sum")
-        (loss / labelled).backward()
-        whole += loss.item() / labelled
-    return whole
-
-
-# %% hint
-# Two numbers have to be known before the first part is read: how many labels all parts have
+# edit: / pairs => / labelled
+# %% hints
+# 1. Two numbers have to be known before the first part is read: how many labels all parts have
 # together, and how many pairs.
-# %% hint
-# In each part take sums (`reduction="sum"`) and divide by the numbers of the whole batch. Gradients
+# 2. In each part take sums (`reduction="sum"`) and divide by the numbers of the whole batch. Gradients
 # add up by themselves: `backward()` adds to what is in `.grad`.
-# %% hint
-# `mlm = F.cross_entropy(token_logits.mT, labels, reduction="sum") / labelled`, the same for the
+# 3. `mlm = F.cross_entropy(token_logits.mT, labels, reduction="sum") / labelled`, the same for the
 # pairs with `/ pairs`, and `(mlm + nsp).backward()` inside the loop.
 # %% explanation
 # A mean over the whole batch is the sum over all parts, divided once by the whole batch's count.
@@ -873,12 +594,8 @@ def accumulate(model, parts):
 # a part without labels adds an honest zero. The gradient of a sum is the sum of the gradients,
 # which is why the parts can be read one after the other, and why both losses can go back at once.
 
-# %% task 10.4
-# title: One step, three mistakes
-# kind: repair
-# points: 15
-# minutes: 10
-# function: update
+# %% task 10.4: One step, three mistakes
+# kind: repair; points: 15; minutes: 10; function: update
 #
 # `update(model, optimizer, parts, limit)` takes **one** step with a batch that comes in parts, each
 # a tuple of inputs and targets, all of the same size. The loss is the mean squared error over the
@@ -890,7 +607,6 @@ def accumulate(model, parts):
 #
 # *Example.* Two parts have the gradients 3 and 1. Their mean is 2, and with `limit=1.5` the step is
 # taken with 1.5.
-
 
 # %% stub
 def update(
@@ -916,7 +632,6 @@ def update(
     optimizer.step()
     # END SOLUTION
 
-
 # %% run
 def run(function, case):
     torch.manual_seed(case["seed"])
@@ -927,7 +642,6 @@ def run(function, case):
         function(model, optimizer, [tuple(part) for part in batch], case["limit"])
         steps.append(torch.cat([p.detach().flatten() for p in model.parameters()]).clone())
     return torch.stack(steps)
-
 
 # %% check
 def cases(rng):
@@ -940,12 +654,8 @@ def cases(rng):
 
         batches = [[part() for _ in range(3)] for _ in range(updates)]
         yield {
-            "batches": batches,
-            "width": width,
-            "limit": limit,
-            "seed": int(rng.integers(2**31)),
+            "batches": batches, "width": width, "limit": limit, "seed": int(rng.integers(2**31)),
         }
-
 
 def simulate(case, clear="first", divide=True, cut="whole", step="once"):
     """The weights after each update of one of the versions, right or wrong."""
@@ -976,22 +686,17 @@ def simulate(case, clear="first", divide=True, cut="whole", step="once"):
         steps.append(torch.cat([p.detach().flatten() for p in model.parameters()]).clone())
     return torch.stack(steps)
 
-
 def numbers(case, got, expected):
     torch.manual_seed(case["seed"])
     model = nn.Linear(case["width"], 1)
     start = torch.cat([p.detach().flatten() for p in model.parameters()])
     return {
-        "mine": (got[0] - start).norm().item(),
-        "right": (expected[0] - start).norm().item(),
+        "mine": (got[0] - start).norm().item(), "right": (expected[0] - start).norm().item(),
         "later": (got[-1] - got[-2]).norm().item() if len(got) > 1 else 0.0,
         "right_later": (expected[-1] - expected[-2]).norm().item() if len(got) > 1 else 0.0,
-        "limit": case["limit"],
-        "length": (got[0] - start).norm().item() / 0.1,
-        "apart": (got[0] - expected[0]).norm().item(),
-        "parts": len(case["batches"][0]),
+        "limit": case["limit"], "length": (got[0] - start).norm().item() / 0.1,
+        "apart": (got[0] - expected[0]).norm().item(), "parts": len(case["batches"][0]),
     }
-
 
 def judge(case, got, expected):
     def alike(other):
@@ -1026,7 +731,6 @@ def judge(case, got, expected):
         f"whole batch{cut}."
     )
 
-
 # %% another right solution
 def update(model, optimizer, parts, limit):
     # All parts have the same size: the batch is put together again, and cut by hand.
@@ -1039,97 +743,60 @@ def update(model, optimizer, parts, limit):
         parameter.grad = slope * min(1.0, limit / (length.item() + 1e-6))
     optimizer.step()
 
-
 # %% misconception: the parts before the last are thrown away
 # says: One update moves your weights by {mine:.3f}; {right:.3f} is expected. The gradients are
 # cleared before every part, so that only the last of {parts} parts is left when the step is taken.
 # The others were computed for nothing. When do the old gradients have to go?
-def update(model, optimizer, parts, limit):
-    for inputs, targets in parts:
-        optimizer.zero_grad()
-        F.mse_loss(model(inputs), targets).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), limit)
-    optimizer.step()
-
-
+# - (F.mse_loss(model(inputs), targets) / len(parts)).backward()
+# + optimizer.zero_grad()
+# + F.mse_loss(model(inputs), targets).backward()
 # %% misconception: the parts are added, not averaged
 # says: One update moves your weights by {mine:.3f}; {right:.3f} is expected. All parts count now,
 # but the {parts} means are added up. The mean over the whole batch, with parts of the same size, is
 # the mean of their means.
-def update(model, optimizer, parts, limit):
-    optimizer.zero_grad()
-    for inputs, targets in parts:
-        F.mse_loss(model(inputs), targets).backward()
-    nn.utils.clip_grad_norm_(model.parameters(), limit)
-    optimizer.step()
-
-
+# edit: (F.mse_loss(model(inputs), targets) / len(parts)) => F.mse_loss(model(inputs), targets)
 # %% misconception: old gradients are never cleared
 # says: The first update is right, the third moves your weights by {later:.3f} instead of
 # {right_later:.3f}: the gradients of the earlier updates are still in it. Once for each update they
 # have to be cleared.
-def update(model, optimizer, parts, limit):
-    for inputs, targets in parts:
-        (F.mse_loss(model(inputs), targets) / len(parts)).backward()
-    nn.utils.clip_grad_norm_(model.parameters(), limit)
-    optimizer.step()
-
-
+# - optimizer.zero_grad()
 # %% misconception: the weights do not move
 # says: Your weights do not move at all. Are the gradients cleared just before the step? Then the
 # optimizer finds none. Clear them before the first part, or after the step.
-def update(model, optimizer, parts, limit):
-    for inputs, targets in parts:
-        (F.mse_loss(model(inputs), targets) / len(parts)).backward()
-    nn.utils.clip_grad_norm_(model.parameters(), limit)
-    optimizer.zero_grad()
-    optimizer.step()
-
-
+# - optimizer.step()
+# + optimizer.zero_grad()
+# + optimizer.step()
 # %% misconception: a step for each part
 # says: One update moves your weights by {mine:.3f}; {right:.3f} is expected. You take a step after
 # each part, {parts} in all: that is a training with small batches, and the later parts already see
 # other weights. Here one step is taken, when all parts are in the gradient.
-def update(model, optimizer, parts, limit):
-    for inputs, targets in parts:
-        optimizer.zero_grad()
-        F.mse_loss(model(inputs), targets).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), limit)
-        optimizer.step()
-
-
+# - (F.mse_loss(model(inputs), targets) / len(parts)).backward()
+# - nn.utils.clip_grad_norm_(model.parameters(), limit)
+# - optimizer.step()
+# + optimizer.zero_grad()
+# + F.mse_loss(model(inputs), targets).backward()
+# + nn.utils.clip_grad_norm_(model.parameters(), limit)
+# + optimizer.step()
 # %% misconception: each part is cut for itself
 # says: Where nothing has to be cut you are right. With the limit {limit} your first update ends
 # {apart:.3f} away from the right place. You cut inside the loop, where only some of the parts are
 # in the gradient: what came early is shortened before the rest is there, and counts for less. What
 # is to be cut is the gradient of the whole batch, once.
-def update(model, optimizer, parts, limit):
-    optimizer.zero_grad()
-    for inputs, targets in parts:
-        (F.mse_loss(model(inputs), targets) / len(parts)).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), limit)
-    optimizer.step()
-
-
+# - nn.utils.clip_grad_norm_(model.parameters(), limit)
+# +     nn.utils.clip_grad_norm_(model.parameters(), limit)
 # %% misconception: the cut has no effect
 # says: Where nothing has to be cut you are right. With the limit {limit} your first step still uses
 # a gradient of the length {length:.2f}. Is the cut missing, or does it come after the step?
-def update(model, optimizer, parts, limit):
-    optimizer.zero_grad()
-    for inputs, targets in parts:
-        (F.mse_loss(model(inputs), targets) / len(parts)).backward()
-    optimizer.step()
-    nn.utils.clip_grad_norm_(model.parameters(), limit)
-
-
-# %% hint
-# Write down what is in `.grad` after each line, for the two parts of the example, with the
+# - nn.utils.clip_grad_norm_(model.parameters(), limit)
+# - optimizer.step()
+# + optimizer.step()
+# + nn.utils.clip_grad_norm_(model.parameters(), limit)
+# %% hints
+# 1. Write down what is in `.grad` after each line, for the two parts of the example, with the
 # gradients 3 and 1.
-# %% hint
-# Which of the five lines belong to a part, and which to the whole update? And what do two means
+# 2. Which of the five lines belong to a part, and which to the whole update? And what do two means
 # have to be divided by, so that their sum is the mean of all?
-# %% hint
-# Clear once before the loop; in the loop divide the loss by `len(parts)` and go back; cut once
+# 3. Clear once before the loop; in the loop divide the loss by `len(parts)` and go back; cut once
 # after the loop; then step.
 # %% explanation
 # A gradient is cleared once for each update, filled part by part, and cut when it is whole. Each
@@ -1137,12 +804,8 @@ def update(model, optimizer, parts, limit):
 # size; where a loss counts tokens, and the parts have different numbers of them, it takes the
 # shares of task 10.3.
 
-# %% task 10.5
-# title: What a training costs
-# kind: predict
-# points: 15
-# minutes: 15
-# function: predict
+# %% task 10.5: What a training costs
+# kind: predict; points: 15; minutes: 15; function: predict
 #
 # A pre-training is told to you in a few numbers. Check it **by arithmetic**. A product of `(n, a)`
 # with `(a, b)` takes $n a b$ multiplications and as many additions. For **each token** the way
@@ -1169,7 +832,6 @@ def update(model, optimizer, parts, limit):
 # pieces=2.0, chips=1, peak=1.0, days=1`: 80 tokens are 2 rounds. Forward, a token takes 2 · (16 +
 # 32 + 16) in the layer and 0.5 · 2 · (4 + 20) in the head, 152 together; all is 80 · 3 · 152 =
 # 36,480. A day has 86,400 seconds: used is 0.422.
-
 
 # %% stub
 def predict(
@@ -1203,22 +865,11 @@ def predict(
     }
     # END SOLUTION
 
-
 # %% check
 def cases(rng):
     yield {
-        "layers": 1,
-        "width": 2,
-        "inner": 8,
-        "vocab": 10,
-        "asked": 0.5,
-        "batch": 2,
-        "plan": [(10, 4)],
-        "words": 20,
-        "pieces": 2.0,
-        "chips": 1,
-        "peak": 1.0,
-        "days": 1,
+        "layers": 1, "width": 2, "inner": 8, "vocab": 10, "asked": 0.5, "batch": 2,
+        "plan": [(10, 4)], "words": 20, "pieces": 2.0, "chips": 1, "peak": 1.0, "days": 1,
     }
     bert = {"layers": 12, "width": 768, "inner": 3072, "vocab": 30522, "asked": 0.15, "batch": 256}
     bert |= {"plan": [(900_000, 128), (100_000, 512)], "words": 3.3e9, "pieces": 1.3}
@@ -1243,16 +894,13 @@ def cases(rng):
             "days": round(float(rng.uniform(0.2, 2)), 2),
         }
 
-
 def numbers(case, got, expected):
     return {
-        **case,
-        **{f"my_{key}": value for key, value in got.items()},
+        **case, **{f"my_{key}": value for key, value in got.items()},
         **{f"right_{key}": value for key, value in expected.items()},
         "times": expected["operations"] / got["operations"],
         "phases": " and ".join(str(length) for _, length in case["plan"]),
     }
-
 
 # %% another right solution
 def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chips, peak, days):
@@ -1275,156 +923,58 @@ def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chip
         "used": 3 * forward / seconds / chips / peak,
     }
 
-
 # %% misconception: additions forgotten
 # says: You count {my_operations:.4g} operations; {right_operations:.4g} are expected, twice as
 # many. Each product of two numbers is also added to a sum: a product of matrices takes as many
 # additions as multiplications.
-def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chips, peak, days):
-    tokens, operations = 0, 0.0
-    for steps, length in plan:
-        layer = 4 * width * width + 2 * width * inner + 2 * length * width
-        forward = layers * layer + asked * (width * width + width * vocab)
-        tokens += steps * batch * length
-        operations += steps * batch * length * 3 * forward
-    used = operations / (chips * peak * days * 86400)
-    rounds = tokens / (words * pieces)
-    return {"tokens": tokens, "rounds": rounds, "operations": operations, "used": used}
-
-
+# edit: 2 * (layers => (layers
 # %% misconception: the way back counted once
 # says: You count {my_operations:.4g} operations; {right_operations:.4g} are expected. The way back
 # costs twice the way forward, for each product has two gradients, one for the matrix and one for
 # what went in. Both ways together are three, not two.
-def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chips, peak, days):
-    tokens, operations = 0, 0.0
-    for steps, length in plan:
-        layer = 4 * width * width + 2 * width * inner + 2 * length * width
-        forward = 2 * (layers * layer + asked * (width * width + width * vocab))
-        tokens += steps * batch * length
-        operations += steps * batch * length * 2 * forward
-    used = operations / (chips * peak * days * 86400)
-    rounds = tokens / (words * pieces)
-    return {"tokens": tokens, "rounds": rounds, "operations": operations, "used": used}
-
-
+# edit: 3 * forward => 2 * forward
 # %% misconception: forward only
 # says: You count {my_operations:.4g} operations, a third of {right_operations:.4g}. That is the way
 # forward alone. A training also goes back, and that costs twice as much.
-def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chips, peak, days):
-    tokens, operations = 0, 0.0
-    for steps, length in plan:
-        layer = 4 * width * width + 2 * width * inner + 2 * length * width
-        forward = 2 * (layers * layer + asked * (width * width + width * vocab))
-        tokens += steps * batch * length
-        operations += steps * batch * length * forward
-    used = operations / (chips * peak * days * 86400)
-    rounds = tokens / (words * pieces)
-    return {"tokens": tokens, "rounds": rounds, "operations": operations, "used": used}
-
-
+# edit: 3 * forward => forward
 # %% misconception: attention left out
 # says: You count {my_operations:.4g} operations; {right_operations:.4g} are expected. The six
 # matrices of a layer are there, and attention is missing: each token is compared with all positions
 # of its sequence, and mixes all of their values.
-def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chips, peak, days):
-    tokens, operations = 0, 0.0
-    for steps, length in plan:
-        layer = 4 * width * width + 2 * width * inner
-        forward = 2 * (layers * layer + asked * (width * width + width * vocab))
-        tokens += steps * batch * length
-        operations += steps * batch * length * 3 * forward
-    used = operations / (chips * peak * days * 86400)
-    rounds = tokens / (words * pieces)
-    return {"tokens": tokens, "rounds": rounds, "operations": operations, "used": used}
-
-
+# edit: 2 * width * inner + 2 * length * width => 2 * width * inner
 # %% misconception: the head at every token
 # says: You count {my_operations:.4g} operations; {right_operations:.4g} are expected. You send
 # every token through the head, but only the share {asked} of them is asked. With a large vocabulary
 # that makes a difference.
-def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chips, peak, days):
-    tokens, operations = 0, 0.0
-    for steps, length in plan:
-        layer = 4 * width * width + 2 * width * inner + 2 * length * width
-        forward = 2 * (layers * layer + width * width + width * vocab)
-        tokens += steps * batch * length
-        operations += steps * batch * length * 3 * forward
-    used = operations / (chips * peak * days * 86400)
-    rounds = tokens / (words * pieces)
-    return {"tokens": tokens, "rounds": rounds, "operations": operations, "used": used}
-
-
+# edit: asked * head => head
 # %% misconception: an average length
 # says: You count {my_operations:.5g} operations; {right_operations:.5g} are expected. The tokens
 # are right, but for attention you take one average length for all. A long sequence has more tokens,
 # and each of them costs more as well; an average of the lengths cannot know that the two go
 # together. Go through {phases} one by one.
-def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chips, peak, days):
-    steps = sum(count for count, _ in plan)
-    length = sum(count * long for count, long in plan) / steps
-    layer = 4 * width * width + 2 * width * inner + 2 * length * width
-    forward = 2 * (layers * layer + asked * (width * width + width * vocab))
-    tokens = sum(count * batch * long for count, long in plan)
-    operations = tokens * 3 * forward
-    used = operations / (chips * peak * days * 86400)
-    rounds = tokens / (words * pieces)
-    return {"tokens": tokens, "rounds": rounds, "operations": operations, "used": used}
-
-
+# - for steps, length in plan:
+# + steps = sum(count for count, _ in plan)
+# + for length in [sum(count * long for count, long in plan) / steps]:
 # %% misconception: one sequence a step
 # says: You count {my_tokens:,} tokens; {right_tokens:,} are expected. A step reads a whole batch of
 # {batch} sequences, not one.
-def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chips, peak, days):
-    tokens, operations = 0, 0.0
-    for steps, length in plan:
-        layer = 4 * width * width + 2 * width * inner + 2 * length * width
-        forward = 2 * (layers * layer + asked * (width * width + width * vocab))
-        tokens += steps * length
-        operations += steps * length * 3 * forward
-    used = operations / (chips * peak * days * 86400)
-    rounds = tokens / (words * pieces)
-    return {"tokens": tokens, "rounds": rounds, "operations": operations, "used": used}
-
-
+# edit: tokens += steps * batch => tokens += steps
+# edit: operations += steps * batch => operations += steps
 # %% misconception: words taken for tokens
 # says: You count {my_rounds:.3f} rounds; {right_rounds:.3f} are expected. You divide tokens by
 # words, two different units: a word makes {pieces} tokens here, so the corpus is longer in tokens
 # than in words. (It is the kind of mistake that made characters of BERT's 3.3 billion words.)
-def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chips, peak, days):
-    tokens, operations = 0, 0.0
-    for steps, length in plan:
-        layer = 4 * width * width + 2 * width * inner + 2 * length * width
-        forward = 2 * (layers * layer + asked * (width * width + width * vocab))
-        tokens += steps * batch * length
-        operations += steps * batch * length * 3 * forward
-    used = operations / (chips * peak * days * 86400)
-    return {"tokens": tokens, "rounds": tokens / words, "operations": operations, "used": used}
-
-
+# edit: (words * pieces) => words
 # %% misconception: one chip
 # says: Your share of the peak is {my_used:.4g}; {right_used:.4g} is expected. `peak` is that of one
 # chip, and {chips} of them worked.
-def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chips, peak, days):
-    tokens, operations = 0, 0.0
-    for steps, length in plan:
-        layer = 4 * width * width + 2 * width * inner + 2 * length * width
-        forward = 2 * (layers * layer + asked * (width * width + width * vocab))
-        tokens += steps * batch * length
-        operations += steps * batch * length * 3 * forward
-    used = operations / (peak * days * 86400)
-    rounds = tokens / (words * pieces)
-    return {"tokens": tokens, "rounds": rounds, "operations": operations, "used": used}
-
-
-# %% hint
-# Begin with one token on its way forward, and check the 152 of the example. How many
+# edit: (chips * peak => (peak
+# %% hints
+# 1. Begin with one token on its way forward, and check the 152 of the example. How many
 # multiplications does a product of one row with an `(a, b)` matrix take?
-# %% hint
-# `layer = 4 * width * width + 2 * width * inner + 2 * length * width`, and the head in the same
+# 2. `layer = 4 * width * width + 2 * width * inner + 2 * length * width`, and the head in the same
 # manner, times `asked`. All of it twice for the additions, and three times for both ways.
-# %% hint
-# Go through `plan` with a loop: tokens are `steps * batch * length`, and the cost of a token
+# 3. Go through `plan` with a loop: tokens are `steps * batch * length`, and the cost of a token
 # depends on the length.
 # %% explanation
 # One row times a matrix costs two operations for each number in the matrix: so the work of a layer
@@ -1433,13 +983,8 @@ def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chip
 # BERT-Base this gives 2.4e19 operations, so that four days on 16 chips of the second generation
 # used about a tenth of their peak, and about ten rounds over the text.
 
-# %% task 10.6
-# title: Project: what neither side knows alone
-# kind: project
-# points: 20
-# minutes: 30
-# function: fill_blanks
-# seconds: 60
+# %% task 10.6: Project: what neither side knows alone
+# kind: project; points: 20; minutes: 30; function: fill_blanks; seconds: 60
 #
 # The project of part II: a masked language model of your own, for a language of which you know
 # nothing. Its tokens are the ids `0` to `tokens - 1`; a text is a row of `T` of them, `T` odd. At
@@ -1457,7 +1002,6 @@ def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chip
 # *Example.* With the rule “the middle one is the left one plus twice the right one, counted modulo
 # 5” a text could be `[1, 2, 3, 1, 4]`, since 1 + 2 · 3 = 7 is 2, and 3 + 2 · 4 = 11 is 1. For the
 # question `[1, 5, 3, 1, 4]` the answer is 2. (The real rules need not be sums of any kind.)
-
 
 # %% stub
 def fill_blanks(texts: Tensor, questions: Tensor, tokens: int) -> Tensor:
@@ -1485,10 +1029,8 @@ def fill_blanks(texts: Tensor, questions: Tensor, tokens: int) -> Tensor:
         return forward(questions, row, blank).argmax(-1)
     # END SOLUTION
 
-
 # %% check
 import numpy as np
-
 
 def cases(rng):
     tokens, length = 8, 9
@@ -1521,22 +1063,18 @@ def cases(rng):
     questions[row, blank] = tokens
     yield (
         {
-            "texts": torch.from_numpy(texts),
-            "questions": torch.from_numpy(questions),
+            "texts": torch.from_numpy(texts), "questions": torch.from_numpy(questions),
             "tokens": tokens,
         },
         torch.from_numpy(answers),
     )
 
-
 def share_of(got, expected):
     return (got == expected).double().mean().item()
-
 
 def numbers(case, got, expected):
     common = int(torch.bincount(got.long().clamp(min=0)).argmax())
     return {"share": share_of(got, expected), "common": common, "mask": case["tokens"]}
-
 
 def judge(case, got, expected):
     if got is None:
@@ -1613,7 +1151,6 @@ def judge(case, got, expected):
         "where they meet before the logits? Then train longer, or look at the hints."
     )
 
-
 # %% another right solution
 def fill_blanks(texts, questions, tokens):
     # Without a gradient: count what stands between each two neighbours.
@@ -1627,116 +1164,60 @@ def fill_blanks(texts, questions, tokens):
         answers.append(int(counts[question[blank - 1], question[blank + 1]].argmax()))
     return torch.tensor(answers)
 
-
 # %% misconception: only what is left
 # says: {share:.0%} are right, and your answer stays the same whatever stands to the right of the
 # blank. More training will not help: what is left of it leaves all answers open, and a reader from
 # left to right can only bet on the commonest right neighbour. Let your model see what follows the
 # blank as well.
-def fill_blanks(texts, questions, tokens):
-    counts = torch.zeros(tokens, tokens)
-    for place in range(1, texts.shape[1], 2):
-        ones = torch.ones(len(texts))
-        counts.index_put_((texts[:, place - 1], texts[:, place]), ones, accumulate=True)
-    row, blank = (questions == tokens).nonzero().T
-    return counts[questions[row, blank - 1]].argmax(-1)
-
-
+# edit: left(rows[row, place - 1]) + right(rows[row, place + 1]) => left(rows[row, place - 1])
+# edit: range(250) => range(60)
 # %% misconception: only what is right
 # says: {share:.0%} are right, and your answer stays the same whatever stands to the left of the
 # blank. The rule needs the left neighbour, too: with one of the two every answer is still possible.
-def fill_blanks(texts, questions, tokens):
-    counts = torch.zeros(tokens, tokens)
-    for place in range(1, texts.shape[1], 2):
-        ones = torch.ones(len(texts))
-        counts.index_put_((texts[:, place + 1], texts[:, place]), ones, accumulate=True)
-    row, blank = (questions == tokens).nonzero().T
-    return counts[questions[row, blank + 1]].argmax(-1)
-
-
+# edit: left(rows[row, place - 1]) + right(rows[row, place + 1]) => right(rows[row, place + 1])
+# edit: range(250) => range(60)
 # %% misconception: both neighbours, but not which is which
 # says: {share:.0%} are right. Your model sees both neighbours, but gives the same answer when they
 # change places: if their vectors come from one table and are added, nothing tells left from right.
 # Give each side a table of its own, or add positions.
-def fill_blanks(texts, questions, tokens):
-    def key(a, b):
-        return torch.minimum(a, b) * tokens + torch.maximum(a, b)
-
-    counts = torch.zeros(tokens * tokens, tokens)
-    for place in range(1, texts.shape[1], 2):
-        pair = key(texts[:, place - 1], texts[:, place + 1])
-        counts.index_put_((pair, texts[:, place]), torch.ones(len(texts)), accumulate=True)
-    row, blank = (questions == tokens).nonzero().T
-    return counts[key(questions[row, blank - 1], questions[row, blank + 1])].argmax(-1)
-
-
+# edit: right(rows[row, place + 1]) => left(rows[row, place + 1])
+# edit: range(250) => range(60)
 # %% misconception: each side votes for itself
 # says: {share:.0%} are right. Both sides are there, but all your answers can be had by letting each
 # vote on its own and adding the votes, as if two one-way readers were asked. What the right
 # neighbour means depends on the left one. The two have to meet in a layer that is not linear,
 # before the logits (and if there is one, it needs more training).
-def fill_blanks(texts, questions, tokens):
-    torch.manual_seed(0)
-    left, right = nn.Embedding(tokens, tokens), nn.Embedding(tokens, tokens)
-    optimizer = torch.optim.AdamW([*left.parameters(), *right.parameters()], lr=0.05)
-    for _ in range(300):
-        row = torch.randint(len(texts), (256,))
-        blank = 2 * torch.randint(texts.shape[1] // 2, (256,)) + 1
-        logits = left(texts[row, blank - 1]) + right(texts[row, blank + 1])
-        loss = F.cross_entropy(logits, texts[row, blank])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    row, blank = (questions == tokens).nonzero().T
-    return (left(questions[row, blank - 1]) + right(questions[row, blank + 1])).argmax(-1)
-
-
+# edit: F.gelu(hidden) => hidden
 # %% misconception: left and right exchanged
 # says: {share:.0%} are right, and nearly all of your answers would be if left and right changed
 # places. In the questions you read the neighbours in another order than in the texts.
-def fill_blanks(texts, questions, tokens):
-    rule = torch.zeros(tokens, tokens, dtype=torch.long)
-    rule[texts[:, 0:-1:2], texts[:, 2::2]] = texts[:, 1::2]
-    row, blank = (questions == tokens).nonzero().T
-    return rule[questions[row, blank + 1], questions[row, blank - 1]]
-
-
+# - return forward(questions, row, blank).argmax(-1)
+# + return forward(questions.flip(1), row, questions.shape[1] - 1 - blank).argmax(-1)
+# edit: range(250) => range(60)
 # %% misconception: always the same place
 # says: {share:.0%} are right. Your model has learned the rule, and answers for one and the same
 # place in every question. The blank stands elsewhere in each: `(questions == tokens).nonzero()`
 # finds it.
-def fill_blanks(texts, questions, tokens):
-    rule = torch.zeros(tokens, tokens, dtype=torch.long)
-    rule[texts[:, 0:-1:2], texts[:, 2::2]] = texts[:, 1::2]
-    return rule[questions[:, 0], questions[:, 2]]
-
-
+# edit: forward(questions, row, blank) => forward(questions, row, torch.ones_like(blank))
+# edit: range(250) => range(60)
 # %% misconception: the same answer everywhere
 # says: {share:.0%} are right: nearly all of your answers are {common}, whatever stands around the
 # blank. Either nothing of the context reaches the logits, or the answer was in view while you
 # trained. Then your model has learned to copy it, and behind a blank there is nothing to copy.
-def fill_blanks(texts, questions, tokens):
-    return torch.full((len(questions),), int(texts[:, 1::2].flatten().bincount().argmax()))
-
-
+# - torch.manual_seed(0)
+# + return torch.full((len(questions),), int(texts[:, 1::2].flatten().bincount().argmax()))
 # %% misconception: answers with the mask
 # says: Most of your answers are {mask}, the `[MASK]` itself. Your model repeats what it sees. The
 # label of a blank is the token that stood there before it was blanked out, and the mask is never an
 # answer.
-def fill_blanks(texts, questions, tokens):
-    row, blank = (questions == tokens).nonzero().T
-    return questions[row, blank]
-
-
-# %% hint
-# To make a blank for training, choose a text and an odd place in it: the label is what stands
+# edit: torch.manual_seed(0) => return torch.full((len(questions),), tokens)
+# %% hints
+# 1. To make a blank for training, choose a text and an odd place in it: the label is what stands
 # there, and the input is what stands on both sides. You can have thousands of these.
-# %% hint
-# Two tables of vectors, one for the left neighbour and one for the right, so that the model can
+# 2. Two tables of vectors, one for the left neighbour and one for the right, so that the model can
 # tell them apart. Add the two vectors, bend the sum (`F.gelu`), and let a linear layer make logits
 # of it.
-# %% hint
-# AdamW with a learning rate of 0.02, batches of 256 blanks, 250 steps, cross-entropy. In a question
+# 3. AdamW with a learning rate of 0.02, batches of 256 blanks, 250 steps, cross-entropy. In a question
 # the blank is found by `row, blank = (questions == tokens).nonzero().T`.
 # %% explanation
 # The two tables tell left from right, and the bend between the sum and the logits lets the two

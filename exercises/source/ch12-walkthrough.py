@@ -13,12 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# %% task 12.1
-# title: Every shape before you run anything
-# kind: predict
-# points: 15
-# minutes: 8
-# function: predict
+# %% task 12.1: Every shape before you run anything
+# kind: predict; points: 15; minutes: 8; function: predict
 #
 # A Chinese text (characters and Chinese punctuation marks, nothing else, all in the vocabulary)
 # goes through a BERT with `layers` layers, width `hidden`, `heads` heads, a feed-forward part of
@@ -37,7 +33,6 @@ from torch import Tensor
 # *Example.* For `text="很好！", layers=1, hidden=4, heads=2, intermediate=8, labels=3`: 5 tokens,
 # query `(1, 2, 5, 2)`, weights `(1, 2, 5, 5)`, inside `(1, 5, 8)`, states `(2, 1, 5, 4)`, pooled
 # `(1, 4)`, classifier `(3, 4)`, logits `(1, 3)`.
-
 
 # %% stub
 def predict(
@@ -58,7 +53,6 @@ def predict(
     }
     # END SOLUTION
 
-
 # %% check
 def cases(rng):
     film = {"text": "这部电影非常精彩！", "layers": 12, "hidden": 768, "heads": 12}
@@ -69,22 +63,17 @@ def cases(rng):
         heads = int(rng.integers(3, 9))
         hidden = heads * int(rng.choice([8, 16, 24]))
         yield {
-            "text": "，".join(chosen.tolist()) + "。",
-            "layers": int(rng.integers(3, 9)),
-            "hidden": hidden,
-            "heads": heads,
-            "intermediate": 4 * hidden,
+            "text": "，".join(chosen.tolist()) + "。", "layers": int(rng.integers(3, 9)),
+            "hidden": hidden, "heads": heads, "intermediate": 4 * hidden,
             "labels": int(rng.integers(3, 7)),
         }
-
 
 def judge(case, got, expected):
     layers, hidden, heads, labels = (case[k] for k in ("layers", "hidden", "heads", "labels"))
     signs = len(case["text"])
     wrong = {
         "tokens": {
-            "the special tokens are not counted": signs,
-            "one token too few": signs + 1,
+            "the special tokens are not counted": signs, "one token too few": signs + 1,
         },
         "query": {
             "every head as wide as the model": (1, heads, expected["tokens"], hidden),
@@ -104,18 +93,12 @@ def judge(case, got, expected):
             return next((name for name, value in known.items() if mine == value), "")
     return None if set(got) == set(expected) else ""
 
-
 def numbers(case, got, expected):
     return {
-        **case,
-        "signs": len(case["text"]),
-        "tokens": got["tokens"],
-        "needed": expected["tokens"],
-        "width": case["hidden"] // case["heads"],
-        "states": got["states"][0],
+        **case, "signs": len(case["text"]), "tokens": got["tokens"], "needed": expected["tokens"],
+        "width": case["hidden"] // case["heads"], "states": got["states"][0],
         "next": case["layers"] + 1,
     }
-
 
 # %% another right solution
 def predict(text, layers, hidden, heads, intermediate, labels):
@@ -133,198 +116,62 @@ def predict(text, layers, hidden, heads, intermediate, labels):
     }
     return {"tokens": x.shape[1]} | {name: list(part.shape) for name, part in shapes.items()}
 
-
 # %% misconception: the special tokens are not counted
 # says: You count {tokens} tokens, as many as there are characters. Nobody wrote `[CLS]` and
 # `[SEP]`, and yet they are tokens like the others, with a row in every matrix: that makes {needed}.
-def predict(text, layers, hidden, heads, intermediate, labels):
-    tokens = len(text)
-    return {
-        "tokens": tokens,
-        "query": (1, heads, tokens, hidden // heads),
-        "weights": (1, heads, tokens, tokens),
-        "inside": (1, tokens, intermediate),
-        "states": (layers + 1, 1, tokens, hidden),
-        "pooled": (1, hidden),
-        "classifier": (labels, hidden),
-        "logits": (1, labels),
-    }
-
-
+# edit: len(text) + 2 => len(text)
 # %% misconception: one token too few
 # says: You count {tokens} tokens for “{text}”. That is the slip in the notes, which say 10 for
 # their film sentence of nine characters. The text has {signs} signs, punctuation among them, and
 # two tokens are added, one in front and one at the end.
-def predict(text, layers, hidden, heads, intermediate, labels):
-    tokens = len(text) + 1
-    return {
-        "tokens": tokens,
-        "query": (1, heads, tokens, hidden // heads),
-        "weights": (1, heads, tokens, tokens),
-        "inside": (1, tokens, intermediate),
-        "states": (layers + 1, 1, tokens, hidden),
-        "pooled": (1, hidden),
-        "classifier": (labels, hidden),
-        "logits": (1, labels),
-    }
-
-
+# edit: len(text) + 2 => len(text) + 1
 # %% misconception: every head as wide as the model
 # says: Your queries are {hidden} wide in every head. The {heads} heads share the width: a row is
 # cut into {heads} pieces, and each head works on its own piece of {hidden} / {heads} = {width}
 # numbers.
-def predict(text, layers, hidden, heads, intermediate, labels):
-    tokens = len(text) + 2
-    return {
-        "tokens": tokens,
-        "query": (1, heads, tokens, hidden),
-        "weights": (1, heads, tokens, tokens),
-        "inside": (1, tokens, intermediate),
-        "states": (layers + 1, 1, tokens, hidden),
-        "pooled": (1, hidden),
-        "classifier": (labels, hidden),
-        "logits": (1, labels),
-    }
-
-
+# edit: hidden // heads => hidden
 # %% misconception: heads after tokens
 # says: Your queries have the axes batch, token, head, piece. Attention multiplies matrices with a
 # row for each token, one such matrix a head, so the heads stand before the tokens.
-def predict(text, layers, hidden, heads, intermediate, labels):
-    tokens = len(text) + 2
-    return {
-        "tokens": tokens,
-        "query": (1, tokens, heads, hidden // heads),
-        "weights": (1, heads, tokens, tokens),
-        "inside": (1, tokens, intermediate),
-        "states": (layers + 1, 1, tokens, hidden),
-        "pooled": (1, hidden),
-        "classifier": (labels, hidden),
-        "logits": (1, labels),
-    }
-
-
+# edit: (1, heads, tokens, hidden => (1, tokens, heads, hidden
 # %% misconception: weights as wide as a head
 # says: Your attention weights end in {width}, the width of a head. A weight belongs to two tokens,
 # one that asks and one that answers, so the last two axes are both {needed} long.
-def predict(text, layers, hidden, heads, intermediate, labels):
-    tokens = len(text) + 2
-    return {
-        "tokens": tokens,
-        "query": (1, heads, tokens, hidden // heads),
-        "weights": (1, heads, tokens, hidden // heads),
-        "inside": (1, tokens, intermediate),
-        "states": (layers + 1, 1, tokens, hidden),
-        "pooled": (1, hidden),
-        "classifier": (labels, hidden),
-        "logits": (1, labels),
-    }
-
-
+# edit: tokens, tokens => tokens, hidden // heads
 # %% misconception: nothing gets wider
 # says: Inside the feed-forward part you have rows of {hidden} numbers. That is what goes in and
 # what comes out; in between each row is {intermediate} wide, and this is where most of a layer's
 # parameters sit.
-def predict(text, layers, hidden, heads, intermediate, labels):
-    tokens = len(text) + 2
-    return {
-        "tokens": tokens,
-        "query": (1, heads, tokens, hidden // heads),
-        "weights": (1, heads, tokens, tokens),
-        "inside": (1, tokens, hidden),
-        "states": (layers + 1, 1, tokens, hidden),
-        "pooled": (1, hidden),
-        "classifier": (labels, hidden),
-        "logits": (1, labels),
-    }
-
-
+# edit: (1, tokens, intermediate) => (1, tokens, hidden)
 # %% misconception: what goes in is not counted
 # says: You expect {states} states, one a layer. What goes into the first layer, the normalised sum
 # of the three embeddings, is a state as well: there are {next}.
-def predict(text, layers, hidden, heads, intermediate, labels):
-    tokens = len(text) + 2
-    return {
-        "tokens": tokens,
-        "query": (1, heads, tokens, hidden // heads),
-        "weights": (1, heads, tokens, tokens),
-        "inside": (1, tokens, intermediate),
-        "states": (layers, 1, tokens, hidden),
-        "pooled": (1, hidden),
-        "classifier": (labels, hidden),
-        "logits": (1, labels),
-    }
-
-
+# edit: layers + 1 => layers
 # %% misconception: the pooler keeps all rows
 # says: What you let out of the pooler still has {needed} rows. The pooler is given the row of
 # `[CLS]` alone; the other rows are dropped before it, and what they had to say must have reached
 # `[CLS]` by attention.
-def predict(text, layers, hidden, heads, intermediate, labels):
-    tokens = len(text) + 2
-    return {
-        "tokens": tokens,
-        "query": (1, heads, tokens, hidden // heads),
-        "weights": (1, heads, tokens, tokens),
-        "inside": (1, tokens, intermediate),
-        "states": (layers + 1, 1, tokens, hidden),
-        "pooled": (1, tokens, hidden),
-        "classifier": (labels, hidden),
-        "logits": (1, labels),
-    }
-
-
+# edit: "pooled": (1, hidden) => "pooled": (1, tokens, hidden)
 # %% misconception: the classifier the wrong way round
 # says: Your classifier is {hidden} × {labels}, as the notes have it. `nn.Linear` keeps one row for
 # each number that comes out, so that a row is the vector with which one label's dot product is
 # taken: {labels} × {hidden}.
-def predict(text, layers, hidden, heads, intermediate, labels):
-    tokens = len(text) + 2
-    return {
-        "tokens": tokens,
-        "query": (1, heads, tokens, hidden // heads),
-        "weights": (1, heads, tokens, tokens),
-        "inside": (1, tokens, intermediate),
-        "states": (layers + 1, 1, tokens, hidden),
-        "pooled": (1, hidden),
-        "classifier": (hidden, labels),
-        "logits": (1, labels),
-    }
-
-
+# edit: (labels, hidden) => (hidden, labels)
 # %% misconception: an answer for each token
 # says: You have logits for each of the {needed} tokens. A tagger gives those; this head answers
 # once for the whole text, with one number a label.
-def predict(text, layers, hidden, heads, intermediate, labels):
-    tokens = len(text) + 2
-    return {
-        "tokens": tokens,
-        "query": (1, heads, tokens, hidden // heads),
-        "weights": (1, heads, tokens, tokens),
-        "inside": (1, tokens, intermediate),
-        "states": (layers + 1, 1, tokens, hidden),
-        "pooled": (1, hidden),
-        "classifier": (labels, hidden),
-        "logits": (1, tokens, labels),
-    }
-
-
-# %% hint
-# Each Chinese character is a token, and so is each punctuation mark. Which two more are there?
-# %% hint
-# Up to the last layer there is a row for each token. Which axes has a number that belongs to a
+# edit: (1, labels) => (1, tokens, labels)
+# %% hints
+# 1. Each Chinese character is a token, and so is each punctuation mark. Which two more are there?
+# 2. Up to the last layer there is a row for each token. Which axes has a number that belongs to a
 # head? To a pair of tokens? After the pooler no axis for tokens is left.
 # %% explanation
 # `len(text) + 2` tokens, since nothing is merged in Chinese and two tokens are added. The matrix
 # keeps one row a token as far as the last layer; only inside a layer do other shapes appear, for
 # pairs of tokens and for the wide part. Then one row is left, and one number a label.
 
-# %% task 12.2
-# title: From the last layer to a name
-# kind: write
-# points: 20
-# minutes: 10
-# function: answer
+# %% task 12.2: From the last layer to a name
+# kind: write; points: 20; minutes: 10; function: answer
 #
 # Write the end of the walk: a function `answer` that gets the encoder's output `last_hidden_state`
 # `(B, T, d)`, matrix and bias of the pooler and of the classifier, and the names of the labels, and
@@ -343,7 +190,6 @@ def predict(text, layers, hidden, heads, intermediate, labels):
 # `[[0, 0.7616]]`, the probabilities `[[0.3183, 0.6817]]`, and with `{1: "good", 0: "bad"}` the name
 # is `"good"`.
 
-
 # %% stub
 def answer(
     last_hidden_state: Tensor,
@@ -359,7 +205,6 @@ def answer(
     logits = F.linear(pooled, classifier_weight, classifier_bias)  # (B, C)
     return logits.softmax(-1), [id2label[i] for i in logits.argmax(-1).tolist()]
     # END SOLUTION
-
 
 # %% check
 def cases(rng):
@@ -380,13 +225,10 @@ def cases(rng):
             chosen = rng.permutation(names).tolist()
         yield {
             "last_hidden_state": 0.5 + normal(4 * count, 6, width),
-            "pooler_weight": normal(width, width),
-            "pooler_bias": 1 + normal(width),
-            "classifier_weight": normal(count, width),
-            "classifier_bias": normal(count),
+            "pooler_weight": normal(width, width), "pooler_bias": 1 + normal(width),
+            "classifier_weight": normal(count, width), "classifier_bias": normal(count),
             "id2label": {place: chosen[place] for place in places},
         }
-
 
 def variants(case):
     """The probabilities that known mistakes give."""
@@ -412,7 +254,6 @@ def variants(case):
         "a sigmoid for each label": logits.sigmoid(),
         "logits are no probabilities": logits,
     }
-
 
 def judge(case, got, expected):
     mine = torch.as_tensor(got[0]).double()
@@ -442,22 +283,14 @@ def judge(case, got, expected):
         f"The probabilities are right. The names are not: the first should be {expected[1][0]!r}."
     )
 
-
 def numbers(case, got, expected):
     mine = torch.as_tensor(got[0])
     return {
-        "sum": float(mine[0].sum()),
-        "column": float(mine[:, 0].sum()),
-        "largest": float(mine.max()),
-        "smallest": float(mine.min()),
-        "yours": float(mine[0, 0]),
-        "right": float(expected[0][0, 0]),
-        "number": int(torch.as_tensor(expected[0])[0].argmax()),
-        "said": got[1][0],
-        "name": expected[1][0],
-        "length": case["last_hidden_state"].shape[1],
+        "sum": float(mine[0].sum()), "column": float(mine[:, 0].sum()),
+        "largest": float(mine.max()), "smallest": float(mine.min()), "yours": float(mine[0, 0]),
+        "right": float(expected[0][0, 0]), "number": int(torch.as_tensor(expected[0])[0].argmax()),
+        "said": got[1][0], "name": expected[1][0], "length": case["last_hidden_state"].shape[1],
     }
-
 
 # %% another right solution
 def answer(
@@ -473,129 +306,58 @@ def answer(
         said.append(max(id2label, key=lambda i: shares[i]))
     return torch.tensor(rows), [id2label[i] for i in said]
 
-
 # %% misconception: the pooler is left out
 # says: Your first probability is {yours:.3f} instead of {right:.3f}: the classifier reads the
 # vector of `[CLS]` as it comes from the last layer. Between the two stands the pooler, a linear map
 # and a tanh. It changes no shape, which is why the documents overlook it and why nothing complains.
-def answer(
-    last_hidden_state, pooler_weight, pooler_bias, classifier_weight, classifier_bias, id2label
-):
-    logits = F.linear(last_hidden_state[:, 0], classifier_weight, classifier_bias)
-    return logits.softmax(-1), [id2label[i] for i in logits.argmax(-1).tolist()]
-
-
+# edit: F.linear(pooled, => F.linear(last_hidden_state[:, 0],
 # %% misconception: the tanh is left out
 # says: Your first probability is {yours:.3f} instead of {right:.3f}: the pooler's linear map is
 # there, its hyperbolic tangent is not. Two linear maps in a row are no more than one; the tanh is
 # what makes the pooler a layer.
-def answer(
-    last_hidden_state, pooler_weight, pooler_bias, classifier_weight, classifier_bias, id2label
-):
-    pooled = F.linear(last_hidden_state[:, 0], pooler_weight, pooler_bias)
-    logits = F.linear(pooled, classifier_weight, classifier_bias)
-    return logits.softmax(-1), [id2label[i] for i in logits.argmax(-1).tolist()]
-
-
+# - pooled = torch.tanh(F.linear(last_hidden_state[:, 0], pooler_weight, pooler_bias))  # (B, d)
+# + pooled = F.linear(last_hidden_state[:, 0], pooler_weight, pooler_bias)
 # %% misconception: the pooler's matrix is the wrong way round
 # says: Your first probability is {yours:.3f} instead of {right:.3f}, because the pooler's matrix is
 # used the wrong way round. It is square, so no shape can show it. A row of it belongs to one number
 # that comes out: with vectors on the left the product needs `pooler_weight.T`, or take `F.linear`.
-def answer(
-    last_hidden_state, pooler_weight, pooler_bias, classifier_weight, classifier_bias, id2label
-):
-    pooled = torch.tanh(last_hidden_state[:, 0] @ pooler_weight + pooler_bias)
-    logits = F.linear(pooled, classifier_weight, classifier_bias)
-    return logits.softmax(-1), [id2label[i] for i in logits.argmax(-1).tolist()]
-
-
+# - pooled = torch.tanh(F.linear(last_hidden_state[:, 0], pooler_weight, pooler_bias))  # (B, d)
+# + pooled = torch.tanh(last_hidden_state[:, 0] @ pooler_weight + pooler_bias)
 # %% misconception: the mean of all tokens is read
 # says: You average all {length} rows before the pooler. BERT's head reads one row, that of `[CLS]`,
 # and training has made just that row carry the answer.
-def answer(
-    last_hidden_state, pooler_weight, pooler_bias, classifier_weight, classifier_bias, id2label
-):
-    pooled = torch.tanh(F.linear(last_hidden_state.mean(1), pooler_weight, pooler_bias))
-    logits = F.linear(pooled, classifier_weight, classifier_bias)
-    return logits.softmax(-1), [id2label[i] for i in logits.argmax(-1).tolist()]
-
-
+# edit: last_hidden_state[:, 0] => last_hidden_state.mean(1)
 # %% misconception: the last token is read
 # says: You read the last row. That is where a model that reads from left to right has seen
 # everything; in BERT every row has, and the head reads the first, that of `[CLS]`.
-def answer(
-    last_hidden_state, pooler_weight, pooler_bias, classifier_weight, classifier_bias, id2label
-):
-    pooled = torch.tanh(F.linear(last_hidden_state[:, -1], pooler_weight, pooler_bias))
-    logits = F.linear(pooled, classifier_weight, classifier_bias)
-    return logits.softmax(-1), [id2label[i] for i in logits.argmax(-1).tolist()]
-
-
+# edit: last_hidden_state[:, 0] => last_hidden_state[:, -1]
 # %% misconception: softmax over the texts
 # says: Your first row sums to {sum:.2f}, and the first column to {column:.2f}: the softmax shares
 # out one whole among the texts of the batch. It should share it out among the labels of each text,
 # which are the last axis. What one text gets must not depend on its neighbours in the batch.
-def answer(
-    last_hidden_state, pooler_weight, pooler_bias, classifier_weight, classifier_bias, id2label
-):
-    pooled = torch.tanh(F.linear(last_hidden_state[:, 0], pooler_weight, pooler_bias))
-    logits = F.linear(pooled, classifier_weight, classifier_bias)
-    return logits.softmax(0), [id2label[i] for i in logits.argmax(-1).tolist()]
-
-
+# edit: .softmax(-1) => .softmax(0)
 # %% misconception: a sigmoid for each label
 # says: Your first row sums to {sum:.2f}. With a sigmoid every label is a question of its own; here
 # exactly one label is right, so the labels share out one whole by a softmax.
-def answer(
-    last_hidden_state, pooler_weight, pooler_bias, classifier_weight, classifier_bias, id2label
-):
-    pooled = torch.tanh(F.linear(last_hidden_state[:, 0], pooler_weight, pooler_bias))
-    logits = F.linear(pooled, classifier_weight, classifier_bias)
-    return logits.sigmoid(), [id2label[i] for i in logits.argmax(-1).tolist()]
-
-
+# edit: .softmax(-1) => .sigmoid()
 # %% misconception: logits are no probabilities
 # says: Your “probabilities” run from {smallest:.2f} to {largest:.2f}: these are the logits.
 # Exponentials, divided by their sum over the labels, make probabilities of them.
-def answer(
-    last_hidden_state, pooler_weight, pooler_bias, classifier_weight, classifier_bias, id2label
-):
-    pooled = torch.tanh(F.linear(last_hidden_state[:, 0], pooler_weight, pooler_bias))
-    logits = F.linear(pooled, classifier_weight, classifier_bias)
-    return logits, [id2label[i] for i in logits.argmax(-1).tolist()]
-
-
+# edit: logits.softmax(-1) => logits
 # %% misconception: the names in the order in which they were written down
 # says: The probabilities are right. For the first text number {number} is the largest, and
 # `id2label` calls that {name!r}; you say {said!r}, which is what stands at that place when the
 # dictionary is read from top to bottom. The number is the key: look it up.
-def answer(
-    last_hidden_state, pooler_weight, pooler_bias, classifier_weight, classifier_bias, id2label
-):
-    pooled = torch.tanh(F.linear(last_hidden_state[:, 0], pooler_weight, pooler_bias))
-    logits = F.linear(pooled, classifier_weight, classifier_bias)
-    names = list(id2label.values())
-    return logits.softmax(-1), [names[i] for i in logits.argmax(-1).tolist()]
-
-
+# edit: id2label[i] => list(id2label.values())[i]
 # %% misconception: the names in alphabetical order
 # says: The probabilities are right. Your names are those of the alphabetical order, but the weights
 # know nothing of the alphabet: which row means what is a convention, and it is kept in `id2label`.
 # You say {said!r} where it has {name!r}.
-def answer(
-    last_hidden_state, pooler_weight, pooler_bias, classifier_weight, classifier_bias, id2label
-):
-    pooled = torch.tanh(F.linear(last_hidden_state[:, 0], pooler_weight, pooler_bias))
-    logits = F.linear(pooled, classifier_weight, classifier_bias)
-    names = sorted(id2label.values())
-    return logits.softmax(-1), [names[i] for i in logits.argmax(-1).tolist()]
-
-
-# %% hint
-# `[CLS]` is row 0 of each text. Then two linear maps with a tanh between them, then the softmax
+# edit: id2label[i] => sorted(id2label.values())[i]
+# %% hints
+# 1. `[CLS]` is row 0 of each text. Then two linear maps with a tanh between them, then the softmax
 # over the labels.
-# %% hint
-# `F.linear(x, weight, bias)` is `x @ weight.T + bias`. `argmax(-1).tolist()` gives the number of
+# 2. `F.linear(x, weight, bias)` is `x @ weight.T + bias`. `argmax(-1).tolist()` gives the number of
 # the largest for each text; a name is `id2label[number]`.
 # %% explanation
 # Ten of the eleven rows are dropped, the first goes through the pooler and becomes one number a
@@ -603,12 +365,8 @@ def answer(
 # itself is not in the weights at all; it comes from the table that was saved with them, read by its
 # keys.
 
-# %% task 12.3
-# title: The end of a published script
-# kind: repair
-# points: 25
-# minutes: 12
-# function: head
+# %% task 12.3: The end of a published script
+# kind: repair; points: 25; minutes: 12; function: head
 #
 # One of the documents has its classifier as “fully connected, softmax, dropout, output”, and its
 # scripts number the classes by what they find in the data. Here is the end of such a model as one
@@ -623,7 +381,6 @@ def answer(
 # *Example.* One text, `pooled = [[1, 0]]`, `weight = [[2, 0], [0, 0]]`, no bias, names
 # `["positive", "negative"]`, label `"positive"`, not in training: the logits are `[[2, 0]]`, the
 # loss is $\ln(1 + e^{-2})$ = 0.1269, and `"positive"` is said.
-
 
 # %% stub
 def head(
@@ -651,12 +408,10 @@ def head(
     said = [classes[i] for i in scores.argmax(-1).tolist()]
     return scores, loss, said
 
-
 # %% run
 def run(function, case):
     torch.manual_seed(case["seed"])
     return function(**{name: value for name, value in case.items() if name != "seed"})
-
 
 # %% check
 def cases(rng):
@@ -676,20 +431,13 @@ def cases(rng):
         likely = F.linear(pooled, weight, bias).argmax(-1).tolist()
         likely[:count] = range(count)  # every label occurs
         yield {
-            "pooled": pooled,
-            "weight": weight,
-            "bias": bias,
-            "names": names,
-            "labels": [names[i] for i in likely],
-            "p": 0.25,
-            "training": training,
+            "pooled": pooled, "weight": weight, "bias": bias, "names": names,
+            "labels": [names[i] for i in likely], "p": 0.25, "training": training,
             "seed": int(rng.integers(2**31)),
         }
 
-
 def near(a, b):
     return (a - b).abs() < 1e-4 * (1 + b.abs())
-
 
 def judge(case, got, expected):
     names, labels, p = case["names"], case["labels"], case["p"]
@@ -748,23 +496,15 @@ def judge(case, got, expected):
         return "Logits and loss are right; the names said do not belong to the largest logits."
     return None
 
-
 def numbers(case, got, expected):
     scores = torch.as_tensor(got[0])
     names, alphabet = case["names"], sorted(case["names"])
     return {
-        "zeros": int((scores == 0).sum()),
-        "all": scores.numel(),
-        "largest": float(scores.max()),
-        "loss": float(got[1]),
-        "sum": float(scores[0].sum()),
-        "first": names[0],
-        "sorted": alphabet[0],
-        "place": alphabet.index(names[0]),
-        "count": len(names),
+        "zeros": int((scores == 0).sum()), "all": scores.numel(), "largest": float(scores.max()),
+        "loss": float(got[1]), "sum": float(scores[0].sum()), "first": names[0],
+        "sorted": alphabet[0], "place": alphabet.index(names[0]), "count": len(names),
         "floor": math.log(1 + (len(names) - 1) * math.exp(-1)),
     }
-
 
 # %% another right solution
 def head(pooled, weight, bias, names, labels, p, training):
@@ -776,109 +516,61 @@ def head(pooled, weight, bias, names, labels, p, training):
     loss = (logits.logsumexp(-1) - logits[torch.arange(len(right)), right]).mean()
     return logits, loss, [names[int(row.argmax())] for row in logits]
 
-
 # %% misconception: all three mistakes are still there
 # says: This is still what you were given. In training {zeros} of the {all} scores are exactly zero
 # and the largest is {largest:.2f}, so they are neither logits nor probabilities. Ask of each of the
 # three lines what it is about: which row belongs to which name, what the loss expects, and what
 # dropout may fall on.
-def head(pooled, weight, bias, names, labels, p, training):
-    classes = sorted(set(labels))
-    scores = F.dropout(F.linear(pooled, weight, bias).softmax(-1), p, training)
-    target = torch.tensor([classes.index(label) for label in labels])
-    loss = F.cross_entropy(scores, target)
-    return scores, loss, [classes[i] for i in scores.argmax(-1).tolist()]
-
-
+# edit: classes = names => classes = sorted(set(labels))
+# edit: F.dropout(pooled, p, training) => pooled
+# - scores = F.linear(kept, weight, bias)
+# + scores = F.dropout(F.linear(kept, weight, bias).softmax(-1), p, training)
 # %% misconception: the dropout is still after the softmax
 # says: The names are in order now. But {zeros} of the {all} scores are exactly zero in training,
 # and the largest is {largest:.2f}: dropout falls on probabilities, which then no longer sum to one;
 # now and then it takes away the right answer itself. It belongs on the vector that goes into the
 # classifier. (And is a softmax wanted at all, in front of this loss?)
-def head(pooled, weight, bias, names, labels, p, training):
-    scores = F.dropout(F.linear(pooled, weight, bias).softmax(-1), p, training)
-    target = torch.tensor([names.index(label) for label in labels])
-    loss = F.cross_entropy(scores, target)
-    return scores, loss, [names[i] for i in scores.argmax(-1).tolist()]
-
-
+# edit: F.dropout(pooled, p, training) => pooled
+# - scores = F.linear(kept, weight, bias)
+# + scores = F.dropout(F.linear(kept, weight, bias).softmax(-1), p, training)
 # %% misconception: the softmax is still in front of the loss
 # says: `F.cross_entropy` contains a softmax, and with you there is another one in front of it. Then
 # even a perfect answer among {count} labels costs {floor:.2f}, because the loss never sees a number
 # above one, and a very wrong answer hardly pulls. Hand the logits over as they are.
-def head(pooled, weight, bias, names, labels, p, training):
-    scores = F.linear(F.dropout(pooled, p, training), weight, bias).softmax(-1)
-    target = torch.tensor([names.index(label) for label in labels])
-    loss = F.cross_entropy(scores, target)
-    return scores, loss, [names[i] for i in scores.argmax(-1).tolist()]
-
-
+# edit: F.linear(kept, weight, bias) => F.linear(kept, weight, bias).softmax(-1)
 # %% misconception: the dropout falls on the logits
 # says: In training {zeros} of your {all} logits are exactly zero. The dropout falls on the answers
 # themselves: a label whose logit is set to zero by chance may win or lose by it. It is meant for
 # the vector in front of the classifier, so that no label can rely on a single one of its numbers.
-def head(pooled, weight, bias, names, labels, p, training):
-    scores = F.dropout(F.linear(pooled, weight, bias), p, training)
-    target = torch.tensor([names.index(label) for label in labels])
-    loss = F.cross_entropy(scores, target)
-    return scores, loss, [names[i] for i in scores.argmax(-1).tolist()]
-
-
+# edit: F.dropout(pooled, p, training) => pooled
+# edit: F.linear(kept, weight, bias) => F.dropout(F.linear(kept, weight, bias), p, training)
 # %% misconception: the classes are numbered by the alphabet
 # says: Your logits are right. But the classes are still numbered by the alphabet: {first!r} is row
 # 0 of the classifier, and you take it to be number {place}, as {sorted!r} comes first when the
 # names are sorted. A model trained like this learns its labels in one order and is read in another.
 # The order of the rows is the one in `names`.
-def head(pooled, weight, bias, names, labels, p, training):
-    classes = sorted(set(labels))
-    scores = F.linear(F.dropout(pooled, p, training), weight, bias)
-    target = torch.tensor([classes.index(label) for label in labels])
-    loss = F.cross_entropy(scores, target)
-    return scores, loss, [classes[i] for i in scores.argmax(-1).tolist()]
-
-
+# edit: classes = names => classes = sorted(set(labels))
 # %% misconception: the dropout is never switched off
 # says: In training all is well. When `training` is `False` your logits are still those of a vector
 # with holes: asked twice, your model would give two answers. `F.dropout` drops unless it is told
 # not to; its third argument says whether it should.
-def head(pooled, weight, bias, names, labels, p, training):
-    scores = F.linear(F.dropout(pooled, p), weight, bias)
-    target = torch.tensor([names.index(label) for label in labels])
-    loss = F.cross_entropy(scores, target)
-    return scores, loss, [names[i] for i in scores.argmax(-1).tolist()]
-
-
+# edit: pooled, p, training => pooled, p
 # %% misconception: no dropout at all
 # says: Your logits in training are those without any dropout. It was in the wrong place; it was not
 # superfluous. Let it fall on the pooled vectors, before the classifier.
-def head(pooled, weight, bias, names, labels, p, training):
-    scores = F.linear(pooled, weight, bias)
-    target = torch.tensor([names.index(label) for label in labels])
-    loss = F.cross_entropy(scores, target)
-    return scores, loss, [names[i] for i in scores.argmax(-1).tolist()]
-
-
+# edit: F.dropout(pooled, p, training) => pooled
 # %% misconception: what is left is not scaled up
 # says: You set numbers to zero in training and leave the others as they are. Then the classifier
 # sees smaller sums in training than later. Dropout divides what is left by `1 - p`, so that the
 # mean stays the same.
-def head(pooled, weight, bias, names, labels, p, training):
-    if training:
-        pooled = pooled * (torch.rand(pooled.shape) >= p)
-    scores = F.linear(pooled, weight, bias)
-    target = torch.tensor([names.index(label) for label in labels])
-    loss = F.cross_entropy(scores, target)
-    return scores, loss, [names[i] for i in scores.argmax(-1).tolist()]
-
-
-# %% hint
-# One line for each mistake. Which number has a label: the place of its name in `names`, or in the
+# - kept = F.dropout(pooled, p, training)
+# + kept = pooled * (torch.rand(pooled.shape) >= p) if training else pooled
+# %% hints
+# 1. One line for each mistake. Which number has a label: the place of its name in `names`, or in the
 # sorted labels of this batch?
-# %% hint
-# The order in BERT is: dropout, then the linear map, and nothing more. What does `F.cross_entropy`
+# 2. The order in BERT is: dropout, then the linear map, and nothing more. What does `F.cross_entropy`
 # do with what it is given?
-# %% hint
-# `classes = names`; `F.dropout(pooled, p, training)` goes into `F.linear`; no `softmax` anywhere.
+# 3. `classes = names`; `F.dropout(pooled, p, training)` goes into `F.linear`; no `softmax` anywhere.
 # %% explanation
 # The head returns logits: dropout on the vector, then one linear map, and the softmax is part of
 # the loss. After a softmax, dropout would leave “probabilities” that do not sum to one, and a
@@ -886,12 +578,8 @@ def head(pooled, weight, bias, names, labels, p, training):
 # as long as the order happens to be the one that the weights were trained with, and breaks when a
 # file lacks a label; names and rows must travel together.
 
-# %% task 12.4
-# title: What one step of training can reach
-# kind: predict
-# points: 20
-# minutes: 10
-# function: reached
+# %% task 12.4: What one step of training can reach
+# kind: predict; points: 20; minutes: 10; function: reached
 #
 # A BERT classifier with fresh random weights reads one batch of single texts (segment 0
 # everywhere), and the loss is sent backwards. **Without building it**, say how many numbers get a
@@ -911,7 +599,6 @@ def head(pooled, weight, bias, names, labels, p, training):
 # *Example.* `input_ids = [[2, 7, 7, 3, 0, 0]]`, mask `[[1, 1, 1, 1, 0, 0]]`, `hidden=4`,
 # `layers=2`, `labels=3`: three different tokens are used, 12 numbers; four positions, 16; one
 # segment, 4; `key_bias` is 0 (why?); `frozen` is 15.
-
 
 # %% stub
 def reached(
@@ -935,10 +622,8 @@ def reached(
     }
     # END SOLUTION
 
-
 # %% check
 import numpy as np
-
 
 def cases(rng):
     for batch, vocab in ((4, 40), (5, 60)):
@@ -952,13 +637,10 @@ def cases(rng):
         ids[~mask] = 0
         yield {
             "input_ids": torch.from_numpy(ids),
-            "attention_mask": torch.from_numpy(mask.astype(int)),
-            "vocab_size": vocab,
-            "hidden": int(rng.choice([8, 12, 16])),
-            "layers": int(rng.integers(2, 5)),
+            "attention_mask": torch.from_numpy(mask.astype(int)), "vocab_size": vocab,
+            "hidden": int(rng.choice([8, 12, 16])), "layers": int(rng.integers(2, 5)),
             "labels": int(rng.integers(2, 5)),
         }
-
 
 def judge(case, got, expected):
     ids, mask = case["input_ids"], case["attention_mask"].bool()
@@ -988,21 +670,14 @@ def judge(case, got, expected):
             return next((name for name, value in known.items() if mine == value), "")
     return None if set(got) == set(expected) else ""
 
-
 def numbers(case, got, expected):
     ids, mask = case["input_ids"], case["attention_mask"].bool()
     return {
-        **{key: int(value) for key, value in got.items()},
-        "hidden": case["hidden"],
-        "labels": case["labels"],
-        "layers": case["layers"],
-        "vocab": case["vocab_size"],
-        "used": len(ids[mask].unique()),
-        "places": int(mask.sum()),
-        "length": ids.shape[1],
+        **{key: int(value) for key, value in got.items()}, "hidden": case["hidden"],
+        "labels": case["labels"], "layers": case["layers"], "vocab": case["vocab_size"],
+        "used": len(ids[mask].unique()), "places": int(mask.sum()), "length": ids.shape[1],
         "longest": int(mask.sum(1).max()),
     }
-
 
 # %% another right solution
 def reached(input_ids, attention_mask, vocab_size, hidden, layers, labels):
@@ -1038,176 +713,72 @@ def reached(input_ids, attention_mask, vocab_size, hidden, layers, labels):
         "frozen": count(out) + labels,
     }
 
-
 # %% misconception: the whole token matrix
 # says: You count {token:,} numbers, the whole token matrix of {vocab} rows. The loss depends on a
 # row only if its token is in the batch; {used} different ones are. All other rows have a gradient
 # of exactly zero and keep what pre-training gave them.
-def reached(input_ids, attention_mask, vocab_size, hidden, layers, labels):
-    return {
-        "token": vocab_size * hidden,
-        "position": int(attention_mask.sum(1).max()) * hidden,
-        "segment": hidden,
-        "key_bias": 0,
-        "frozen": labels * hidden + labels,
-    }
-
-
+# edit: len(used) => vocab_size
 # %% misconception: [PAD] is counted
 # says: You count {token} numbers, one row of {hidden} too many: that of the padding. Its vector
 # goes in, but nobody may look at it and the head does not read it, so the loss does not depend on
 # it. The mask tells which tokens are real.
-def reached(input_ids, attention_mask, vocab_size, hidden, layers, labels):
-    return {
-        "token": len(input_ids.unique()) * hidden,
-        "position": int(attention_mask.sum(1).max()) * hidden,
-        "segment": hidden,
-        "key_bias": 0,
-        "frozen": labels * hidden + labels,
-    }
-
-
+# edit: input_ids[attention_mask.bool()].unique() => input_ids.unique()
 # %% misconception: a token counts as often as it occurs
 # says: You count a row for each of the {places} real places. A token that occurs twice, as `[CLS]`
 # does in every text, is the same row of the matrix both times, and its gradients are added up in
 # it: {used} rows are different.
-def reached(input_ids, attention_mask, vocab_size, hidden, layers, labels):
-    return {
-        "token": int(attention_mask.sum()) * hidden,
-        "position": int(attention_mask.sum(1).max()) * hidden,
-        "segment": hidden,
-        "key_bias": 0,
-        "frozen": labels * hidden + labels,
-    }
-
-
+# edit: [attention_mask.bool()].unique() => [attention_mask.bool()]
 # %% misconception: rows are counted, not numbers
-# says: You count {token} in the token matrix. That many rows are reached, which is the main thing; but
-# asked for are numbers, and each row holds {hidden}.
-def reached(input_ids, attention_mask, vocab_size, hidden, layers, labels):
-    return {
-        "token": len(input_ids[attention_mask.bool()].unique()),
-        "position": int(attention_mask.sum(1).max()),
-        "segment": 1,
-        "key_bias": 0,
-        "frozen": labels * hidden + labels,
-    }
-
-
+# says: You count {token} in the token matrix. That many rows are reached, which is the main thing;
+# but asked for are numbers, and each row holds {hidden}.
+# edit: len(used) * hidden => len(used)
+# edit: longest * hidden => longest
+# edit: "segment": hidden => "segment": 1
 # %% misconception: positions of padding are counted
 # says: You count {position} numbers, those of all {length} places of the batch. The longest text
 # has {longest} real tokens; behind it there is only padding, which nobody looks at, and so the
 # positions there get nothing.
-def reached(input_ids, attention_mask, vocab_size, hidden, layers, labels):
-    return {
-        "token": len(input_ids[attention_mask.bool()].unique()) * hidden,
-        "position": input_ids.shape[1] * hidden,
-        "segment": hidden,
-        "key_bias": 0,
-        "frozen": labels * hidden + labels,
-    }
-
-
+# edit: longest * hidden => input_ids.shape[1] * hidden
 # %% misconception: the whole position matrix
 # says: You count {position:,} numbers, all 512 positions. A place at which no text of the batch has
 # a token plays no part in the loss. The longest text ends after {longest}.
-def reached(input_ids, attention_mask, vocab_size, hidden, layers, labels):
-    return {
-        "token": len(input_ids[attention_mask.bool()].unique()) * hidden,
-        "position": 512 * hidden,
-        "segment": hidden,
-        "key_bias": 0,
-        "frozen": labels * hidden + labels,
-    }
-
-
+# edit: longest * hidden => 512 * hidden
 # %% misconception: positions of all texts are added up
 # says: You count {position} numbers, a position for each of the {places} real tokens. Position 3 is
 # the same row in every text, so only the longest text matters, with {longest}.
-def reached(input_ids, attention_mask, vocab_size, hidden, layers, labels):
-    return {
-        "token": len(input_ids[attention_mask.bool()].unique()) * hidden,
-        "position": int(attention_mask.sum()) * hidden,
-        "segment": hidden,
-        "key_bias": 0,
-        "frozen": labels * hidden + labels,
-    }
-
-
+# edit: attention_mask.sum(1).max() => attention_mask.sum()
 # %% misconception: both segments
 # says: You count {segment} numbers, both rows of the segment matrix. These are single texts,
 # segment 0 everywhere; the vector of the second text is never looked up.
-def reached(input_ids, attention_mask, vocab_size, hidden, layers, labels):
-    return {
-        "token": len(input_ids[attention_mask.bool()].unique()) * hidden,
-        "position": int(attention_mask.sum(1).max()) * hidden,
-        "segment": 2 * hidden,
-        "key_bias": 0,
-        "frozen": labels * hidden + labels,
-    }
-
-
+# edit: "segment": hidden => "segment": 2 * hidden
 # %% misconception: the key bias is counted
 # says: You let {key_bias} numbers of the key biases be reached, {hidden} in each of {layers}
 # layers. They are used, but they cannot matter: the bias adds the same number to all scores of a
 # row, and the softmax divides it out again. What changes nothing has a gradient of zero.
-def reached(input_ids, attention_mask, vocab_size, hidden, layers, labels):
-    return {
-        "token": len(input_ids[attention_mask.bool()].unique()) * hidden,
-        "position": int(attention_mask.sum(1).max()) * hidden,
-        "segment": hidden,
-        "key_bias": layers * hidden,
-        "frozen": labels * hidden + labels,
-    }
-
-
+# edit: "key_bias": 0 => "key_bias": layers * hidden
 # %% misconception: the classifier has no bias
 # says: With a frozen encoder you count {frozen} numbers, the classifier's matrix. It has a bias for
 # each of its {labels} labels too.
-def reached(input_ids, attention_mask, vocab_size, hidden, layers, labels):
-    return {
-        "token": len(input_ids[attention_mask.bool()].unique()) * hidden,
-        "position": int(attention_mask.sum(1).max()) * hidden,
-        "segment": hidden,
-        "key_bias": 0,
-        "frozen": labels * hidden,
-    }
-
-
+# edit: labels * hidden + labels => labels * hidden
 # %% misconception: the pooler is not frozen
 # says: With a frozen encoder you count {frozen} numbers, those of the pooler among them. The pooler
 # belongs to what is frozen here, as in chapter 12, where it is a part of `bert`: what is left is
 # the classifier alone.
-def reached(input_ids, attention_mask, vocab_size, hidden, layers, labels):
-    return {
-        "token": len(input_ids[attention_mask.bool()].unique()) * hidden,
-        "position": int(attention_mask.sum(1).max()) * hidden,
-        "segment": hidden,
-        "key_bias": 0,
-        "frozen": labels * hidden + labels + hidden * hidden + hidden,
-    }
-
-
-# %% hint
-# A row of a matrix gets a gradient if the loss depends on it. Which rows of the token matrix were
+# edit: labels * hidden + labels => labels * hidden + labels + hidden * hidden + hidden
+# %% hints
+# 1. A row of a matrix gets a gradient if the loss depends on it. Which rows of the token matrix were
 # looked up for a place that somebody may look at?
-# %% hint
-# `input_ids[attention_mask.bool()].unique()` are the tokens that count. Positions: 0 to the last
+# 2. `input_ids[attention_mask.bool()].unique()` are the tokens that count. Positions: 0 to the last
 # real token of the longest text.
-# %% hint
-# The key bias: what happens to a softmax when the same number is added to all of its inputs?
+# 3. The key bias: what happens to a softmax when the same number is added to all of its inputs?
 # %% explanation
 # “All parameters are updated” means all that were used: rows of tokens, positions and segments that
 # did not occur have a gradient of exactly zero, and padding counts as not occurring, since nobody
 # looks at it. The key bias is used and cannot matter, because a softmax does not notice what is
 # added to a whole row. With a frozen encoder a single small matrix and its bias are left.
 
-# %% task 12.5
-# title: What does the answer hang on?
-# kind: write
-# points: 20
-# minutes: 8
-# function: occlude
+# %% task 12.5: What does the answer hang on?
+# kind: write; points: 20; minutes: 8; function: occlude
 #
 # Write `occlude(words, probability)`. `words` is a text as a list; `probability` is a function that
 # takes such a list and returns the probability of the label that is being watched, as a number.
@@ -1220,7 +791,6 @@ def reached(input_ids, attention_mask, vocab_size, hidden, layers, labels):
 # *Example.* Let `probability` return 0.9 if `"rotten"` is among the words and 0.4 if it is not.
 # Then `occlude(["this", "film", "is", "rotten"], probability)` is `[0.0, 0.0, 0.0, 0.5]`.
 
-
 # %% stub
 def occlude(words: list[str], probability: Callable[[list[str]], float]) -> list[float]:
     """What each word adds to the probability: what is lost without it."""
@@ -1228,7 +798,6 @@ def occlude(words: list[str], probability: Callable[[list[str]], float]) -> list
     whole = probability(words)
     return [whole - probability(words[:i] + words[i + 1 :]) for i in range(len(words))]
     # END SOLUTION
-
 
 # %% run
 def run(function, case):
@@ -1246,12 +815,10 @@ def run(function, case):
     result = function(list(case["words"]), probability)
     return result.tolist() if hasattr(result, "tolist") else result
 
-
 # %% check
 def cases(rng):
     texts = (
-        "this film is good not good but good",
-        "not bad at all not bad and very very long",
+        "this film is good not good but good", "not bad at all not bad and very very long",
         "the room is clean the bed is not clean",
     )
     for text in texts:
@@ -1262,11 +829,9 @@ def cases(rng):
 
         weights = {word: size() for word in [*sorted(set(words)), "[MASK]"]}
         yield {
-            "words": words,
-            "weights": {**weights, "[UNK]": weights["[MASK]"]},
+            "words": words, "weights": {**weights, "[UNK]": weights["[MASK]"]},
             "bias": float(rng.uniform(-0.3, 0.3)),
         }
-
 
 def numbers(case, got, expected):
     words, repeated = case["words"], {}
@@ -1276,18 +841,11 @@ def numbers(case, got, expected):
     largest = max(range(len(words)), key=lambda i: abs(expected[i]))
     first = next(i for i in range(len(words)) if abs(got[i] - expected[i]) > 1e-4)
     return {
-        "word": words[largest],
-        "yours": float(got[largest]),
-        "right": float(expected[largest]),
-        "twice": word,
-        "times": len(repeated[word]),
-        "one": float(got[repeated[word][0]]),
-        "other": float(got[repeated[word][1]]),
-        "first": first,
-        "at": words[first],
+        "word": words[largest], "yours": float(got[largest]), "right": float(expected[largest]),
+        "twice": word, "times": len(repeated[word]), "one": float(got[repeated[word][0]]),
+        "other": float(got[repeated[word][1]]), "first": first, "at": words[first],
         "sum": float(sum(got)),
     }
-
 
 # %% another right solution
 def occlude(words, probability):
@@ -1300,110 +858,61 @@ def occlude(words, probability):
         rest.insert(place, word)
     return effects.tolist()
 
-
 # %% misconception: the wrong sign
 # says: Your signs are turned round: for {word!r} you have {yours:+.3f} where {right:+.3f} is
 # expected. A word without which the probability falls has added something, so it counts as
 # positive: whole text minus what is left.
-def occlude(words, probability):
-    whole = probability(words)
-    return [probability(words[:i] + words[i + 1 :]) - whole for i in range(len(words))]
-
-
+# edit: [whole - probability( => [-whole + probability(
 # %% misconception: all places of a word at once
 # says: {twice!r} stands in the text {times} times, and you give it the same effect, {one:+.3f},
 # everywhere: you take all of them away at once. Each place is a question of its own; the word
 # beside it may be a different one. Leave out by place, not by word.
-def occlude(words, probability):
-    whole = probability(words)
-    return [whole - probability([w for w in words if w != word]) for word in words]
-
-
+# - return [whole - probability(words[:i] + words[i + 1 :]) for i in range(len(words))]
+# + return [whole - probability([w for w in words if w != word]) for word in words]
 # %% misconception: the first of equal words is taken away
 # says: {twice!r} stands in the text {times} times, and its first two places get the same effect
 # from you, {one:+.3f} and {other:+.3f}. `list.remove(word)` takes away the first word that is
 # equal, wherever you meant it to happen, and so does anything built on `index`. Go by the place.
-def occlude(words, probability):
-    whole, effects = probability(words), []
-    for word in words:
-        rest = list(words)
-        rest.remove(word)
-        effects.append(whole - probability(rest))
-    return effects
-
-
+# edit: range(len(words)) => map(words.index, words)
 # %% misconception: the word is replaced, not taken away
 # says: You put something else in the word's place: the text you ask about stays as long as it was.
 # For {word!r} that gives {yours:+.3f}, where taking it away gives {right:+.3f}. A `[MASK]` or an
 # empty word is a text that the classifier has never been trained on, and it has an effect of its
 # own. Ask about the shorter list.
-def occlude(words, probability):
-    whole = probability(words)
-    return [whole - probability([*words[:i], "[MASK]", *words[i + 1 :]]) for i in range(len(words))]
-
-
+# edit: words[:i] + words[i + 1 :] => [*words[:i], "[MASK]", *words[i + 1 :]]
 # %% misconception: the place is emptied, not taken away
 # says: You put an empty word there: the list stays as long as it was, and the neighbours do not
 # move together. For {word!r} that gives {yours:+.3f}, where taking it away gives {right:+.3f}. Make
 # the list one word shorter.
-def occlude(words, probability):
-    whole = probability(words)
-    return [whole - probability([*words[:i], "", *words[i + 1 :]]) for i in range(len(words))]
-
-
+# edit: words[:i] + words[i + 1 :] => [*words[:i], "", *words[i + 1 :]]
 # %% misconception: words that were taken away stay away
 # says: From place {first} on ({at!r}) your numbers are not those expected: the words taken away
 # before are still missing. Then an effect depends on which words were asked about earlier. Start
 # from the whole text each time, with a copy of the list.
-def occlude(words, probability):
-    effects, rest = [], list(words)
-    whole = probability(rest)
-    for word in words:
-        rest.remove(word)
-        effects.append(whole - probability(rest))
-    return effects
-
-
+# edit: words[:i] + words[i + 1 :] => words[i + 1 :]
 # %% misconception: each word against the text before it
-# says: From place {first} on ({at!r}) your numbers are not those expected: you take one word after the
-# other away and note each step. The steps add up nicely, but a word's effect then depends on which words
-# went before it. Compare with the whole text each time, with only that word missing.
-def occlude(words, probability):
-    effects, rest = [], list(words)
-    while rest:
-        before = probability(rest)
-        rest.pop(0)
-        effects.append(before - probability(rest))
-    return effects
-
-
+# says: From place {first} on ({at!r}) your numbers are not those expected: you take one word after
+# the other away and note each step. The steps add up nicely, but a word's effect then depends on
+# which words went before it. Compare with the whole text each time, with only that word missing.
+# edit: [whole - => [probability(words[i:]) -
+# edit: words[:i] + words[i + 1 :] => words[i + 1 :]
 # %% misconception: what is left, not what is lost
 # says: You return the probabilities of the shortened texts. For {word!r} that is {yours:.3f}; what
 # the word adds is how far the whole text is above that, {right:+.3f}.
-def occlude(words, probability):
-    return [probability(words[:i] + words[i + 1 :]) for i in range(len(words))]
-
-
+# edit: whole - probability => probability
 # %% misconception: each word by itself
 # says: You ask about every word alone. For {word!r} that gives {yours:+.3f}, where {right:+.3f} is
 # expected. Alone a word has no neighbours: “good” by itself cannot show that it stands behind
 # “not”. Take the word away and leave the others.
-def occlude(words, probability):
-    return [probability([word]) for word in words]
-
-
+# edit: whole - probability(words[:i] + words[i + 1 :]) => probability(words[i : i + 1])
 # %% misconception: a share of the whole
 # says: You divide by the probability of the whole text, so that your numbers say what share of it
 # is lost ({yours:+.3f} for {word!r}). Asked for is the plain difference, {right:+.3f}.
-def occlude(words, probability):
-    whole = probability(words)
-    return [1 - probability(words[:i] + words[i + 1 :]) / whole for i in range(len(words))]
-
-
-# %% hint
-# Ask once about the whole text; then, for each place, about the list without that place.
-# %% hint
-# `words[:i] + words[i + 1 :]` is the list without place `i`, and it is a new list.
+# - return [whole - probability(words[:i] + words[i + 1 :]) for i in range(len(words))]
+# + return [1 - probability(words[:i] + words[i + 1 :]) / whole for i in range(len(words))]
+# %% hints
+# 1. Ask once about the whole text; then, for each place, about the list without that place.
+# 2. `words[:i] + words[i + 1 :]` is the list without place `i`, and it is a new list.
 # %% explanation
 # Nothing inside the model is looked at: it is asked the same question with one word less, and the
 # difference is what this answer loses. The words go by place, since an equal word elsewhere stands

@@ -15,12 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# %% task 13.1
-# title: Two losses that no logit can break
-# kind: write
-# points: 20
-# minutes: 12
-# function: losses
+# %% task 13.1: Two losses that no logit can break
+# kind: write; points: 20; minutes: 12; function: losses
 #
 # Write both losses of chapter 13 by hand. `losses(logits, labels, targets)` gets `logits` `(B, C)`,
 # for each text the number of its one right label, `labels` `(B,)`, and `targets` `(B, C)` of 0 and
@@ -40,7 +36,6 @@ from torch import Tensor
 # Two identities help: $\ln \sum_k e^{z_k} = m + \ln \sum_k e^{z_k - m}$ for any number $m$, and
 # $-\ln \sigma(z) = \ln(1 + e^{-z}) = \max(-z, 0) + \ln(1 + e^{-|z|})$.
 
-
 # %% stub
 def losses(logits: Tensor, labels: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Cross-entropy (B,) of the labels and binary cross-entropy (B,) of the targets."""
@@ -53,7 +48,6 @@ def losses(logits: Tensor, labels: Tensor, targets: Tensor) -> tuple[Tensor, Ten
     several = (-asked).clamp(min=0) + torch.log1p((-asked.abs()).exp())
     return one, several.mean(-1)
     # END SOLUTION
-
 
 # %% check
 def cases(rng):
@@ -70,7 +64,6 @@ def cases(rng):
         else:
             targets[0] = torch.tensor([1.0, 0.0, 1.0, 0.0])
         yield {"logits": logits.clamp(-300, 300), "labels": labels, "targets": targets}
-
 
 def variants(case):
     """What known mistakes of form give, for each of the two losses."""
@@ -95,7 +88,6 @@ def variants(case):
         },
     )
 
-
 def judge(case, got, expected):
     whats = "cross-entropy", "binary cross-entropy"
     for mine, right, known, what in zip(got, expected, variants(case), whats, strict=True):
@@ -119,24 +111,17 @@ def judge(case, got, expected):
         )
     return None
 
-
 def numbers(case, got, expected):
     one, several = (torch.as_tensor(part) for part in got)
     mine, right = torch.cat((one, several)), torch.cat(tuple(expected))
     worst = int((right - mine).argmax())
     return {
-        "count": case["logits"].shape[1],
-        "nan": int(torch.cat((one, several)).isnan().sum()),
-        "inf": int(torch.cat((one, several)).isinf().sum()),
-        "all": 2 * len(one),
-        "one": float(one[0]),
-        "right_one": float(expected[0][0]),
-        "several": float(several[0]),
-        "right_several": float(expected[1][0]),
-        "worst": float(mine[worst]),
+        "count": case["logits"].shape[1], "nan": int(torch.cat((one, several)).isnan().sum()),
+        "inf": int(torch.cat((one, several)).isinf().sum()), "all": 2 * len(one),
+        "one": float(one[0]), "right_one": float(expected[0][0]), "several": float(several[0]),
+        "right_several": float(expected[1][0]), "worst": float(mine[worst]),
         "right": float(right[worst]),
     }
-
 
 # %% another right solution
 def losses(logits, labels, targets):
@@ -144,95 +129,65 @@ def losses(logits, labels, targets):
     several = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     return one, several.mean(-1)
 
-
 # %% misconception: the exponential is infinite
 # says: {nan} of your {all} losses are NaN. In single precision an exponential beyond 88 is
 # infinite, and infinity divided by infinity, zero times infinity and the difference of two
 # infinities are no numbers any more. Simplify before you compute: in the loss exponential and
 # logarithm meet, and what is left are differences of logits, which are harmless.
-def losses(logits, labels, targets):
-    shares = logits.exp() / logits.exp().sum(-1, keepdim=True)
-    one = -shares[torch.arange(len(labels)), labels].log()
-    p = 1 / (1 + (-logits).exp())
-    several = -(targets * p.log() + (1 - targets) * (1 - p).log())
-    return one, several.mean(-1)
-
-
+# - largest = logits.amax(-1, keepdim=True)  # (B, 1)
+# - ...
+# - several = (-asked).clamp(min=0) + torch.log1p((-asked.abs()).exp())
+# + shares = logits.exp() / logits.exp().sum(-1, keepdim=True)
+# + one = -shares[torch.arange(len(labels)), labels].log()
+# + p = 1 / (1 + (-logits).exp())
+# + several = -(targets * p.log() + (1 - targets) * (1 - p).log())
 # %% misconception: the logarithm of zero
 # says: {inf} of your {all} losses are infinite. On the way to a logarithm something was rounded to
 # zero or became infinite: in single precision an exponential beyond 88 is infinite, and one below
 # -103 is zero. What was lost there cannot be brought back afterwards. Take the logarithm on paper
 # first: the loss is a difference of logits plus a small correction.
-def losses(logits, labels, targets):
-    one = -logits.softmax(-1)[torch.arange(len(labels)), labels].log()
-    p = torch.where(targets.bool(), logits, -logits).sigmoid()
-    return one, -p.log().mean(-1)
-
-
+# - one = total - logits[torch.arange(len(labels)), labels]
+# + one = -logits.softmax(-1)[torch.arange(len(labels)), labels].log()
+# edit: (-asked).clamp(min=0) + torch.log1p((-asked.abs()).exp()) => -asked.sigmoid().log()
 # %% misconception: the large losses are cut off
-# says: No NaN, no infinity; but where your loss is {worst:.1f} it should be {right:.1f}. It looks as if a
-# small number were added, or a lower bound set, inside the logarithm. That is a popular cure and a bad
-# one: beyond the bound the loss is flat, so that exactly the texts on which the model is most wrong no
-# longer pull.
-def losses(logits, labels, targets):
-    one = -(logits.softmax(-1)[torch.arange(len(labels)), labels] + 1e-9).log()
-    p = torch.where(targets.bool(), logits, -logits).sigmoid()
-    return one, -(p + 1e-9).log().mean(-1)
-
-
+# says: No NaN, no infinity; but where your loss is {worst:.1f} it should be {right:.1f}. It looks
+# as if a small number were added, or a lower bound set, inside the logarithm. That is a popular
+# cure and a bad one: beyond the bound the loss is flat, so that exactly the texts on which the
+# model is most wrong no longer pull.
+# - one = total - logits[torch.arange(len(labels)), labels]
+# + one = -(logits.softmax(-1)[torch.arange(len(labels)), labels] + 1e-9).log()
+# edit: (-asked).clamp(min=0) + torch.log1p((-asked.abs()).exp()) => -(asked.sigmoid() + 1e-9).log()
 # %% misconception: the sum is not divided
 # says: Your cross-entropy is right. The binary one of the first text is {several:.3f} instead of
 # {right_several:.3f}, {count} times too large: in code the sum over the labels is divided by their
 # number, so that the loss does not depend on how many labels there are.
-def losses(logits, labels, targets):
-    one = logits.logsumexp(-1) - logits.gather(1, labels[:, None])[:, 0]
-    return one, (targets * F.softplus(-logits) + (1 - targets) * F.softplus(logits)).sum(-1)
-
-
+# edit: several.mean(-1) => several.sum(-1)
 # %% misconception: only the right labels are asked about
 # says: Your cross-entropy is right. In the binary one you count only the labels that are right: the
 # first text gets {several:.3f} instead of {right_several:.3f}. Every label is a question, and a
 # “no” has to be answered as well; without those terms the best model would say yes to everything.
-def losses(logits, labels, targets):
-    one = logits.logsumexp(-1) - logits.gather(1, labels[:, None])[:, 0]
-    return one, (targets * F.softplus(-logits)).mean(-1)
-
-
+# edit: several.mean(-1) => (targets * several).mean(-1)
 # %% misconception: a softmax where several labels are right
 # says: Your cross-entropy is right. Your second loss uses the softmax once more, {several:.3f}
 # instead of {right_several:.3f} for the first text. In a softmax the labels share one whole, and
 # two right ones can never both come near one. Each label needs a sigmoid of its own.
-def losses(logits, labels, targets):
-    log_p = logits.log_softmax(-1)
-    return -log_p[torch.arange(len(labels)), labels], -(targets * log_p).mean(-1)
-
-
+# edit: several.mean(-1) => (targets * (total[:, None] - logits)).mean(-1)
 # %% misconception: a sigmoid where one label is right
 # says: Your first loss takes the sigmoid of the right label's logit: {one:.3f} instead of
 # {right_one:.3f} for the first text. It does not look at the other labels at all. Where exactly one
 # is right they compete, and the loss has to depend on all logits, through the sum in the softmax.
-def losses(logits, labels, targets):
-    one = F.softplus(-logits[torch.arange(len(labels)), labels])
-    return one, (targets * F.softplus(-logits) + (1 - targets) * F.softplus(logits)).mean(-1)
-
-
+# edit: total - logits[ => F.softplus(-logits)[
 # %% misconception: the sign of the loss
 # says: Your losses are negative: {one:.3f} for the first text. The logarithm of a probability is at
 # most zero; the loss is minus that, so that the worse answer has the larger loss.
-def losses(logits, labels, targets):
-    one = logits.log_softmax(-1)[torch.arange(len(labels)), labels]
-    return one, -(targets * F.softplus(-logits) + (1 - targets) * F.softplus(logits)).mean(-1)
-
-
-# %% hint
-# Write the cross-entropy as the logarithm of a sum of exponentials, minus the right logit. Which
+# edit: return one, several => return -one, -several
+# %% hints
+# 1. Write the cross-entropy as the logarithm of a sum of exponentials, minus the right logit. Which
 # number `m` can be taken out of the sum, so that no exponential is larger than one?
-# %% hint
-# For the binary one: where “no” is right its probability is one minus the sigmoid of `z`, and that
+# 2. For the binary one: where “no” is right its probability is one minus the sigmoid of `z`, and that
 # is the sigmoid of `-z`. So turn the sign of the logit where the target is 0, and use the second
 # identity for all.
-# %% hint
-# `torch.where(targets.bool(), logits, -logits)`, `clamp(min=0)`, and `torch.log1p(x)`, which is
+# 3. `torch.where(targets.bool(), logits, -logits)`, `clamp(min=0)`, and `torch.log1p(x)`, which is
 # `ln(1 + x)`.
 # %% explanation
 # Probabilities of 0 and 1 are where a rounded number has lost everything, so both losses are
@@ -241,12 +196,8 @@ def losses(logits, labels, targets):
 # `F.cross_entropy` and `F.binary_cross_entropy_with_logits` do the same, which is why they want
 # logits and not probabilities.
 
-# %% task 13.2
-# title: What a confusion matrix tells
-# kind: write
-# points: 20
-# minutes: 12
-# function: scores
+# %% task 13.2: What a confusion matrix tells
+# kind: write; points: 20; minutes: 12; function: scores
 #
 # `scores(confusion)` gets a confusion matrix `(C, C)` of counts, as an array: a **row for each true
 # class**, a column for each class said. Every class occurs. Return a dictionary:
@@ -263,7 +214,6 @@ def losses(logits, labels, targets):
 # asked for) `[1, 0.5]`, the F1 of the classes 6/7 and 2/3, so `"macro_f1"` is 0.7619, and the
 # weights are `[0.625, 2.5]`.
 
-
 # %% stub
 def scores(confusion: np.ndarray) -> dict:
     """Accuracy, recall of each class, macro F1 and weights that balance the classes."""
@@ -278,7 +228,6 @@ def scores(confusion: np.ndarray) -> dict:
     }
     # END SOLUTION
 
-
 # %% check
 def cases(rng):
     for count in (3, 4):
@@ -290,7 +239,6 @@ def cases(rng):
             confusion[:, 3] = 0  # a class that is never said
             confusion[3, 0] = 7
         yield {"confusion": confusion}
-
 
 def variants(case):
     """What known mistakes give."""
@@ -312,13 +260,11 @@ def variants(case):
             "the large class counts more": (f1 * true).sum() / n,
         },
         "weights": {
-            "weights from what was said": of_said,
-            "weights that are not scaled": 1 / true,
+            "weights from what was said": of_said, "weights that are not scaled": 1 / true,
             "weights that favour the large class": true / n,
             "the number of classes is forgotten": n / true,
         },
     }
-
 
 def judge(case, got, expected):
     for key, known in variants(case).items():
@@ -333,28 +279,19 @@ def judge(case, got, expected):
         return f'Your "{key}" is {mine.round(3)} and not {right.round(3)}. Try the example by hand.'
     return None if set(got) == set(expected) else ""
 
-
 def numbers(case, got, expected):
     m = case["confusion"]
     small = int(m.sum(1).argmin())
     return {
-        "accuracy": float(got["accuracy"]),
-        "right_accuracy": float(expected["accuracy"]),
-        "macro": float(got["macro_f1"]),
-        "right_macro": float(expected["macro_f1"]),
-        "recall": float(np.asarray(got["recall"])[0]),
-        "right_recall": float(expected["recall"][0]),
-        "row": int(m[0].sum()),
-        "column": int(m[:, 0].sum()),
-        "hit": int(m[0, 0]),
+        "accuracy": float(got["accuracy"]), "right_accuracy": float(expected["accuracy"]),
+        "macro": float(got["macro_f1"]), "right_macro": float(expected["macro_f1"]),
+        "recall": float(np.asarray(got["recall"])[0]), "right_recall": float(expected["recall"][0]),
+        "row": int(m[0].sum()), "column": int(m[:, 0].sum()), "hit": int(m[0, 0]),
         "large": float(np.asarray(got["weights"])[0]),
         "small": float(np.asarray(got["weights"])[small]),
-        "right_large": float(expected["weights"][0]),
-        "share": float(m[0].sum() / m.sum()),
-        "classes": len(m),
-        "never": int(m.sum(0).argmin()),
+        "right_large": float(expected["weights"][0]), "share": float(m[0].sum() / m.sum()),
+        "classes": len(m), "never": int(m.sum(0).argmin()),
     }
-
 
 # %% another right solution
 def scores(confusion):
@@ -373,177 +310,78 @@ def scores(confusion):
         "weights": np.array([total / count / sum(row) for row in confusion.tolist()]),
     }
 
-
 # %% misconception: rows and columns are exchanged
 # says: Your first recall is {recall:.3f} instead of {right_recall:.3f}: you divide the {hit} by
 # {column}, the sum of a column. A column holds all that was said to be of the class, and that gives
 # the precision. The texts that truly are of the class stand in the row, {row} of them.
-def scores(confusion):
-    right, true, said = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
-    with np.errstate(all="ignore"):
-        recall = np.nan_to_num(right / said)
-    return {
-        "accuracy": right.sum() / confusion.sum(),
-        "recall": recall,
-        "macro_f1": (2 * right / (true + said)).mean(),
-        "weights": confusion.sum() / (len(confusion) * true),
-    }
-
-
+# edit: right / true => right / np.maximum(said, 1)
 # %% misconception: the mean recall is called accuracy
 # says: Your accuracy is {accuracy:.3f} instead of {right_accuracy:.3f}: it is the mean of the
 # recalls, in which every class counts alike. (That is a score of its own, called balanced
 # accuracy.) For accuracy every text counts alike.
-def scores(confusion):
-    right, true, said = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
-    return {
-        "accuracy": (right / true).mean(),
-        "recall": right / true,
-        "macro_f1": (2 * right / (true + said)).mean(),
-        "weights": confusion.sum() / (len(confusion) * true),
-    }
-
-
+# edit: right.sum() / confusion.sum() => (right / true).mean()
 # %% misconception: micro instead of macro
 # says: Your macro F1, {macro:.3f}, is the accuracy once more. That is what comes out when the
 # counts of all classes are pooled before dividing, the “micro” F1. Macro means: first an F1 for
 # each class, then the plain mean, here {right_macro:.3f}, so that a small class weighs as much as a
 # large one.
-def scores(confusion):
-    right, true = confusion.diagonal(), confusion.sum(1)
-    return {
-        "accuracy": right.sum() / confusion.sum(),
-        "recall": right / true,
-        "macro_f1": 2 * right.sum() / (confusion.sum() + confusion.sum()),
-        "weights": confusion.sum() / (len(confusion) * true),
-    }
-
-
+# edit: f1.mean() => right.sum() / confusion.sum()
 # %% misconception: the F1 of the means
 # says: Your macro F1 is {macro:.4f} instead of {right_macro:.4f}. You average precision and recall
 # over the classes first and make one F1 of the two means. Both readings have been published under
 # the same name; here, as in the common libraries, F1 comes first and the mean last.
-def scores(confusion):
-    right, true, said = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
-    precision, recall = (right / np.maximum(said, 1)).mean(), (right / true).mean()
-    return {
-        "accuracy": right.sum() / confusion.sum(),
-        "recall": right / true,
-        "macro_f1": 2 * precision * recall / (precision + recall),
-        "weights": confusion.sum() / (len(confusion) * true),
-    }
-
-
+# - f1 = 2 * right / (true + said)  # the same as 2PR / (P + R), and never 0 / 0
+# + precision, recall = (right / np.maximum(said, 1)).mean(), (right / true).mean()
+# + f1 = 2 * precision * recall / (precision + recall)
 # %% misconception: nothing divided by nothing
 # says: Your macro F1 is NaN. Class {never} was never said, so its precision is nothing divided by
-# nothing, and one NaN makes the mean NaN. No text of that class was found, so its F1 is 0. (With
-# `2 * right / (row + column)`, which is the same number, the question does not come up.)
-def scores(confusion):
-    right, true, said = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
-    with np.errstate(all="ignore"):
-        precision, recall = right / said, right / true
-        f1 = 2 * precision * recall / (precision + recall)
-    return {
-        "accuracy": right.sum() / confusion.sum(),
-        "recall": recall,
-        "macro_f1": f1.mean(),
-        "weights": confusion.sum() / (len(confusion) * true),
-    }
-
-
+# nothing, and one NaN makes the mean NaN. No text of that class was found, so its F1 is 0. (With `2
+# * right / (row + column)`, which is the same number, the question does not come up.)
+# - f1 = 2 * right / (true + said)  # the same as 2PR / (P + R), and never 0 / 0
+# + with np.errstate(all="ignore"):
+# +     precision, recall = right / said, right / true
+# +     f1 = 2 * precision * recall / (precision + recall)
 # %% misconception: a class that was never said is left out
 # says: Your macro F1 is {macro:.3f} instead of {right_macro:.3f}: class {never}, which was never
 # said, is left out of the mean. Then a model could raise its score by giving up a class. Not
 # finding any of its texts is an F1 of 0, and it counts.
-def scores(confusion):
-    right, true, said = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
-    with np.errstate(all="ignore"):
-        precision, recall = right / said, right / true
-        f1 = 2 * precision * recall / (precision + recall)
-    return {
-        "accuracy": right.sum() / confusion.sum(),
-        "recall": recall,
-        "macro_f1": np.nanmean(f1),
-        "weights": confusion.sum() / (len(confusion) * true),
-    }
-
-
+# - f1 = 2 * right / (true + said)  # the same as 2PR / (P + R), and never 0 / 0
+# + with np.errstate(all="ignore"):
+# +     precision, recall = right / said, right / true
+# +     f1 = 2 * precision * recall / (precision + recall)
+# edit: f1.mean() => np.nanmean(f1)
 # %% misconception: the large class counts more
 # says: Your macro F1 is {macro:.3f} instead of {right_macro:.3f}: each class counts by its number
 # of texts. That is the “weighted” F1, in which the largest class, {share:.0%} of the texts, decides
 # nearly everything. The macro mean is plain.
-def scores(confusion):
-    right, true, said = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
-    return {
-        "accuracy": right.sum() / confusion.sum(),
-        "recall": right / true,
-        "macro_f1": np.average(2 * right / (true + said), weights=true),
-        "weights": confusion.sum() / (len(confusion) * true),
-    }
-
-
+# edit: f1.mean() => np.average(f1, weights=true)
 # %% misconception: weights that favour the large class
 # says: Your weight of the large class is {large:.3f}, and of a small one {small:.3f}: the classes'
 # shares. In the loss the large class counts more anyway, because it has more texts. The weights
 # have to make up for that, so they fall with the number of texts.
-def scores(confusion):
-    right, true, said = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
-    return {
-        "accuracy": right.sum() / confusion.sum(),
-        "recall": right / true,
-        "macro_f1": (2 * right / (true + said)).mean(),
-        "weights": true / confusion.sum(),
-    }
-
-
+# edit: confusion.sum() / (len(confusion) * true) => true / confusion.sum()
 # %% misconception: weights that are not scaled
 # says: Your weight of the large class is {large:.4f} instead of {right_large:.3f}. The ratios
 # between your weights are right, but they make the whole loss, and with it every step of training,
 # much smaller. With `n / C` above the line the weights of all texts are 1 on average.
-def scores(confusion):
-    right, true, said = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
-    return {
-        "accuracy": right.sum() / confusion.sum(),
-        "recall": right / true,
-        "macro_f1": (2 * right / (true + said)).mean(),
-        "weights": 1 / true,
-    }
-
-
+# edit: confusion.sum() / (len(confusion) * true) => 1 / true
 # %% misconception: the number of classes is forgotten
 # says: Your weight of the large class is {large:.3f}, {classes} times the expected
 # {right_large:.3f}. The number of classes belongs below the line; then the weights of all texts are
 # 1 on average.
-def scores(confusion):
-    right, true, said = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
-    return {
-        "accuracy": right.sum() / confusion.sum(),
-        "recall": right / true,
-        "macro_f1": (2 * right / (true + said)).mean(),
-        "weights": confusion.sum() / true,
-    }
-
-
+# edit: (len(confusion) * true) => true
 # %% misconception: weights from what was said
 # says: Your weights are made from the columns, from how often the classifier said each class. What
 # is to be balanced are the texts of each class that the loss adds up: the rows.
-def scores(confusion):
-    right, true, said = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
-    with np.errstate(all="ignore"):
-        weights = confusion.sum() / (len(confusion) * said)
-    return {
-        "accuracy": right.sum() / confusion.sum(),
-        "recall": right / true,
-        "macro_f1": (2 * right / (true + said)).mean(),
-        "weights": weights,
-    }
-
-
-# %% hint
-# Three rows of numbers are enough: the diagonal, the sums of the rows, the sums of the columns. Say
+# - f1 = 2 * right / (true + said)  # the same as 2PR / (P + R), and never 0 / 0
+# + f1 = 2 * right / (true + said)
+# + with np.errstate(all="ignore"):
+# +     weights = confusion.sum() / (len(confusion) * said)
+# edit: confusion.sum() / (len(confusion) * true) => weights
+# %% hints
+# 1. Three rows of numbers are enough: the diagonal, the sums of the rows, the sums of the columns. Say
 # in words what each of them counts.
-# %% hint
-# Precision is diagonal / column, recall is diagonal / row. Put both into the formula of F1 and
+# 2. Precision is diagonal / column, recall is diagonal / row. Put both into the formula of F1 and
 # simplify: what is left above and below the line?
 # %% explanation
 # Rows are the truth, columns what was said. In the macro F1 each class counts alike, so it falls
@@ -551,12 +389,8 @@ def scores(confusion):
 # loss: the texts of each class together weigh n / C. `BertForSequenceClassification` of `minibert`
 # takes such weights as `class_weights`.
 
-# %% task 13.3
-# title: A classifier that could never say two
-# kind: repair
-# points: 15
-# minutes: 8
-# function: topics
+# %% task 13.3: A classifier that could never say two
+# kind: repair; points: 15; minutes: 8; function: topics
 #
 # Headlines may have no topic, one, or several. The function below gets `logits` `(B, C)`, `targets`
 # `(B, C)` of 0.0 and 1.0, and a `threshold`. It is to return the mean loss, and a boolean `(B, C)`
@@ -568,7 +402,6 @@ def scores(confusion):
 #
 # *Example.* For logits `[[2, 2, -2]]` and targets `[[1, 1, 0]]` the probabilities are 0.881, 0.881
 # and 0.119, the loss is 0.1269, and with the threshold 0.5 the answer is `[[True, True, False]]`.
-
 
 # %% stub
 def topics(logits: Tensor, targets: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
@@ -583,7 +416,6 @@ def topics(logits: Tensor, targets: Tensor, threshold: float) -> tuple[Tensor, T
     said = logits.sigmoid() > threshold
     # END SOLUTION
     return loss, said
-
 
 # %% check
 def cases(rng):
@@ -600,7 +432,6 @@ def cases(rng):
         logits[3, :2] = torch.tensor([0.6, -0.6])
         logits[4] = torch.tensor([0.2, 0.1, 0.0, -0.1, -0.2])
         yield {"logits": logits, "targets": targets, "threshold": threshold}
-
 
 def judge(case, got, expected):
     z, y, threshold = case["logits"], case["targets"], case["threshold"]
@@ -644,113 +475,71 @@ def judge(case, got, expected):
         f"The loss is right. Of your answers {int((said.bool() != expected[1]).sum())} are not.",
     )
 
-
 def numbers(case, got, expected):
     z, said = case["logits"], torch.as_tensor(got[1])
     count = said.sum(-1)
     return {
-        "loss": float(got[0]),
-        "right": float(expected[0]),
-        "most": int(count.max()),
-        "two": int((case["targets"].sum(-1) > 1).sum()),
-        "texts": len(z),
-        "threshold": case["threshold"],
-        "first": [round(p, 2) for p in z[0].softmax(-1).tolist()],
-        "labels": z.shape[1],
-        "odds": math.log(case["threshold"] / (1 - case["threshold"])),
+        "loss": float(got[0]), "right": float(expected[0]), "most": int(count.max()),
+        "two": int((case["targets"].sum(-1) > 1).sum()), "texts": len(z),
+        "threshold": case["threshold"], "first": [round(p, 2) for p in z[0].softmax(-1).tolist()],
+        "labels": z.shape[1], "odds": math.log(case["threshold"] / (1 - case["threshold"])),
     }
-
 
 # %% another right solution
 def topics(logits, targets, threshold):
     loss = (targets * F.softplus(-logits) + (1 - targets) * F.softplus(logits)).mean()
     return loss, logits > math.log(threshold / (1 - threshold))
 
-
 # %% misconception: the softmax is still there
 # says: This is still what you were given. {two} of the {texts} texts have two topics or more, and
 # the most that any text gets is {most}: for the first one, whose first two topics are right, the
 # softmax says {first}. What one label gets is taken from the others. Which function asks each label
 # by itself, and which loss goes with it?
-def topics(logits, targets, threshold):
-    loss = F.cross_entropy(logits, targets / targets.sum(-1, keepdim=True))
-    return loss, logits.softmax(-1) > threshold
-
-
+# - loss = F.binary_cross_entropy_with_logits(logits, targets)
+# + loss = F.cross_entropy(logits, targets / targets.sum(-1, keepdim=True))
+# edit: logits.sigmoid() => logits.softmax(-1)
 # %% misconception: the loss still shares out one whole
 # says: You have changed the answers, and the loss is still the cross-entropy of a softmax:
 # {loss:.3f} instead of {right:.3f}. A model trained with it learns shares, which say nothing about
 # yes or no; and a text without any topic divides by zero in it. Both halves have to mean the same
 # thing.
-def topics(logits, targets, threshold):
-    loss = F.cross_entropy(logits, targets / targets.sum(-1, keepdim=True))
-    return loss, logits.sigmoid() > threshold
-
-
+# - loss = F.binary_cross_entropy_with_logits(logits, targets)
+# + loss = F.cross_entropy(logits, targets / targets.sum(-1, keepdim=True))
 # %% misconception: the answer still shares out one whole
 # says: The loss is right. But the answers are still read off a softmax, and the most labels that
 # any text gets from you is {most}: for the first text, whose first two topics are right, it says
 # {first}. What was trained as separate questions must be asked as separate questions.
-def topics(logits, targets, threshold):
-    loss = F.binary_cross_entropy_with_logits(logits, targets)
-    return loss, logits.softmax(-1) > threshold
-
-
+# edit: logits.sigmoid() => logits.softmax(-1)
 # %% misconception: a sigmoid in front of a loss that has one
 # says: Your loss is {loss:.3f} instead of {right:.3f}. `binary_cross_entropy_with_logits` contains
 # the sigmoid, as its name says; with another one in front of it, it takes probabilities for logits.
 # A number between 0 and 1 is never below zero, so no label could ever be given less than one half.
-def topics(logits, targets, threshold):
-    loss = F.binary_cross_entropy_with_logits(logits.sigmoid(), targets)
-    return loss, logits.sigmoid() > threshold
-
-
+# edit: (logits, targets) => (logits.sigmoid(), targets)
 # %% misconception: a softmax in front of the loss
 # says: Your loss is {loss:.3f} instead of {right:.3f}: yes and no are asked of the shares of a
 # softmax. The loss has changed and the probabilities have not: two right labels still cannot both
 # come near one.
-def topics(logits, targets, threshold):
-    loss = F.binary_cross_entropy(logits.softmax(-1), targets)
-    return loss, logits.sigmoid() > threshold
-
-
+# edit: _with_logits(logits, targets) => (logits.softmax(-1), targets)
 # %% misconception: the threshold is set on the logits
 # says: The loss is right. You compare the logits themselves with {threshold}. A threshold is meant
 # for probabilities; a sigmoid is above {threshold} where the logit is above {odds:.2f}.
-def topics(logits, targets, threshold):
-    loss = F.binary_cross_entropy_with_logits(logits, targets)
-    return loss, logits > threshold
-
-
+# edit: logits.sigmoid() > threshold => logits > threshold
 # %% misconception: only the largest label is said
 # says: The loss is right. You say exactly one label for every text, the one with the largest logit.
 # Where several may be right, or none, each label is compared with the threshold by itself.
-def topics(logits, targets, threshold):
-    loss = F.binary_cross_entropy_with_logits(logits, targets)
-    return loss, F.one_hot(logits.argmax(-1), logits.shape[1]).bool()
-
-
+# edit: logits.sigmoid() > threshold => F.one_hot(logits.argmax(-1), logits.shape[1]).bool()
 # %% misconception: the labels are rounded
 # says: The loss is right, and so are the answers with a threshold of one half. With {threshold}
 # they are the same as before: the threshold that is given is not used.
-def topics(logits, targets, threshold):
-    loss = F.binary_cross_entropy_with_logits(logits, targets)
-    return loss, logits.sigmoid() > 0.5
-
-
+# edit: > threshold => > 0.5
 # %% misconception: summed over the labels
 # says: Your loss is {loss:.3f}, {labels} times the expected {right:.3f}: it is summed over the
 # labels and averaged over the texts. In PyTorch, and here, the mean runs over both.
-def topics(logits, targets, threshold):
-    loss = F.binary_cross_entropy_with_logits(logits, targets, reduction="sum") / len(logits)
-    return loss, logits.sigmoid() > threshold
-
-
-# %% hint
-# With a softmax at most one probability can be above one half. What does the chapter take where
+# edit: (logits, targets) => (logits, targets) * logits.shape[1]
+# %% hints
+# 1. With a softmax at most one probability can be above one half. What does the chapter take where
 # several labels may be right, and what is the loss that belongs to it?
-# %% hint
-# `F.binary_cross_entropy_with_logits(logits, targets)` takes the targets as they are. And the
+# 2. `F.binary_cross_entropy_with_logits(logits, targets)` takes the targets as they are. And the
 # answers: the same function of the logits that this loss has inside it.
 # %% explanation
 # Several labels are several yes-or-no questions: a sigmoid for each, and the binary cross-entropy.
@@ -758,12 +547,8 @@ def topics(logits, targets, threshold):
 # texts with different numbers of topics, and a text with none makes the loss NaN. Loss and answer
 # have to be changed together, since only together do they say what the outputs mean.
 
-# %% task 13.4
-# title: The same text on both sides
-# kind: repair
-# points: 15
-# minutes: 10
-# function: split
+# %% task 13.4: The same text on both sides
+# kind: repair; points: 15; minutes: 10; function: split
 #
 # `split(texts, labels)` is to say which rows of a table are for training, for development and for
 # testing: a dictionary of three lists of row numbers, `"train"`, `"dev"` and `"test"`. The rules
@@ -780,7 +565,6 @@ def topics(logits, targets, threshold):
 # *Example.* For `texts = ["a", "b", "a", "b", "c"]` and `labels = ["x", "x", "x", "y", "y"]` row 0
 # and row 4 are left. The hash of “a” leaves the remainder 9 and that of “c” 8, so the result is
 # `{"train": [], "dev": [4], "test": [0]}`.
-
 
 # %% stub
 def split(texts: list[str], labels: list[str]) -> dict[str, list[int]]:
@@ -803,12 +587,10 @@ def split(texts: list[str], labels: list[str]) -> dict[str, list[int]]:
     # END SOLUTION
     return sides
 
-
 # %% check
 def side_of(text):
     bucket = int(hashlib.sha256(text.encode("utf-8")).hexdigest(), 16) % 10
     return "train" if bucket < 8 else "dev" if bucket == 8 else "test"
-
 
 def cases(rng):
     things = ["router", "modem", "bill", "app", "cable", "password", "invoice", "连接", "réseau"]
@@ -825,7 +607,6 @@ def cases(rng):
             rows.append((text, desks[(desks.index(label) + 1) % 3]))
         rows = [rows[i] for i in rng.permutation(len(rows))]
         yield {"texts": [text for text, _ in rows], "labels": [label for _, label in rows]}
-
 
 def judge(case, got, expected):
     if set(got) != set(expected):
@@ -874,7 +655,6 @@ def judge(case, got, expected):
         return "texts counted once, sides still by the place"
     return ""
 
-
 def numbers(case, got, expected):
     texts = case["texts"]
     sides = {}
@@ -890,18 +670,11 @@ def numbers(case, got, expected):
     moved = [row for row in right if mine.get(row, right[row]) != right[row]]
     row = (moved or [0])[0]
     return {
-        "both": sum(len(found) > 1 for found in sides.values()),
-        "kept": len(mine),
-        "right": len(right),
-        "row": row,
-        "text": texts[row],
-        "yours": mine.get(row, ""),
-        "side": right.get(row, ""),
-        "torn": len(torn),
-        "example": texts[torn[0]] if torn else "",
+        "both": sum(len(found) > 1 for found in sides.values()), "kept": len(mine),
+        "right": len(right), "row": row, "text": texts[row], "yours": mine.get(row, ""),
+        "side": right.get(row, ""), "torn": len(torn), "example": texts[torn[0]] if torn else "",
         "moved": len(moved),
     }
-
 
 # %% another right solution
 def split(texts, labels):
@@ -915,127 +688,56 @@ def split(texts, labels):
         sides[["train", "dev", "test"][max(0, bucket - 7)]].append(row)
     return sides
 
-
 # %% misconception: sides by the place in the file
 # says: This is still what you were given: all rows are kept, and the side goes by the place in the
 # file. {both} texts stand on two sides, so that the test asks for what the training has shown. Let
 # the text decide, and each text count once.
-def split(texts, labels):
-    sides = {"train": [], "dev": [], "test": []}
-    for row in range(len(texts)):
-        bucket = row % 10
-        sides["train" if bucket < 8 else "dev" if bucket == 8 else "test"].append(row)
-    return sides
-
-
+# edit: first.items() => zip(texts, range(len(texts)))
+# edit: len(names[text]) == 1 => True
+# edit: int(hashlib.sha256(text.encode("utf-8")).hexdigest(), 16) => row
 # %% misconception: copies are still there
 # says: The text decides about its side now, so that all its copies are on the same one. But they
 # are all kept: you have {kept} rows where {right} are expected. In the test set such a text would
 # count as often as it was copied. Count it once, with its first row.
-def split(texts, labels):
-    sides = {"train": [], "dev": [], "test": []}
-    for row, text in enumerate(texts):
-        bucket = int(hashlib.sha256(text.encode("utf-8")).hexdigest(), 16) % 10
-        sides["train" if bucket < 8 else "dev" if bucket == 8 else "test"].append(row)
-    return sides
-
-
+# edit: first.items() => zip(texts, range(len(texts)))
+# edit: len(names[text]) == 1 => True
 # %% misconception: contradictions are still there
 # says: You keep {torn} texts that occur with two different labels, among them “{example}” in its
 # first row. Nothing says that the first label is the right one; such a text is left out altogether,
 # which can only be known after reading all rows.
-def split(texts, labels):
-    sides, seen = {"train": [], "dev": [], "test": []}, set()
-    for row, text in enumerate(texts):
-        if text not in seen:
-            seen.add(text)
-            bucket = int(hashlib.sha256(text.encode("utf-8")).hexdigest(), 16) % 10
-            sides["train" if bucket < 8 else "dev" if bucket == 8 else "test"].append(row)
-    return sides
-
-
+# edit: len(names[text]) == 1 => True
 # %% misconception: a copy with another label counts as another text
 # says: You take a text with another label for another text: {torn} of your rows have a text that
 # occurs with two labels, among them “{example}”. A classifier is shown the text alone and cannot
 # tell the two apart. Look for equal texts, and leave out those that contradict themselves.
-def split(texts, labels):
-    sides, seen = {"train": [], "dev": [], "test": []}, set()
-    for row, (text, label) in enumerate(zip(texts, labels, strict=True)):
-        if (text, label) not in seen:
-            seen.add((text, label))
-            bucket = int(hashlib.sha256(text.encode("utf-8")).hexdigest(), 16) % 10
-            sides["train" if bucket < 8 else "dev" if bucket == 8 else "test"].append(row)
-    return sides
-
-
+# edit: setdefault(text, row) => setdefault((text, label), row)
+# edit: for text, row => for (text, _), row
+# edit: len(names[text]) == 1 => True
 # %% misconception: texts with copies are lost altogether
 # says: You keep {kept} rows, those whose text occurs exactly once; {right} are expected. A copy
 # with the same label contradicts nothing: such a text stays, with its first row.
-def split(texts, labels):
-    sides = {"train": [], "dev": [], "test": []}
-    for row, text in enumerate(texts):
-        if texts.count(text) == 1:
-            bucket = int(hashlib.sha256(text.encode("utf-8")).hexdigest(), 16) % 10
-            sides["train" if bucket < 8 else "dev" if bucket == 8 else "test"].append(row)
-    return sides
-
-
+# edit: len(names[text]) == 1 => texts.count(text) == 1
 # %% misconception: the label is hashed too
 # says: You keep the right rows, but {moved} of them are on another side: row {row}, “{text}”, is in
 # {yours!r} and belongs in {side!r}. Text and label are hashed together. Then correcting a label
 # moves the text to another side; let the text alone decide.
-def split(texts, labels):
-    sides, first, names = {"train": [], "dev": [], "test": []}, {}, {}
-    for row, (text, label) in enumerate(zip(texts, labels, strict=True)):
-        first.setdefault(text, row)
-        names.setdefault(text, set()).add(label)
-    for text, row in first.items():
-        if len(names[text]) == 1:
-            key = (text + labels[row]).encode()
-            bucket = int(hashlib.sha256(key).hexdigest(), 16) % 10
-            sides["train" if bucket < 8 else "dev" if bucket == 8 else "test"].append(row)
-    return sides
-
-
+# edit: text.encode("utf-8") => (text + labels[row]).encode()
 # %% misconception: texts counted once, sides still by the place
 # says: Copies are dealt with, but the side still goes by the place in the file: row {row},
-# “{text}”, is in {yours!r} and its hash says {side!r}. Add one row at the top, and the
-# test set consists of other texts than before, which the model may have learned from.
-def split(texts, labels):
-    sides, first, names = {"train": [], "dev": [], "test": []}, {}, {}
-    for row, (text, label) in enumerate(zip(texts, labels, strict=True)):
-        first.setdefault(text, row)
-        names.setdefault(text, set()).add(label)
-    for text, row in first.items():
-        if len(names[text]) == 1:
-            bucket = row % 10
-            sides["train" if bucket < 8 else "dev" if bucket == 8 else "test"].append(row)
-    return sides
-
-
+# “{text}”, is in {yours!r} and its hash says {side!r}. Add one row at the top, and the test set
+# consists of other texts than before, which the model may have learned from.
+# edit: int(hashlib.sha256(text.encode("utf-8")).hexdigest(), 16) => row
 # %% misconception: another hash than SHA-256
 # says: You keep the right rows, but {moved} of them are on another side: row {row}, “{text}”, is in
 # {yours!r} and belongs in {side!r}. Check the whole of the rule: SHA-256 of the text in UTF-8, its
 # hex digits read as one number to the base of 16, the remainder modulo 10. If you took Python's own
 # `hash`: it is mixed with a random number at every start of Python, so that the next run would
 # split otherwise.
-def split(texts, labels):
-    sides, first, names = {"train": [], "dev": [], "test": []}, {}, {}
-    for row, (text, label) in enumerate(zip(texts, labels, strict=True)):
-        first.setdefault(text, row)
-        names.setdefault(text, set()).add(label)
-    for text, row in first.items():
-        if len(names[text]) == 1:
-            bucket = int(hashlib.md5(text.encode("utf-8")).hexdigest(), 16) % 10
-            sides["train" if bucket < 8 else "dev" if bucket == 8 else "test"].append(row)
-    return sides
-
-
-# %% hint
-# Two passes: read all rows first, and note for each text its first row and all labels that it
+# edit: sha256 => md5
+# %% hints
+# 1. Two passes: read all rows first, and note for each text its first row and all labels that it
 # occurs with. Only then hand out sides.
-# %% hint
-# `hashlib.sha256(text.encode("utf-8")).hexdigest()` gives hex digits; `int(digits, 16)` makes one
+# 2. `hashlib.sha256(text.encode("utf-8")).hexdigest()` gives hex digits; `int(digits, 16)` makes one
 # large number of them.
 # %% explanation
 # A hash of the text is a random-looking decision that is the same every time, on every machine and
@@ -1043,12 +745,8 @@ def split(texts, labels):
 # Python's own `hash` of a string would not do, being different at every start. And a text with two
 # labels cannot be answered rightly: it goes.
 
-# %% task 13.5
-# title: Losses before you run anything
-# kind: predict
-# points: 10
-# minutes: 7
-# function: predict
+# %% task 13.5: Losses before you run anything
+# kind: predict; points: 10; minutes: 7; function: predict
 #
 # Work out five numbers by reasoning. `predict(probabilities, right, labels, topics)` returns a
 # dictionary:
@@ -1066,7 +764,6 @@ def split(texts, labels):
 # *Example.* `probabilities=[0.85, 0.10, 0.05], right=0, labels=4, topics=3`: the loss is 0.1625,
 # the slope `[-0.15, 0.10, 0.05]`, the start 1.3863, with sigmoids 0.6931, and the floor is 1.0986.
 
-
 # %% stub
 def predict(probabilities: list[float], right: int, labels: int, topics: int) -> dict:
     """Loss and slope of a distribution, the loss at the start, and the floor of a softmax."""
@@ -1080,7 +777,6 @@ def predict(probabilities: list[float], right: int, labels: int, topics: int) ->
     }
     # END SOLUTION
 
-
 # %% check
 def cases(rng):
     yield {"probabilities": [0.85, 0.10, 0.05], "right": 0, "labels": 4, "topics": 3}
@@ -1088,12 +784,9 @@ def cases(rng):
         count = int(rng.integers(3, 6))
         shares = rng.dirichlet(np.ones(count)) * 0.8 + 0.2 / count
         yield {
-            "probabilities": shares.tolist(),
-            "right": int(rng.integers(1, count)),
-            "labels": int(rng.integers(5, 20)),
-            "topics": int(rng.integers(4, 7)),
+            "probabilities": shares.tolist(), "right": int(rng.integers(1, count)),
+            "labels": int(rng.integers(5, 20)), "topics": int(rng.integers(4, 7)),
         }
-
 
 def judge(case, got, expected):
     p, right, labels = case["probabilities"], case["right"], case["labels"]
@@ -1112,8 +805,7 @@ def judge(case, got, expected):
         },
         "start_sigmoid": {
             "the sigmoids start like a softmax": (math.log(labels),),
-            "summed over the labels": (labels * math.log(2),),
-            "the chance is not the loss": (0.5,),
+            "summed over the labels": (labels * math.log(2),), "the chance is not the loss": (0.5,),
         },
         "floor": {"a softmax that reaches zero": (0.0,)},
     }
@@ -1137,23 +829,15 @@ def judge(case, got, expected):
             return ""
     return None if set(got) == set(expected) else ""
 
-
 def numbers(case, got, expected):
     p, right = case["probabilities"], case["right"]
     return {
-        "share": p[right],
-        "loss": float(got["loss"]),
-        "should": float(expected["loss"]),
-        "slope": float(got["slope"][right]),
-        "right_slope": float(expected["slope"][right]),
-        "start": float(got["start"]),
-        "right_start": float(expected["start"]),
-        "labels": case["labels"],
-        "sigmoid": float(got["start_sigmoid"]),
-        "topics": case["topics"],
+        "share": p[right], "loss": float(got["loss"]), "should": float(expected["loss"]),
+        "slope": float(got["slope"][right]), "right_slope": float(expected["slope"][right]),
+        "start": float(got["start"]), "right_start": float(expected["start"]),
+        "labels": case["labels"], "sigmoid": float(got["start_sigmoid"]), "topics": case["topics"],
         "each": 1 / case["topics"],
     }
-
 
 # %% another right solution
 def predict(probabilities, right, labels, topics):
@@ -1170,149 +854,65 @@ def predict(probabilities, right, labels, topics):
         "floor": F.cross_entropy(best.log(), best).item(),
     }
 
-
 # %% misconception: a logarithm to another base
 # says: Your loss is {loss:.4f} and your start {start:.4f}, where {should:.4f} and {right_start:.4f}
 # are expected: that is a logarithm to another base. It would only scale every loss, but the slope
 # would no longer be as short as `p - y`; `math.log` is the natural one.
-def predict(probabilities, right, labels, topics):
-    return {
-        "loss": -math.log10(probabilities[right]),
-        "slope": [p - (number == right) for number, p in enumerate(probabilities)],
-        "start": math.log10(labels),
-        "start_sigmoid": math.log10(2),
-        "floor": math.log10(topics),
-    }
-
-
+# edit: -math.log => -math.log10
+# edit: log(labels) => log10(labels)
+# edit: log(2) => log10(2)
+# edit: log(topics) => log10(topics)
 # %% misconception: how much is missing
 # says: Your loss is {loss:.2f}, what is missing to one. Near one that is close to the
 # cross-entropy, which is {should:.4f} here; near zero it is not: what is missing never exceeds one,
 # and minus the logarithm has no upper end.
-def predict(probabilities, right, labels, topics):
-    return {
-        "loss": 1 - probabilities[right],
-        "slope": [p - (number == right) for number, p in enumerate(probabilities)],
-        "start": math.log(labels),
-        "start_sigmoid": math.log(2),
-        "floor": math.log(topics),
-    }
-
-
+# edit: -math.log(probabilities[right]) => 1 - probabilities[right]
 # %% misconception: the squared distance
 # says: Your loss is {loss:.4f}, a squared distance between the probabilities and the target. It is
 # what “somebody might have chosen instead” in the chapter; the cross-entropy is minus the logarithm
 # of what the right label got.
-def predict(probabilities, right, labels, topics):
-    target = [float(number == right) for number in range(len(probabilities))]
-    return {
-        "loss": sum((p - y) ** 2 for p, y in zip(probabilities, target, strict=True)),
-        "slope": [p - y for p, y in zip(probabilities, target, strict=True)],
-        "start": math.log(labels),
-        "start_sigmoid": math.log(2),
-        "floor": math.log(topics),
-    }
-
-
+# - "loss": -math.log(probabilities[right]),
+# + "loss": sum((p - (n == right)) ** 2 for n, p in enumerate(probabilities)),
 # %% misconception: the slope points downhill
 # says: The loss is right. At the right label you have a slope of {slope:+.2f}, and it is
 # {right_slope:+.2f}: raising that logit makes the loss smaller. The slope is `p - y`; it is
 # training that goes against it.
-def predict(probabilities, right, labels, topics):
-    return {
-        "loss": -math.log(probabilities[right]),
-        "slope": [(number == right) - p for number, p in enumerate(probabilities)],
-        "start": math.log(labels),
-        "start_sigmoid": math.log(2),
-        "floor": math.log(topics),
-    }
-
-
+# edit: p - (number == right) => (number == right) - p
 # %% misconception: the slope with respect to the probabilities
 # says: The loss is right. Your slope, {slope:.2f} at the right label and 0 elsewhere, is the one
 # with respect to the probabilities. The logits are one step further back: raising one of them
 # raises its probability and lowers all others. After that step the slope has its short form.
-def predict(probabilities, right, labels, topics):
-    return {
-        "loss": -math.log(probabilities[right]),
-        "slope": [-(number == right) / p for number, p in enumerate(probabilities)],
-        "start": math.log(labels),
-        "start_sigmoid": math.log(2),
-        "floor": math.log(topics),
-    }
-
-
+# edit: p - (number == right) => -(number == right) / p
 # %% misconception: the chance is not the loss
 # says: For the start you give a probability. A fresh classifier does give about the same to each of
 # {labels} labels, and a half to each yes or no; the loss is minus the logarithm of that.
-def predict(probabilities, right, labels, topics):
-    return {
-        "loss": -math.log(probabilities[right]),
-        "slope": [p - (number == right) for number, p in enumerate(probabilities)],
-        "start": 1 / labels,
-        "start_sigmoid": 0.5,
-        "floor": math.log(topics),
-    }
-
-
+# edit: math.log(labels) => 1 / labels
+# edit: math.log(2) => 0.5
 # %% misconception: the sigmoids start like a softmax
 # says: For the sigmoids you have {sigmoid:.4f}, the logarithm of {labels}. A sigmoid does not share
 # anything out: near a logit of zero each label gets one half by itself, however many labels there
 # are.
-def predict(probabilities, right, labels, topics):
-    return {
-        "loss": -math.log(probabilities[right]),
-        "slope": [p - (number == right) for number, p in enumerate(probabilities)],
-        "start": math.log(labels),
-        "start_sigmoid": math.log(labels),
-        "floor": math.log(topics),
-    }
-
-
+# edit: math.log(2) => math.log(labels)
 # %% misconception: summed over the labels
 # says: For the sigmoids you have {sigmoid:.4f}: that is the sum over {labels} labels. It is divided
 # by their number, as in code, so that the answer is the same for any number of labels.
-def predict(probabilities, right, labels, topics):
-    return {
-        "loss": -math.log(probabilities[right]),
-        "slope": [p - (number == right) for number, p in enumerate(probabilities)],
-        "start": math.log(labels),
-        "start_sigmoid": labels * math.log(2),
-        "floor": math.log(topics),
-    }
-
-
+# edit: math.log(2) => labels * math.log(2)
 # %% misconception: a softmax that reaches zero
 # says: You let the softmax reach a loss of zero with {topics} right labels. It has one whole to
 # share out, so the best it can do is to give each of them {each:.2f}, and the logarithm of that is
 # never zero. This rest is removed by no training.
-def predict(probabilities, right, labels, topics):
-    return {
-        "loss": -math.log(probabilities[right]),
-        "slope": [p - (number == right) for number, p in enumerate(probabilities)],
-        "start": math.log(labels),
-        "start_sigmoid": math.log(2),
-        "floor": 0.0,
-    }
-
-
-# %% hint
-# All four losses are minus the logarithm of a probability. Which probability is it in each?
-# %% hint
-# The slope is “probability minus target”, for every label. A fresh softmax gives 1/labels, a fresh
+# edit: math.log(topics) => 0.0
+# %% hints
+# 1. All four losses are minus the logarithm of a probability. Which probability is it in each?
+# 2. The slope is “probability minus target”, for every label. A fresh softmax gives 1/labels, a fresh
 # sigmoid one half; the best shares for `topics` right labels are equal.
 # %% explanation
 # The loss looks only at what the right label got, the slope at all: it is the error itself. The two
 # starting values are worth remembering, since a first loss far above them means that something is
 # wrong. And the floor is what one pays for a softmax where several labels are right.
 
-# %% task 13.6
-# title: How many labels are enough?
-# kind: measure
-# points: 20
-# minutes: 20
-# function: learning_curve
-# needs: sklearn
+# %% task 13.6: How many labels are enough?
+# kind: measure; points: 20; minutes: 20; function: learning_curve; needs: sklearn
 #
 # You get the frozen vectors of labelled texts, `vectors` `(N, d)` with `labels` `(N,)` from 0 to 2,
 # **sorted by label**, and those of unseen texts, `unseen` `(M, d)` with `truth` `(M,)`. For each
@@ -1335,7 +935,6 @@ def predict(probabilities, right, labels, topics):
 # mean accuracies should be within 0.2 of the course's, 0.3 with the fewest labels.
 #
 # *Example.* A mean accuracy of 0.9 on 66 questions has the interval 0.804 to 0.952.
-
 
 # %% stub
 def learning_curve(
@@ -1366,7 +965,6 @@ def learning_curve(
     return accuracies, torch.stack((centre - half, centre + half), 1)
     # END SOLUTION
 
-
 # %% check
 def cases(rng):
     width, known, asked = 48, 60, 22
@@ -1384,17 +982,14 @@ def cases(rng):
         "labels": torch.arange(3).repeat_interleave(known),
         "unseen": torch.from_numpy(draw(asked)[order]).float(),
         "truth": torch.arange(3).repeat_interleave(asked)[torch.from_numpy(order)],
-        "sizes": [6, 24, 96],
-        "draws": 10,
+        "sizes": [6, 24, 96], "draws": 10,
     }
-
 
 def wilson(share, asked):
     rest = 1.96**2 / asked
     centre = (share + rest / 2) / (1 + rest)
     half = np.sqrt(share * (1 - share) * rest + rest**2 / 4) / (1 + rest)
     return np.stack((centre - half, centre + half), -1)
-
 
 def judge(case, got, expected):
     mine, intervals = (np.asarray(part, dtype=float) for part in got)
@@ -1442,11 +1037,9 @@ def judge(case, got, expected):
     if near(wilson(mean, asked * draws), 2e-3):
         return "the same questions count again in every draw"
     across = (
-        np.stack((mine.min(1), mine.max(1)), 1),
-        mean[:, None] + 1.96 * deviation,
+        np.stack((mine.min(1), mine.max(1)), 1), mean[:, None] + 1.96 * deviation,
         mean[:, None] + 1.96 * deviation / draws**0.5,
-        mean[:, None] + 2.262 * deviation / draws**0.5,
-        mean[:, None] + deviation,
+        mean[:, None] + 2.262 * deviation / draws**0.5, mean[:, None] + deviation,
         np.quantile(mine, [0.025, 0.975], axis=1).T,
     )
     if any(near(wanted, 5e-3) for wanted in across):
@@ -1461,25 +1054,16 @@ def judge(case, got, expected):
         f"{low:.3f} to {high:.3f}; yours is {intervals[-1, 0]:.3f} to {intervals[-1, 1]:.3f}."
     )
 
-
 def numbers(case, got, expected):
     mine, intervals = (np.asarray(part, dtype=float) for part in got)
     low, high = wilson(mine.mean(1), len(case["truth"]))[-1]
     return {
-        "first": float(mine[0].mean()),
-        "right": float(np.asarray(expected[0])[0].mean()),
-        "size": case["sizes"][0],
-        "largest": case["sizes"][-1],
-        "draws": case["draws"],
-        "asked": len(case["truth"]),
-        "counted": case["draws"] * len(case["truth"]),
-        "mean": float(mine[-1].mean()),
-        "low": float(intervals[-1, 0]),
-        "high": float(intervals[-1, 1]),
-        "right_low": float(low),
-        "right_high": float(high),
+        "first": float(mine[0].mean()), "right": float(np.asarray(expected[0])[0].mean()),
+        "size": case["sizes"][0], "largest": case["sizes"][-1], "draws": case["draws"],
+        "asked": len(case["truth"]), "counted": case["draws"] * len(case["truth"]),
+        "mean": float(mine[-1].mean()), "low": float(intervals[-1, 0]),
+        "high": float(intervals[-1, 1]), "right_low": float(low), "right_high": float(high),
     }
-
 
 # %% another right solution
 def learning_curve(vectors, labels, unseen, truth, sizes, draws):
@@ -1502,136 +1086,53 @@ def learning_curve(vectors, labels, unseen, truth, sizes, draws):
         intervals.append([centre - half, centre + half])
     return np.array(accuracies), np.array(intervals)
 
-
 # %% misconception: scored on texts that it learned from
 # says: With {size} labels you report a mean accuracy of {first:.2f}, where {right:.2f} is about
 # what can be had on unseen texts. You score on the texts that were drawn: those the classifier
 # knows by heart, the more easily the fewer there are. So your curve starts at its top. Score on
 # `unseen` and `truth`.
-def learning_curve(vectors, labels, unseen, truth, sizes, draws):
-    rng, accuracies = np.random.default_rng(0), np.zeros((len(sizes), draws))
-    for i, size in enumerate(sizes):
-        for j in range(draws):
-            few = [rng.permutation(np.flatnonzero(labels == c))[: size // 3] for c in range(3)]
-            means = torch.stack([vectors[rows].mean(0) for rows in few])
-            rows = np.concatenate(few)
-            said = torch.cdist(vectors[rows], means).argmin(-1)
-            accuracies[i, j] = (said == labels[rows]).float().mean()
-    share, rest = accuracies.mean(1, keepdims=True), 1.96**2 / len(truth)
-    half = np.sqrt(share * (1 - share) * rest + rest**2 / 4)
-    return accuracies, (share + rest / 2 + half * np.array([-1, 1])) / (1 + rest)
-
-
+# edit: ((unseen - mean) => ((x - mean)
+# edit: said == truth => said == labels[few]
 # %% misconception: the first rows instead of a draw
 # says: With few labels every accuracy of yours is one third, whichever draw it is: the texts are
 # sorted by label, and you take the first rows, which all have label 0. A classifier that has seen
 # one label can say only that. Draw at random, equally many of each label.
-def learning_curve(vectors, labels, unseen, truth, sizes, draws):
-    accuracies = np.zeros((len(sizes), draws))
-    for i, size in enumerate(sizes):
-        x, y = vectors[:size], labels[:size]
-        means = torch.stack([x[y == c].mean(0) for c in y.unique()])
-        said = torch.cdist(unseen, means).argmin(-1)
-        accuracies[i] = (said == truth).float().mean()
-    share, rest = accuracies.mean(1, keepdims=True), 1.96**2 / len(truth)
-    half = np.sqrt(share * (1 - share) * rest + rest**2 / 4)
-    return accuracies, (share + rest / 2 + half * np.array([-1, 1])) / (1 + rest)
-
-
+# edit: np.concatenate([rng.permutation(group)[: size // 3] for group in groups]) => np.arange(size)
 # %% misconception: the same texts in every draw
 # says: Your {draws} draws of {size} texts give the same accuracy every time, so they are the same
 # texts. With so few labels it matters a great deal which ones they are, and that is what the draws
 # are to show. Is the generator started again from the same seed inside the loop?
-def learning_curve(vectors, labels, unseen, truth, sizes, draws):
-    accuracies = np.zeros((len(sizes), draws))
-    for i, size in enumerate(sizes):
-        for j in range(draws):
-            rng = np.random.default_rng(0)
-            few = [rng.permutation(np.flatnonzero(labels == c))[: size // 3] for c in range(3)]
-            means = torch.stack([vectors[rows].mean(0) for rows in few])
-            said = torch.cdist(unseen, means).argmin(-1)
-            accuracies[i, j] = (said == truth).float().mean()
-    share, rest = accuracies.mean(1, keepdims=True), 1.96**2 / len(truth)
-    half = np.sqrt(share * (1 - share) * rest + rest**2 / 4)
-    return accuracies, (share + rest / 2 + half * np.array([-1, 1])) / (1 + rest)
-
-
+# edit: rng.permutation(group) => np.random.default_rng(0).permutation(group)
 # %% misconception: share plus or minus, without Wilson
 # says: Your accuracies are fine. Your interval for {largest} labels, {low:.3f} to {high:.3f}, is
 # the share plus or minus 1.96 of its standard errors. Near one that is not right any more, and at a
 # share of one it would have no width at all; Wilson's runs from {right_low:.3f} to
 # {right_high:.3f}. Its middle is moved towards one half.
-def learning_curve(vectors, labels, unseen, truth, sizes, draws):
-    rng, accuracies = np.random.default_rng(0), np.zeros((len(sizes), draws))
-    for i, size in enumerate(sizes):
-        for j in range(draws):
-            few = [rng.permutation(np.flatnonzero(labels == c))[: size // 3] for c in range(3)]
-            means = torch.stack([vectors[rows].mean(0) for rows in few])
-            said = torch.cdist(unseen, means).argmin(-1)
-            accuracies[i, j] = (said == truth).float().mean()
-    share = accuracies.mean(1)
-    half = 1.96 * np.sqrt(share * (1 - share) / len(truth))
-    return accuracies, np.stack((share - half, share + half), 1)
-
-
+# edit: centre = (share + rest / 2) / (1 + rest) => centre = share
+# - half = (share * (1 - share) * rest + rest**2 / 4).sqrt() / (1 + rest)
+# + half = (share * (1 - share) * rest).sqrt()
 # %% misconception: the number of labels is taken for the number of questions
 # says: Your accuracies are fine. Your intervals become narrower with the number of labels; for
 # {size} labels they are as wide as if only {size} questions had been asked. How sure an accuracy is
 # depends on how many texts it was measured on, and that is {asked} every time.
-def learning_curve(vectors, labels, unseen, truth, sizes, draws):
-    rng, accuracies = np.random.default_rng(0), np.zeros((len(sizes), draws))
-    for i, size in enumerate(sizes):
-        for j in range(draws):
-            few = [rng.permutation(np.flatnonzero(labels == c))[: size // 3] for c in range(3)]
-            means = torch.stack([vectors[rows].mean(0) for rows in few])
-            said = torch.cdist(unseen, means).argmin(-1)
-            accuracies[i, j] = (said == truth).float().mean()
-    share, rest = accuracies.mean(1, keepdims=True), 1.96**2 / np.array(sizes)[:, None]
-    half = np.sqrt(share * (1 - share) * rest + rest**2 / 4)
-    return accuracies, (share + rest / 2 + half * np.array([-1, 1])) / (1 + rest)
-
-
+# edit: 1.96**2 / len(truth) => 1.96**2 / torch.tensor(sizes)
 # %% misconception: the same questions count again in every draw
 # says: Your accuracies are fine. Your interval for {largest} labels, {low:.3f} to {high:.3f}, is
 # that of {counted} questions: all draws together. But it is the same {asked} questions each time;
 # asking them again with other training texts tells nothing about questions that were never asked.
-def learning_curve(vectors, labels, unseen, truth, sizes, draws):
-    rng, accuracies = np.random.default_rng(0), np.zeros((len(sizes), draws))
-    for i, size in enumerate(sizes):
-        for j in range(draws):
-            few = [rng.permutation(np.flatnonzero(labels == c))[: size // 3] for c in range(3)]
-            means = torch.stack([vectors[rows].mean(0) for rows in few])
-            said = torch.cdist(unseen, means).argmin(-1)
-            accuracies[i, j] = (said == truth).float().mean()
-    share, rest = accuracies.mean(1, keepdims=True), 1.96**2 / (len(truth) * draws)
-    half = np.sqrt(share * (1 - share) * rest + rest**2 / 4)
-    return accuracies, (share + rest / 2 + half * np.array([-1, 1])) / (1 + rest)
-
-
+# edit: 1.96**2 / len(truth) => 1.96**2 / (len(truth) * draws)
 # %% misconception: the spread of the draws
 # says: Your accuracies are fine. Your interval for {largest} labels, {low:.3f} to {high:.3f}, comes
 # from how far the draws lie apart. That is the other half of the uncertainty, worth showing too;
 # but it knows nothing of the {asked} questions being few. Asked for is Wilson's interval,
 # {right_low:.3f} to {right_high:.3f}.
-def learning_curve(vectors, labels, unseen, truth, sizes, draws):
-    rng, accuracies = np.random.default_rng(0), np.zeros((len(sizes), draws))
-    for i, size in enumerate(sizes):
-        for j in range(draws):
-            few = [rng.permutation(np.flatnonzero(labels == c))[: size // 3] for c in range(3)]
-            means = torch.stack([vectors[rows].mean(0) for rows in few])
-            said = torch.cdist(unseen, means).argmin(-1)
-            accuracies[i, j] = (said == truth).float().mean()
-    return accuracies, np.stack((accuracies.min(1), accuracies.max(1)), 1)
-
-
-# %% hint
-# For each label the numbers of its rows, `(labels == c).nonzero()`; then a random permutation of
+# edit: centre - half, centre + half => accuracies.amin(1), accuracies.amax(1)
+# %% hints
+# 1. For each label the numbers of its rows, `(labels == c).nonzero()`; then a random permutation of
 # these, of which `size // 3` are taken. One generator, made before the loops.
-# %% hint
-# A classifier in three lines: `LogisticRegression(C=0.1, max_iter=500).fit(x, y)` on arrays, and
+# 2. A classifier in three lines: `LogisticRegression(C=0.1, max_iter=500).fit(x, y)` on arrays, and
 # `.score` on the unseen ones.
-# %% hint
-# In the interval `M` is `len(truth)`, for every size; the share is the mean over the draws.
+# 3. In the interval `M` is `len(truth)`, for every size; the share is the mean over the draws.
 # %% explanation
 # Two kinds of luck: which texts were drawn for learning, which the columns of the table show, and
 # which questions were asked, which the interval shows. The first shrinks with more labels, the

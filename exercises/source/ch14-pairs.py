@@ -12,12 +12,8 @@ from torch import Tensor
 
 CLS, SEP, PAD = 101, 102, 0  # the ids of the special tokens in the vocabulary of `minilm`
 
-# %% task 14.1
-# title: Two texts, one row, and not too long
-# kind: write
-# points: 20
-# minutes: 12
-# function: encode_pair
+# %% task 14.1: Two texts, one row, and not too long
+# kind: write; points: 20; minutes: 12; function: encode_pair
 #
 # Write `encode_pair(a, b, max_length)`. `a` and `b` are lists of token ids without any special
 # tokens. Return two lists of the same length, the `input_ids` and the `token_type_ids`:
@@ -36,7 +32,6 @@ CLS, SEP, PAD = 101, 102, 0  # the ids of the special tokens in the vocabulary o
 # ones. `b` loses two, and the result is `[101, 7, 8, 102, 1, 2, 3, 102]` with the segments `[0, 0,
 # 0, 0, 1, 1, 1, 1]`.
 
-
 # %% stub
 def encode_pair(a: list[int], b: list[int], max_length: int) -> tuple[list[int], list[int]]:
     """The input_ids and token_type_ids of a pair in one row."""
@@ -47,7 +42,6 @@ def encode_pair(a: list[int], b: list[int], max_length: int) -> tuple[list[int],
     ids = [CLS, *a, SEP, *b, SEP]
     return ids, [0] * (len(a) + 2) + [1] * (len(b) + 1)
     # END SOLUTION
-
 
 # %% check
 def cases(rng):
@@ -63,24 +57,17 @@ def cases(rng):
     yield {"a": draw(20), "b": draw(short + 2), "max_length": 24}
     yield {"a": draw(odd - 1), "b": draw(odd - 3), "max_length": odd + 3}
 
-
 def kept(ids):
     """How many tokens of A and of B stand in a row."""
     first = ids.index(SEP)
     return first - 1, sum(token != SEP for token in ids[first + 1 :])
 
-
 def numbers(case, got, expected):
     ids, segments = got
     row = {
-        "length": len(ids),
-        "max_length": case["max_length"],
-        "room": case["max_length"] - 3,
-        "has_a": len(case["a"]),
-        "has_b": len(case["b"]),
-        "right_length": len(expected[0]),
-        "last": ids[-1],
-        "segments": " ".join(map(str, segments)),
+        "length": len(ids), "max_length": case["max_length"], "room": case["max_length"] - 3,
+        "has_a": len(case["a"]), "has_b": len(case["b"]), "right_length": len(expected[0]),
+        "last": ids[-1], "segments": " ".join(map(str, segments)),
         "right": " ".join(map(str, expected[1])),
     }
     row["right_a"], row["right_b"] = kept(expected[0])
@@ -88,7 +75,6 @@ def numbers(case, got, expected):
     if SEP in ids:
         row["a"], row["b"] = kept(ids)
     return row
-
 
 # %% another right solution
 def encode_pair(a, b, max_length):
@@ -102,160 +88,94 @@ def encode_pair(a, b, max_length):
             segments.append(segment)
     return ids, segments
 
-
 # %% misconception: the special tokens are not counted
 # says: Your row has {length} tokens, and `max_length` is {max_length}. The three special tokens
 # take places, too: for `a` and `b` together there is room for {room}. (A model that was built for
 # `max_length` positions stops with an error on such a row.)
-def encode_pair(a, b, max_length):
-    a, b = list(a), list(b)
-    while len(a) + len(b) > max_length:
-        (a if len(a) > len(b) else b).pop()
-    return [CLS, *a, SEP, *b, SEP], [0] * (len(a) + 2) + [1] * (len(b) + 1)
-
-
+# edit: max_length - 3 => max_length
 # %% misconception: the finished row is cut
 # says: The last token of your row is {last} and not `[SEP]`: the row was put together first and cut
 # afterwards, so the end of it is lost, the separator too. In training every row was closed by one.
 # Cut the texts first, and then put the row together.
-def encode_pair(a, b, max_length):
-    ids = [CLS, *a, SEP, *b, SEP]
-    segments = [0] * (len(a) + 2) + [1] * (len(b) + 1)
-    return ids[:max_length], segments[:max_length]
-
-
+# - while len(a) + len(b) > max_length - 3:
+# -     (a if len(a) > len(b) else b).pop()
+#
+# - return ids, [0] * (len(a) + 2) + [1] * (len(b) + 1)
+# + segments = [0] * (len(a) + 2) + [1] * (len(b) + 1)
+# + return ids[:max_length], segments[:max_length]
 # %% misconception: the second text pays for everything
 # says: You keep {a} tokens of `a` and {b} of `b`, where {right_a} and {right_b} are expected: only
 # `b` gives something up. For a question and its passage that is what one wants (`only_second`).
 # Here the text that is longer at the moment has to give, and that may be `a`.
-def encode_pair(a, b, max_length):
-    b = b[: max_length - 3 - len(a)]
-    return [CLS, *a, SEP, *b, SEP], [0] * (len(a) + 2) + [1] * (len(b) + 1)
-
-
+# - while len(a) + len(b) > max_length - 3:
+# -     (a if len(a) > len(b) else b).pop()
+# + b = b[: max_length - 3 - len(a)]
 # %% misconception: nothing is cut
 # says: Your row has {length} tokens, and `max_length` is {max_length}. Nothing has been taken away:
 # while the two texts do not fit beside three special tokens, the longer one has to give up its last
 # token.
-def encode_pair(a, b, max_length):
-    return [CLS, *a, SEP, *b, SEP], [0] * (len(a) + 2) + [1] * (len(b) + 1)
-
-
+# - while len(a) + len(b) > max_length - 3:
+# -     (a if len(a) > len(b) else b).pop()
 # %% misconception: one place stays empty
 # says: Your row has {length} tokens, one fewer than it could have: `max_length` is {max_length},
 # and a row of exactly that length still fits. Is there a `>=` where `>` is meant?
-def encode_pair(a, b, max_length):
-    a, b = list(a), list(b)
-    while len(a) + len(b) + 3 >= max_length:
-        (a if len(a) > len(b) else b).pop()
-    return [CLS, *a, SEP, *b, SEP], [0] * (len(a) + 2) + [1] * (len(b) + 1)
-
-
+# edit: > max_length - 3 => >= max_length - 3
 # %% misconception: padded to the full length
 # says: Your row has {length} tokens, {right_length} are expected. You fill it up to `max_length`
 # with padding. “At most” means that a short pair makes a short row; padding comes later, when rows
 # of different lengths are put into one batch.
-def encode_pair(a, b, max_length):
-    a, b = list(a), list(b)
-    while len(a) + len(b) > max_length - 3:
-        (a if len(a) > len(b) else b).pop()
-    left = max_length - len(a) - len(b) - 3
-    ids = [CLS, *a, SEP, *b, SEP] + [PAD] * left
-    return ids, [0] * (len(a) + 2) + [1] * (len(b) + 1) + [0] * left
-
-
+# - return ids, [0] * (len(a) + 2) + [1] * (len(b) + 1)
+# + left = max_length - len(ids)
+# + return ids + [PAD] * left, [0] * (len(a) + 2) + [1] * (len(b) + 1) + [0] * left
 # %% misconception: half of the room for each
 # says: Of texts with {has_a} and {has_b} tokens you keep {a} and {b}, where {right_a} and {right_b}
 # are expected. You give each text half of the room and no more. But a short text does not need its
 # half, and what it leaves may go to the other: of your row's {max_length} places {empty} stay
 # empty.
-def encode_pair(a, b, max_length):
-    half = (max_length - 3) // 2
-    if len(a) + len(b) > max_length - 3:
-        a, b = a[: max_length - 3 - half], b[:half]
-    return [CLS, *a, SEP, *b, SEP], [0] * (len(a) + 2) + [1] * (len(b) + 1)
-
-
+# - while len(a) + len(b) > max_length - 3:
+# -     (a if len(a) > len(b) else b).pop()
+# + half = (max_length - 3) // 2
+# + if len(a) + len(b) > max_length - 3:
+# +     a, b = a[: max_length - 3 - half], b[:half]
 # %% misconception: of two equally long texts the first is cut
 # says: You keep {a} tokens of `a` and {b} of `b`, where {right_a} and {right_b} are expected. You
 # are off by one, and only where the number of places is odd: when both texts are equally long, it
 # is `b` that gives up a token.
-def encode_pair(a, b, max_length):
-    a, b = list(a), list(b)
-    while len(a) + len(b) > max_length - 3:
-        (a if len(a) >= len(b) else b).pop()
-    return [CLS, *a, SEP, *b, SEP], [0] * (len(a) + 2) + [1] * (len(b) + 1)
-
-
+# edit: len(a) > len(b) => len(a) >= len(b)
 # %% misconception: cut at the beginning
 # says: The lengths are right, but a text that is cut has lost its beginning with you. Tokens are
 # taken away at the end: `pop()` takes the last one, `pop(0)` the first.
-def encode_pair(a, b, max_length):
-    a, b = list(a), list(b)
-    while len(a) + len(b) > max_length - 3:
-        (a if len(a) > len(b) else b).pop(0)
-    return [CLS, *a, SEP, *b, SEP], [0] * (len(a) + 2) + [1] * (len(b) + 1)
-
-
+# edit: .pop() => .pop(0)
 # %% misconception: the separator between counts as the second text
 # says: Your segments are {segments}; expected are {right}. With you the first `[SEP]` already
 # belongs to the second text. It closes the first one, and has its segment: this is how the model
 # was trained.
-def encode_pair(a, b, max_length):
-    a, b = list(a), list(b)
-    while len(a) + len(b) > max_length - 3:
-        (a if len(a) > len(b) else b).pop()
-    return [CLS, *a, SEP, *b, SEP], [0] * (len(a) + 1) + [1] * (len(b) + 2)
-
-
+# edit: [0] * (len(a) + 2) + [1] * (len(b) + 1) => [0] * (len(a) + 1) + [1] * (len(b) + 2)
 # %% misconception: the last separator counts as the first text
 # says: Your segments are {segments}; expected are {right}. The `[SEP]` at the end closes the second
 # text and belongs to it, as the first `[SEP]` belongs to the first.
-def encode_pair(a, b, max_length):
-    a, b = list(a), list(b)
-    while len(a) + len(b) > max_length - 3:
-        (a if len(a) > len(b) else b).pop()
-    return [CLS, *a, SEP, *b, SEP], [0] * (len(a) + 2) + [1] * len(b) + [0]
-
-
+# edit: [1] * (len(b) + 1) => [1] * len(b) + [0]
 # %% misconception: segments counted from one
 # says: Your segments are {segments}; expected are {right}. They are the rows of a table that has
 # just two, number 0 and number 1.
-def encode_pair(a, b, max_length):
-    a, b = list(a), list(b)
-    while len(a) + len(b) > max_length - 3:
-        (a if len(a) > len(b) else b).pop()
-    return [CLS, *a, SEP, *b, SEP], [1] * (len(a) + 2) + [2] * (len(b) + 1)
-
-
+# edit: [0] * (len(a) + 2) + [1] * (len(b) + 1) => [1] * (len(a) + 2) + [2] * (len(b) + 1)
 # %% misconception: nothing at the end
 # says: Your row ends with {last}, a token of `b`: nothing closes the second text. A pair has two
 # separators, one behind each text.
-def encode_pair(a, b, max_length):
-    a, b = list(a), list(b)
-    while len(a) + len(b) > max_length - 3:
-        (a if len(a) > len(b) else b).pop()
-    return [CLS, *a, SEP, *b], [0] * (len(a) + 2) + [1] * len(b)
-
-
+# edit: *b, SEP] => *b]
+# edit: [1] * (len(b) + 1) => [1] * len(b)
 # %% misconception: each text with its own [CLS]
 # says: Your row has {length} tokens. You open the second text with a `[CLS]` of its own. There is
 # one `[CLS]` in a row, and it speaks for both texts.
-def encode_pair(a, b, max_length):
-    a, b = list(a), list(b)
-    while len(a) + len(b) > max_length - 4:
-        (a if len(a) > len(b) else b).pop()
-    return [CLS, *a, SEP, CLS, *b, SEP], [0] * (len(a) + 2) + [1] * (len(b) + 2)
-
-
-# %% hint
-# Two steps, in this order: shorten `a` and `b` until they fit beside three special tokens; then put
+# edit: max_length - 3 => max_length - 4
+# edit: SEP, *b => SEP, CLS, *b
+# edit: len(b) + 1 => len(b) + 2
+# %% hints
+# 1. Two steps, in this order: shorten `a` and `b` until they fit beside three special tokens; then put
 # the row together. Doing the second first is what loses the last `[SEP]`.
-# %% hint
-# A `while` loop with one `pop()` in it follows the rule word for word. What is its condition? And
+# 2. A `while` loop with one `pop()` in it follows the rule word for word. What is its condition? And
 # from which list does it pop when both are equally long?
-# %% hint
-# Segment 0 stands at `len(a) + 2` places, those of `[CLS]`, `a` and `[SEP]`; segment 1 at
+# 3. Segment 0 stands at `len(a) + 2` places, those of `[CLS]`, `a` and `[SEP]`; segment 1 at
 # `len(b) + 1`.
 # %% explanation
 # Taking from the longer text keeps as much of both as one can: a short question stays whole, and
@@ -264,12 +184,8 @@ def encode_pair(a, b, max_length):
 # before, and to `b` if both were equally long. A separator belongs to the text that it closes, and
 # `[CLS]` to the first.
 
-# %% task 14.2
-# title: Segments that are wrong by one
-# kind: repair
-# points: 15
-# minutes: 8
-# function: segment_ids
+# %% task 14.2: Segments that are wrong by one
+# kind: repair; points: 15; minutes: 8; function: segment_ids
 #
 # Somebody has a batch of finished rows and wants their segments back. `segment_ids(input_ids,
 # attention_mask)` takes two tensors `(B, T)` and is to return the `token_type_ids` `(B, T)`: 0 for
@@ -283,7 +199,6 @@ def encode_pair(a, b, max_length):
 # *Example.* For the rows `[101, 7, 102, 8, 102, 0]` and `[101, 7, 102, 0, 0, 0]`, where 0 is
 # padding, the result is `[[0, 0, 0, 1, 1, 0], [0, 0, 0, 0, 0, 0]]`.
 
-
 # %% stub
 def segment_ids(input_ids: Tensor, attention_mask: Tensor) -> Tensor:
     """(B, T) and (B, T) to token_type_ids (B, T)."""
@@ -296,7 +211,6 @@ def segment_ids(input_ids: Tensor, attention_mask: Tensor) -> Tensor:
     before = is_sep.cumsum(1) - is_sep
     return before * attention_mask
     # END SOLUTION
-
 
 # %% check
 def cases(rng):
@@ -317,7 +231,6 @@ def cases(rng):
             "attention_mask": torch.tensor([[1] * len(r) + [0] * (width - len(r)) for r in rows]),
         }
 
-
 def numbers(case, got, expected):
     padding = case["attention_mask"] == 0
     wrong = (got != expected).sum(1) if got.max() < 2 else got.amax(1)
@@ -325,13 +238,9 @@ def numbers(case, got, expected):
     names = {CLS: "[CLS]", SEP: "[SEP]", PAD: "[PAD]"}
     row = [names.get(token, "word") for token in case["input_ids"][worst].tolist()]
     return {
-        "row": " ".join(row),
-        "yours": got[worst].tolist(),
-        "right": expected[worst].tolist(),
-        "padding": int((got[padding] != 0).sum()),
-        "largest": int(got.max()),
+        "row": " ".join(row), "yours": got[worst].tolist(), "right": expected[worst].tolist(),
+        "padding": int((got[padding] != 0).sum()), "largest": int(got.max()),
     }
-
 
 # %% another right solution
 def segment_ids(input_ids, attention_mask):
@@ -342,86 +251,54 @@ def segment_ids(input_ids, attention_mask):
             result[row, ids.index(SEP) + 1 : length] = 1
     return result
 
-
 # %% misconception: both mistakes are still there
 # says: For the row {row} you give {yours}; expected is {right}. That is still what you were given.
 # Go through it place by place: one place is wrong because it counts itself, others are no text at
 # all.
-def segment_ids(input_ids, attention_mask):
-    return (input_ids == SEP).long().cumsum(dim=1).clamp(max=1)
-
-
+# edit: is_sep.cumsum(1) - is_sep => is_sep.cumsum(1).clamp(max=1)
+# edit: before * attention_mask => before
 # %% misconception: a separator still counts itself
 # says: Padding is right now. But for the row {row} you give {yours}; expected is {right}. `cumsum`
 # includes the place itself, so the `[SEP]` of the first text already counts as one that has been
 # seen. What is wanted are the separators **before** a place.
-def segment_ids(input_ids, attention_mask):
-    return (input_ids == SEP).long().cumsum(dim=1).clamp(max=1) * attention_mask
-
-
+# edit: is_sep.cumsum(1) - is_sep => is_sep.cumsum(1).clamp(max=1)
 # %% misconception: padding still counts as the second text
 # says: The separators are right now, but {padding} places of padding have the segment 1: for the
 # row {row} you give {yours}. Separators stand before padding as well. Which of your two inputs
 # tells padding from text?
-def segment_ids(input_ids, attention_mask):
-    is_sep = (input_ids == SEP).long()
-    return (is_sep.cumsum(dim=1) - is_sep).clamp(max=1)
-
-
+# edit: before * attention_mask => before.clamp(max=1)
 # %% misconception: padding has the segment two
 # says: The largest segment of your result is {largest}: for the row {row} you give {yours}. The
 # table of segment vectors has two rows, 0 and 1, so this would be an error in the model, or on a
 # graphics card a puzzling crash. Two separators stand before the padding of a pair, but padding is
 # no text.
-def segment_ids(input_ids, attention_mask):
-    is_sep = (input_ids == SEP).long()
-    return is_sep.cumsum(dim=1) - is_sep
-
-
+# edit: before * attention_mask => before
 # %% misconception: padding behind a single text still counts
 # says: Pairs are right now, the separators too. But {padding} places of padding have the segment 1:
 # for the row {row} you give {yours}. Behind a pair two separators have been seen, which you tell
 # from one; behind a single text it is just one, as in a second text. Which of your two inputs tells
 # padding from text?
-def segment_ids(input_ids, attention_mask):
-    is_sep = (input_ids == SEP).long()
-    return (is_sep.cumsum(dim=1) - is_sep) % 2
-
-
+# edit: before * attention_mask => before % 2
 # %% misconception: the end of the row comes back at its beginning
 # says: For the row {row} you give {yours}; expected is {right}. You shift by one place with `roll`,
 # and what leaves the row on the right comes in again on the left: `[CLS]` gets the count of the
 # last place. Before `[CLS]` no separator has been seen.
-def segment_ids(input_ids, attention_mask):
-    is_sep = (input_ids == SEP).long()
-    return is_sep.cumsum(dim=1).roll(1, dims=1) * attention_mask
-
-
+# edit: is_sep.cumsum(1) - is_sep => is_sep.cumsum(1).roll(1, dims=1)
 # %% misconception: every separator counts as the first text
 # says: For the row {row} you give {yours}; expected is {right}. The `[SEP]` in the middle is right
 # now, and with it you have moved the one at the end, which closes the second text and belongs to
 # it.
-def segment_ids(input_ids, attention_mask):
-    is_sep = (input_ids == SEP).long()
-    return is_sep.cumsum(dim=1).clamp(max=1) * (1 - is_sep) * attention_mask
-
-
+# edit: is_sep.cumsum(1) - is_sep => is_sep.cumsum(1).clamp(max=1) * (1 - is_sep)
 # %% misconception: one separator too many taken away
 # says: For the row {row} you give {yours}; expected is {right}. You take one away everywhere, and
 # so the second text only begins at the last `[SEP]`. What a separator should not count is
 # **itself**; a word behind it must still count it.
-def segment_ids(input_ids, attention_mask):
-    seen = (input_ids == SEP).long().cumsum(dim=1)
-    return (seen - 1).clamp(min=0) * attention_mask
-
-
-# %% hint
-# Print `is_sep` and its `cumsum` for the two rows of the example, and put the wanted result below.
-# %% hint
-# The separators **up to** a place, minus the place's own `is_sep`, are those before it. That mends
+# edit: is_sep.cumsum(1) - is_sep => (is_sep.cumsum(1) - 1).clamp(min=0)
+# %% hints
+# 1. Print `is_sep` and its `cumsum` for the two rows of the example, and put the wanted result below.
+# 2. The separators **up to** a place, minus the place's own `is_sep`, are those before it. That mends
 # the first mistake. What does it say at the padding of a pair, and at that of a single text?
-# %% hint
-# `is_sep.cumsum(dim=1) - is_sep`, and then a product with `attention_mask`.
+# 3. `is_sep.cumsum(dim=1) - is_sep`, and then a product with `attention_mask`.
 # %% explanation
 # A running sum includes the place where it stands; subtracting the place's own number leaves what
 # came before. The first mistake gives the separator the vector of the wrong text in every pair, and
@@ -429,12 +306,8 @@ def segment_ids(input_ids, attention_mask):
 # padding is masked, but it is not what the model saw in training, and without `clamp` it asks for a
 # third row of a table of two.
 
-# %% task 14.3
-# title: Pairs that do not match
-# kind: write
-# points: 20
-# minutes: 15
-# function: mismatch
+# %% task 14.3: Pairs that do not match
+# kind: write; points: 20; minutes: 15; function: mismatch
 #
 # There are `n` questions, and `passage_of[i]` is the id of the passage that answers question `i`.
 # **Several questions may share one passage.** Write `mismatch(passage_of, seed)`, which builds
@@ -458,7 +331,6 @@ def segment_ids(input_ids, attention_mask):
 # `label = [1, 0, 0, 1]`: questions 1 and 2 have exchanged their passages. `source = [1, 0, 2, 3]`
 # would be wrong, since rows 0 and 1 hold the same passage.
 
-
 # %% stub
 def mismatch(passage_of: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """The row (n,) whose passage each question gets, and the label (n,)."""
@@ -473,12 +345,10 @@ def mismatch(passage_of: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]
     return source, label
     # END SOLUTION
 
-
 # %% run
 def run(function, case):
     seeds = [case["seed"], *range(case["seed"], case["seed"] + 20)]
     return [function(case["passage_of"].copy(), seed) for seed in seeds]
-
 
 # %% check
 def cases(rng):
@@ -488,7 +358,6 @@ def cases(rng):
             sizes[0] += 1
         ids = 1000 + rng.permutation(len(sizes))
         yield {"passage_of": np.repeat(ids, sizes), "seed": int(rng.integers(1000))}
-
 
 def judge(case, got, expected):
     passage = np.asarray(case["passage_of"])
@@ -538,7 +407,6 @@ def judge(case, got, expected):
         return "always the same questions"
     return None
 
-
 def numbers(case, got, expected):
     passage = np.asarray(case["passage_of"])
     n = len(passage)
@@ -548,13 +416,9 @@ def numbers(case, got, expected):
     source, label = draws[draw]
     own = [int(((s == np.arange(n)) & (y == 0)).sum()) for s, y in draws]
     fields = {
-        "n": n,
-        "half": n // 2,
-        "seed": case["seed"],
-        "ones": next((int(y.sum()) for _, y in draws if y.sum() * 2 != n), n // 2),
-        "own": max(own),
-        "shared": int(wrong[draw].sum()),
-        "least": int(source.min()),
+        "n": n, "half": n // 2, "seed": case["seed"],
+        "ones": next((int(y.sum()) for _, y in draws if y.sum() * 2 != n), n // 2), "own": max(own),
+        "shared": int(wrong[draw].sum()), "least": int(source.min()),
     }
     if wrong[draw].any():
         row = int(np.flatnonzero(wrong[draw])[0])
@@ -566,7 +430,6 @@ def numbers(case, got, expected):
         most = max(given, key=lambda p: given[p] - had[p])
         fields |= {"popular": most, "given": given[most], "had": had[most]}
     return fields
-
 
 # %% another right solution
 def mismatch(passage_of, seed):
@@ -581,144 +444,73 @@ def mismatch(passage_of, seed):
         label[row] = 0
     return np.array(source), np.array(label)
 
-
 # %% misconception: a question keeps its own passage by chance
 # says: In one of twenty draws {own} of the questions labelled 0 have got **their own** passage: a
 # shuffled list leaves one place unchanged on average. The model would be told that a matching pair
 # does not match. Test what you have drawn, and draw again.
-def mismatch(passage_of, seed):
-    rng = np.random.default_rng(seed)
-    n = len(passage_of)
-    losers = rng.permutation(n)[: n // 2]
-    source, label = np.arange(n), np.ones(n, dtype=int)
-    label[losers] = 0
-    source[losers] = rng.permutation(losers)
-    return source, label
-
-
+# - while (passage_of[source[losers]] == passage_of[losers]).any():
+# -     source[losers] = rng.permutation(losers)
+# + source[losers] = rng.permutation(losers)
 # %% misconception: another row, and the same passage
 # says: Question {row} has the label 0 and the passage of row {from}. That is another row, but both
 # hold the passage {passage}: the pair matches. There are {shared} such pairs in this draw. It is
 # not the rows that have to differ, it is what stands in `passage_of`.
-def mismatch(passage_of, seed):
-    rng = np.random.default_rng(seed)
-    n = len(passage_of)
-    losers = np.sort(rng.permutation(n)[: n // 2])
-    source, label = np.arange(n), np.ones(n, dtype=int)
-    label[losers] = 0
-    source[losers] = np.roll(losers, 1)
-    return source, label
-
-
+# edit: rng.permutation(n)[: n // 2] => np.sort(rng.permutation(n)[: n // 2])
+# - while (passage_of[source[losers]] == passage_of[losers]).any():
+# -     source[losers] = rng.permutation(losers)
+# + source[losers] = np.roll(losers, 1)
 # %% misconception: wrong passages drawn from everywhere
 # says: No wrong pair matches, and yet the passage tells something: in one of your draws passage
 # {popular} stands {given} times under the label 0, and {had} of the questions with that label had
 # it before. Where every question draws for itself, some passages become frequent as wrong ones and
 # others never occur. A model that reads **only the passage** will learn which. Hand the passages on
 # among those who lost theirs, each of them once.
-def mismatch(passage_of, seed):
-    rng = np.random.default_rng(seed)
-    n = len(passage_of)
-    losers = rng.permutation(n)[: n // 2]
-    source, label = np.arange(n), np.ones(n, dtype=int)
-    label[losers] = 0
-    for row in losers:
-        source[row] = rng.choice(np.flatnonzero(passage_of != passage_of[row]))
-    return source, label
-
-
+# - while (passage_of[source[losers]] == passage_of[losers]).any():
+# -     source[losers] = rng.permutation(losers)
+# + for row in losers:
+# +     source[row] = rng.choice(np.flatnonzero(passage_of != passage_of[row]))
 # %% misconception: the passages of all questions are shuffled
 # says: In one of your draws only {ones} of {n} labels are 1: all passages have been shuffled, and
 # next to nobody has kept the right one. Exactly {half} questions keep their passage; draw these
 # first, and shuffle the passages of the others alone.
-def mismatch(passage_of, seed):
-    source = np.random.default_rng(seed).permutation(len(passage_of))
-    return source, (passage_of[source] == passage_of).astype(int)
-
-
+# - losers = rng.permutation(n)[: n // 2]
+# + source = rng.permutation(n)
+# + return source, (passage_of[source] == passage_of).astype(int)
 # %% misconception: about half instead of exactly half
 # says: In one of your draws {ones} of {n} labels are 1; {half} are asked for. A coin for each
 # question gives about half. Then “always 1” or “always 0” scores a little more than one half, and
 # every comparison with chance is blurred. Shuffle the rows and take half of them.
-def mismatch(passage_of, seed):
-    rng = np.random.default_rng(seed)
-    label = rng.integers(0, 2, size=len(passage_of))
-    losers = np.flatnonzero(label == 0)
-    source = np.arange(len(passage_of))
-    while (passage_of[source[losers]] == passage_of[losers]).any():
-        source[losers] = rng.permutation(losers)
-    return source, label
-
-
+# edit: rng.permutation(n)[: n // 2] => np.flatnonzero(rng.integers(0, 2, size=n))
 # %% misconception: always the same questions
 # says: The wrong passages depend on the seed, but the labels do not: twenty seeds spoil the very
 # same questions. The rows stand in an order (here by passage, elsewhere by date or by author), and
 # a half that is chosen by its place in it may differ from the other in more than the label. Draw
 # it.
-def mismatch(passage_of, seed):
-    rng = np.random.default_rng(seed)
-    n = len(passage_of)
-    losers = np.arange(n // 2, n)
-    source, label = np.arange(n), np.ones(n, dtype=int)
-    label[losers] = 0
-    while (passage_of[source[losers]] == passage_of[losers]).any():
-        source[losers] = rng.permutation(losers)
-    return source, label
-
-
+# edit: rng.permutation(n)[: n // 2] => np.arange(n // 2, n)
 # %% misconception: the seed is not used
 # says: Called twice with the seed {seed} your function gives two different sets of pairs. Nobody
 # could repeat your experiment. Make a generator from the seed, `np.random.default_rng(seed)`, and
 # draw everything from it.
-def mismatch(passage_of, seed):
-    rng = np.random.default_rng()
-    n = len(passage_of)
-    losers = rng.permutation(n)[: n // 2]
-    source, label = np.arange(n), np.ones(n, dtype=int)
-    label[losers] = 0
-    while (passage_of[source[losers]] == passage_of[losers]).any():
-        source[losers] = rng.permutation(losers)
-    return source, label
-
-
+# edit: default_rng(seed) => default_rng()
 # %% misconception: labels the wrong way round
 # says: The pairs are there, but your label is 0 where a question has its own passage and 1 where it
 # has a wrong one. Here 1 means that they match. (In BERT's next sentence prediction it is the other
 # way round, so the mistake is easily made; the accuracy then comes out as one minus the right one.)
-def mismatch(passage_of, seed):
-    rng = np.random.default_rng(seed)
-    n = len(passage_of)
-    losers = rng.permutation(n)[: n // 2]
-    source, label = np.arange(n), np.zeros(n, dtype=int)
-    label[losers] = 1
-    while (passage_of[source[losers]] == passage_of[losers]).any():
-        source[losers] = rng.permutation(losers)
-    return source, label
-
-
+# edit: np.ones => np.zeros
+# edit: label[losers] = 0 => label[losers] = 1
 # %% misconception: ids of passages instead of rows
 # says: Your `source` holds ids of passages, the smallest is {least}. What is asked for is the row,
 # 0 to `n - 1`, from which the passage is taken: `passage_of[source[i]]` then is its id.
-def mismatch(passage_of, seed):
-    rng = np.random.default_rng(seed)
-    n = len(passage_of)
-    losers = rng.permutation(n)[: n // 2]
-    source, label = np.array(passage_of), np.ones(n, dtype=int)
-    label[losers] = 0
-    while (source[losers] == passage_of[losers]).any():
-        source[losers] = passage_of[rng.permutation(losers)]
-    return source, label
-
-
-# %% hint
-# First draw which half loses its passage: `rng.permutation(n)[: n // 2]` are as many different
+# edit: arange(n) => array(passage_of)
+# edit: passage_of[source[losers]] => source[losers]
+# edit: rng.permutation(losers) => passage_of[rng.permutation(losers)]
+# %% hints
+# 1. First draw which half loses its passage: `rng.permutation(n)[: n // 2]` are as many different
 # rows. Then hand the passages on among just these rows.
-# %% hint
-# Shuffle the chosen rows and look whether any question has got its own passage back, by comparing
+# 2. Shuffle the chosen rows and look whether any question has got its own passage back, by comparing
 # `passage_of`, not the rows. If so, shuffle again: with a few shared passages this takes some ten
 # or twenty attempts.
-# %% hint
-# `source[losers] = rng.permutation(losers)`, in a `while` loop whose condition is
+# 3. `source[losers] = rng.permutation(losers)`, in a `while` loop whose condition is
 # `(passage_of[source[losers]] == passage_of[losers]).any()`; with `source = np.arange(n)` before
 # it, the condition is true at the first visit.
 # %% explanation
@@ -729,12 +521,8 @@ def mismatch(passage_of, seed):
 # matches after all is the mistake that is met most often in such data, and no training can correct
 # it.
 
-# %% task 14.4
-# title: Room for two texts, and the price of reading them together
-# kind: predict
-# points: 15
-# minutes: 8
-# function: predict
+# %% task 14.4: Room for two texts, and the price of reading them together
+# kind: predict; points: 15; minutes: 8; function: predict
 #
 # A question of `question` tokens and a passage of `passage` tokens (special tokens not counted) go
 # into one row of at most `max_length` tokens, as a pair. Without encoding anything, return a
@@ -754,7 +542,6 @@ def mismatch(passage_of, seed):
 # the special tokens, so `only_second` keeps `(4, 5)` and `longest_first` `(4, 5)` as well; `ones`
 # is 6, `one_row` 10, `two_rows` 7.
 
-
 # %% stub
 def predict(question: int, passage: int, max_length: int, questions: int, passages: int) -> dict:
     """Tokens kept, ones in token_type_ids, rows through the model."""
@@ -772,17 +559,14 @@ def predict(question: int, passage: int, max_length: int, questions: int, passag
     }
     # END SOLUTION
 
-
 # %% check
 def cases(rng):
     yield {"question": 4, "passage": 9, "max_length": 12, "questions": 2, "passages": 5}
     for _ in range(2):  # the question takes more than half, and both give up tokens
         half = int(rng.integers(20, 60))
         yield {
-            "question": half + int(rng.integers(3, 9)),
-            "passage": half + int(rng.integers(40, 90)),
-            "max_length": 2 * half + 4,
-            "questions": int(rng.integers(20, 90)),
+            "question": half + int(rng.integers(3, 9)), "passage": half + int(rng.integers(40, 90)),
+            "max_length": 2 * half + 4, "questions": int(rng.integers(20, 90)),
             "passages": int(rng.integers(100, 900)),
         }
     yield {  # nothing has to be cut
@@ -793,24 +577,15 @@ def cases(rng):
         "passages": int(rng.integers(100, 900)),
     }
 
-
 def numbers(case, got, expected):
     return {
-        **case,
-        "room": case["max_length"] - 3,
-        "kept": got["only_second"][1],
-        "all": sum(got["only_second"]),
-        "row": sum(got["only_second"]) + 3,
-        "ones": got["ones"],
-        "first": got["longest_first"],
-        "right": expected["longest_first"],
-        "right_ones": expected["ones"],
-        "one_row": got["one_row"],
-        "two_rows": got["two_rows"],
+        **case, "room": case["max_length"] - 3, "kept": got["only_second"][1],
+        "all": sum(got["only_second"]), "row": sum(got["only_second"]) + 3, "ones": got["ones"],
+        "first": got["longest_first"], "right": expected["longest_first"],
+        "right_ones": expected["ones"], "one_row": got["one_row"], "two_rows": got["two_rows"],
         "sum": case["questions"] + case["passages"],
         "product": case["questions"] * case["passages"],
     }
-
 
 # %% another right solution
 def predict(question, passage, max_length, questions, passages):
@@ -831,195 +606,65 @@ def predict(question, passage, max_length, questions, passages):
         "two_rows": len([*range(questions), *range(passages)]),
     }
 
-
 # %% misconception: no room for the special tokens
 # says: You keep {all} tokens of the two texts; with three special tokens the row would have {row},
 # and `max_length` is {max_length}. A pair leaves {room} places for the texts.
-def predict(question, passage, max_length, questions, passages):
-    room = max_length
-    behind = min(passage, room - question)
-    second = min(passage, max(room // 2, room - question))
-    return {
-        "only_second": (question, behind),
-        "longest_first": (min(question, room - second), second),
-        "ones": behind + 1,
-        "one_row": questions * passages,
-        "two_rows": questions + passages,
-    }
-
-
+# edit: max_length - 3 => max_length
 # %% misconception: two special tokens, as for a single text
 # says: You keep {all} tokens of the two texts; with `[CLS]` and two `[SEP]` the row would have
 # {row}, and `max_length` is {max_length}. A single text has two special tokens, a pair has three.
-def predict(question, passage, max_length, questions, passages):
-    room = max_length - 2
-    behind = min(passage, room - question)
-    second = min(passage, max(room // 2, room - question))
-    return {
-        "only_second": (question, behind),
-        "longest_first": (min(question, room - second), second),
-        "ones": behind + 1,
-        "one_row": questions * passages,
-        "two_rows": questions + passages,
-    }
-
-
+# edit: max_length - 3 => max_length - 2
 # %% misconception: the last separator is not counted
 # says: You count {ones} ones in the `token_type_ids`; there are {right_ones}. The `[SEP]` at the
 # end closes the passage, so it has the passage's segment.
-def predict(question, passage, max_length, questions, passages):
-    room = max_length - 3
-    behind = min(passage, room - question)
-    second = min(passage, max(room // 2, room - question))
-    return {
-        "only_second": (question, behind),
-        "longest_first": (min(question, room - second), second),
-        "ones": behind,
-        "one_row": questions * passages,
-        "two_rows": questions + passages,
-    }
-
-
+# edit: behind + 1 => behind
 # %% misconception: both separators counted to the passage
 # says: You count {ones} ones in the `token_type_ids`; there are {right_ones}. Of the two `[SEP]`
 # only the last belongs to the passage. The first closes the question, and has its segment.
-def predict(question, passage, max_length, questions, passages):
-    room = max_length - 3
-    behind = min(passage, room - question)
-    second = min(passage, max(room // 2, room - question))
-    return {
-        "only_second": (question, behind),
-        "longest_first": (min(question, room - second), second),
-        "ones": behind + 2,
-        "one_row": questions * passages,
-        "two_rows": questions + passages,
-    }
-
-
+# edit: behind + 1 => behind + 2
 # %% misconception: longest first never cuts the question
 # says: For `longest_first` you say {first}; it is {right}. Both rules give the same with you. That
 # is so as long as the question is the shorter text to the end. Here the passage shrinks until it is
 # as long as the question, and from then on the two give up tokens in turn.
-def predict(question, passage, max_length, questions, passages):
-    room = max_length - 3
-    behind = min(passage, room - question)
-    return {
-        "only_second": (question, behind),
-        "longest_first": (question, behind),
-        "ones": behind + 1,
-        "one_row": questions * passages,
-        "two_rows": questions + passages,
-    }
-
-
+# edit: min(question, room - second), second => question, behind
 # %% misconception: longest first as half for each
 # says: For `longest_first` you say {first}; it is {right}. You give each text half of the {room}
 # places. But a text is only cut while it is the longer one: a short question stays whole, and the
 # passage may have what the question leaves.
-def predict(question, passage, max_length, questions, passages):
-    room = max_length - 3
-    behind = min(passage, room - question)
-    return {
-        "only_second": (question, behind),
-        "longest_first": (min(question, room - room // 2), min(passage, room // 2)),
-        "ones": behind + 1,
-        "one_row": questions * passages,
-        "two_rows": questions + passages,
-    }
-
-
+# edit: max(room // 2, room - question) => room // 2
+# edit: room - second => room - room // 2
 # %% misconception: the odd place to the passage
 # says: For `longest_first` you say {first}; it is {right}. The two are equally long at the end, but
 # for one token: {room} places are an odd number. The last cut is made when both are equally long,
 # and then it is the passage that gives.
-def predict(question, passage, max_length, questions, passages):
-    room = max_length - 3
-    behind = min(passage, room - question)
-    first = min(question, max(room // 2, room - passage))
-    return {
-        "only_second": (question, behind),
-        "longest_first": (first, min(passage, room - first)),
-        "ones": behind + 1,
-        "one_row": questions * passages,
-        "two_rows": questions + passages,
-    }
-
-
+# edit: max(room // 2, => max((room + 1) // 2,
 # %% misconception: more of the passage than there is
 # says: You keep {kept} tokens of a passage that has {passage}. Where everything fits nothing is
 # cut, and the row is shorter than `max_length`: padding comes later, and only up to the longest row
 # of the batch.
-def predict(question, passage, max_length, questions, passages):
-    room = max_length - 3
-    second = max(room // 2, room - question)
-    return {
-        "only_second": (question, room - question),
-        "longest_first": (min(question, room - second), second),
-        "ones": room - question + 1,
-        "one_row": questions * passages,
-        "two_rows": questions + passages,
-    }
-
-
+# edit: min(passage, room - question) => room - question
+# edit: min(passage, fair) => fair
 # %% misconception: rows in one row added up
 # says: For pairs in one row you count {one_row} rows. That would do if the vectors of a passage
 # could be stored and used again. In one row they depend on the question beside it, so every
 # **combination** goes through the model: {questions} times {passages}.
-def predict(question, passage, max_length, questions, passages):
-    room = max_length - 3
-    behind = min(passage, room - question)
-    second = min(passage, max(room // 2, room - question))
-    return {
-        "only_second": (question, behind),
-        "longest_first": (min(question, room - second), second),
-        "ones": behind + 1,
-        "one_row": questions + passages,
-        "two_rows": questions + passages,
-    }
-
-
+# edit: questions * passages => questions + passages
 # %% misconception: two rows for every combination
 # says: For two rows you count {two_rows} rows. Each text goes through by itself, so its vector does
 # not depend on what it is compared with: once is enough, and that makes {sum} rows. The {product}
 # comparisons that are left are cosines, which cost next to nothing.
-def predict(question, passage, max_length, questions, passages):
-    room = max_length - 3
-    behind = min(passage, room - question)
-    second = min(passage, max(room // 2, room - question))
-    return {
-        "only_second": (question, behind),
-        "longest_first": (min(question, room - second), second),
-        "ones": behind + 1,
-        "one_row": questions * passages,
-        "two_rows": 2 * questions * passages,
-    }
-
-
+# edit: questions + passages => 2 * questions * passages
 # %% misconception: one passage vector for each question anew
 # says: For two rows you count {two_rows} rows, as many as for pairs in one row. Then nothing would
 # be gained. A text that goes through by itself has the same vector whatever it is compared with, so
 # each text goes through once: {questions} and {passages}.
-def predict(question, passage, max_length, questions, passages):
-    room = max_length - 3
-    behind = min(passage, room - question)
-    second = min(passage, max(room // 2, room - question))
-    return {
-        "only_second": (question, behind),
-        "longest_first": (min(question, room - second), second),
-        "ones": behind + 1,
-        "one_row": questions * passages,
-        "two_rows": questions * passages,
-    }
-
-
-# %% hint
-# A pair has three special tokens. What is left of `max_length` is shared by the two texts.
-# %% hint
-# For `longest_first` imagine the loop: the longer text shrinks until both are equally long, and
+# edit: questions + passages => questions * passages
+# %% hints
+# 1. A pair has three special tokens. What is left of `max_length` is shared by the two texts.
+# 2. For `longest_first` imagine the loop: the longer text shrinks until both are equally long, and
 # from there on they take turns, the passage first. With an odd number of places, who has one more
 # at the end?
-# %% hint
-# The passage keeps `min(passage, max(room // 2, room - question))`, the question what is left of
+# 3. The passage keeps `min(passage, max(room // 2, room - question))`, the question what is left of
 # the room, and never more than it has. In one row every combination is a row of its own; by itself
 # each text is one.
 # %% explanation
@@ -1028,12 +673,8 @@ def predict(question, passage, max_length, questions, passages):
 # combinations, while vectors of single texts are made once and compared as often as one likes. That
 # is why search engines take two rows to find candidates and one row to put these in order.
 
-# %% task 14.5
-# title: Which of these passages?
-# kind: measure
-# points: 15
-# minutes: 10
-# function: in_batch
+# %% task 14.5: Which of these passages?
+# kind: measure; points: 15; minutes: 10; function: in_batch
 #
 # A batch holds the vectors of `B` questions `(B, d)` and of their passages `(B, d)`: row `i` of the
 # one belongs to row `i` of the other. Let every question choose among **all** passages of the batch
@@ -1050,7 +691,6 @@ def predict(question, passage, max_length, questions, passages):
 # 6, 7, 7]`: every question finds itself, so the first is `1.0`. Blindly, the first two are right
 # once in four times and the last two twice in four times: `(1 + 1 + 2 + 2) / 16 = 0.375`.
 
-
 # %% stub
 def in_batch(questions: Tensor, passages: Tensor, passage_of: Tensor) -> tuple[float, float]:
     """Share of right choices by cosine, and the share by blind choice."""
@@ -1062,7 +702,6 @@ def in_batch(questions: Tensor, passages: Tensor, passage_of: Tensor) -> tuple[f
     hits = is_right[torch.arange(len(chosen)), chosen]
     return hits.float().mean().item(), is_right.float().mean().item()
     # END SOLUTION
-
 
 # %% check
 def cases(rng):
@@ -1107,19 +746,12 @@ def cases(rng):
             "passage_of": torch.from_numpy(200 + passage_of[order]),
         }
 
-
 def numbers(case, got, expected):
     size = len(case["passage_of"])
     return {
-        "size": size,
-        "yours": float(got[0]),
-        "right": expected[0],
-        "blind": float(got[1]),
-        "chance": expected[1],
-        "different": len(case["passage_of"].unique()),
-        "plain": 1 / size,
+        "size": size, "yours": float(got[0]), "right": expected[0], "blind": float(got[1]),
+        "chance": expected[1], "different": len(case["passage_of"].unique()), "plain": 1 / size,
     }
-
 
 # %% another right solution
 def in_batch(questions, passages, passage_of):
@@ -1131,119 +763,58 @@ def in_batch(questions, passages, passage_of):
         blind += ids.count(own) / len(ids)
     return right / len(ids), blind / len(ids)
 
-
 # %% misconception: lengths left in
 # says: You find {yours:.1%} right; by cosine it is {right:.1%}. You choose by the dot product, and
 # that grows with the length of a passage's vector: a few long vectors attract all questions. A
 # cosine compares directions alone; bring both to length one first.
-def in_batch(questions, passages, passage_of):
-    is_right = passage_of[:, None] == passage_of[None, :]
-    chosen = (questions @ passages.mT).argmax(dim=1)
-    hits = is_right[torch.arange(len(chosen)), chosen]
-    return hits.float().mean().item(), is_right.float().mean().item()
-
-
+# edit: unit(questions, dim=-1) @ unit(passages, dim=-1).mT => questions @ passages.mT
 # %% misconception: columns brought to length one
 # says: You find {yours:.1%} right; by cosine it is {right:.1%}. You divide each of the `d` columns
 # by its length over the whole batch, so the vectors of single texts still differ in length. A
 # vector is a row: take the norm over the last axis, with `keepdim=True`.
-def in_batch(questions, passages, passage_of):
-    unit = torch.nn.functional.normalize
-    cosines = unit(questions, dim=0) @ unit(passages, dim=0).mT
-    hits = passage_of[cosines.argmax(dim=1)] == passage_of
-    same = passage_of[:, None] == passage_of[None, :]
-    return hits.float().mean().item(), same.float().mean().item()
-
-
+# edit: unit(questions, dim=-1) => unit(questions, dim=0)
+# edit: unit(passages, dim=-1) => unit(passages, dim=0)
 # %% misconception: the smallest distance instead of the largest cosine
 # says: You find {yours:.1%} right; by cosine it is {right:.1%}. You choose the passage at the
 # smallest distance, and a long vector is far from everything, however well its direction fits. On
 # vectors of length one, distance and cosine would choose alike.
-def in_batch(questions, passages, passage_of):
-    is_right = passage_of[:, None] == passage_of[None, :]
-    chosen = torch.cdist(questions, passages).argmin(dim=1)
-    hits = is_right[torch.arange(len(chosen)), chosen]
-    return hits.float().mean().item(), is_right.float().mean().item()
-
-
+# edit: cosines.argmax => torch.cdist(questions, passages).argmin
 # %% misconception: passages choose their question
 # says: You find {yours:.1%} right; expected is {right:.1%}. With you every passage chooses a
 # question. In the square of cosines a row belongs to one question, a column to one passage, and
 # `argmax` has to run along the row.
-def in_batch(questions, passages, passage_of):
-    unit = torch.nn.functional.normalize
-    cosines = unit(questions, dim=-1) @ unit(passages, dim=-1).mT
-    is_right = passage_of[:, None] == passage_of[None, :]
-    chosen = cosines.argmax(dim=0)
-    hits = is_right[chosen, torch.arange(len(chosen))]
-    return hits.float().mean().item(), is_right.float().mean().item()
-
-
+# edit: dim=1 => dim=0
+# edit: torch.arange(len(chosen)), chosen => chosen, torch.arange(len(chosen))
 # %% misconception: only the own row counts
 # says: You find {yours:.1%} right and {blind:.1%} by blind choice; expected are {right:.1%} and
 # {chance:.1%}. In this batch {size} rows hold {different} different passages. A question that picks
 # its own passage in another row is right, so compare `passage_of` and not the number of the row.
-def in_batch(questions, passages, passage_of):
-    unit = torch.nn.functional.normalize
-    cosines = unit(questions, dim=-1) @ unit(passages, dim=-1).mT
-    places = torch.arange(len(cosines))
-    return (cosines.argmax(dim=1) == places).float().mean().item(), 1 / len(places)
-
-
+# edit: passage_of[:, None] == passage_of[None, :] => torch.eye(len(cosines), dtype=torch.bool)
 # %% misconception: blind choice as if all passages were different
 # says: The first number is right. For blind choice you say {blind:.1%}, one in {size}; it is
 # {chance:.1%}. Some passages stand in two rows, and whoever belongs to one of these is right twice
 # as often by luck.
-def in_batch(questions, passages, passage_of):
-    unit = torch.nn.functional.normalize
-    cosines = unit(questions, dim=-1) @ unit(passages, dim=-1).mT
-    hits = passage_of[cosines.argmax(dim=1)] == passage_of
-    return hits.float().mean().item(), 1 / len(hits)
-
-
+# edit: is_right.float().mean().item() => 1 / len(hits)
 # %% misconception: own row for the choice, all rows for chance
 # says: For blind choice you are right, and there you count a passage in another row. In the choice
 # by cosine you do not: {yours:.1%} with you, {right:.1%} expected. A question that picks its own
 # passage from another row has picked its own passage.
-def in_batch(questions, passages, passage_of):
-    unit = torch.nn.functional.normalize
-    cosines = unit(questions, dim=-1) @ unit(passages, dim=-1).mT
-    is_right = passage_of[:, None] == passage_of[None, :]
-    hits = cosines.argmax(dim=1) == torch.arange(len(cosines))
-    return hits.float().mean().item(), is_right.float().mean().item()
-
-
+# edit: is_right[torch.arange(len(chosen)), chosen] => chosen == torch.arange(len(chosen))
 # %% misconception: one over the number of different passages
 # says: The first number is right. For blind choice you say {blind:.1%}, one in the {different}
 # different passages; it is {chance:.1%}. A blind choice draws one of the {size} **rows**, so a
 # passage that stands in two of them is drawn twice as often.
-def in_batch(questions, passages, passage_of):
-    unit = torch.nn.functional.normalize
-    cosines = unit(questions, dim=-1) @ unit(passages, dim=-1).mT
-    hits = passage_of[cosines.argmax(dim=1)] == passage_of
-    return hits.float().mean().item(), 1 / len(passage_of.unique())
-
-
+# edit: is_right.float().mean().item() => 1 / len(passage_of.unique())
 # %% misconception: the smallest cosine
 # says: You find {yours:.1%} right, hardly anything. You take the smallest cosine, as if it were a
 # distance. A cosine is largest where two vectors point the same way.
-def in_batch(questions, passages, passage_of):
-    unit = torch.nn.functional.normalize
-    cosines = unit(questions, dim=-1) @ unit(passages, dim=-1).mT
-    is_right = passage_of[:, None] == passage_of[None, :]
-    chosen = cosines.argmin(dim=1)
-    hits = is_right[torch.arange(len(chosen)), chosen]
-    return hits.float().mean().item(), is_right.float().mean().item()
-
-
-# %% hint
-# One matrix product gives all cosines at once, `(B, B)`, if the vectors have length one before:
+# edit: cosines.argmax => cosines.argmin
+# %% hints
+# 1. One matrix product gives all cosines at once, `(B, B)`, if the vectors have length one before:
 # `torch.nn.functional.normalize(x, dim=-1)`.
-# %% hint
-# Make a second square of the same size that says for every question and row whether choosing this
+# 2. Make a second square of the same size that says for every question and row whether choosing this
 # row would be right. It answers both parts of the task.
-# %% hint
-# `is_right = passage_of[:, None] == passage_of[None, :]`. The first number is its mean at the
+# 3. `is_right = passage_of[:, None] == passage_of[None, :]`. The first number is its mean at the
 # chosen places, one in each row; the second is its mean over all places.
 # %% explanation
 # Every other passage of the batch serves as a wrong one, at no cost, since its vector is there
@@ -1251,12 +822,8 @@ def in_batch(questions, passages, passage_of):
 # occurs twice is called wrong. Chance belongs beside the score, since it changes with the size of
 # the batch: the same model gets a lower share in a larger one.
 
-# %% task 14.6
-# title: What a careless split is worth
-# kind: measure
-# points: 15
-# minutes: 10
-# function: leak
+# %% task 14.6: What a careless split is worth
+# kind: measure; points: 15; minutes: 10; function: leak
 #
 # Several rows of a data set speak about the same title, and tend to have the same label. Whoever
 # divides it **row by row** has rows of one title on both sides, and a model that only recognises
@@ -1273,7 +840,6 @@ def in_batch(questions, passages, passage_of):
 # 8, 9, 9]`: by rows the nearest rows are 1, 0, 3, 2, and two of four labels agree, `0.5`. By titles
 # they are 2, 2, 1, 1, and only the last one agrees, `0.25`.
 
-
 # %% stub
 def leak(vectors: Tensor, labels: Tensor, titles: Tensor) -> tuple[float, float]:
     """Share right if other rows are known, and if only other titles are."""
@@ -1286,7 +852,6 @@ def leak(vectors: Tensor, labels: Tensor, titles: Tensor) -> tuple[float, float]
 
     return share(torch.eye(len(labels)).bool()), share(titles[:, None] == titles)
     # END SOLUTION
-
 
 # %% check
 def cases(rng):
@@ -1318,26 +883,19 @@ def cases(rng):
             if clear and differ and shares["rows"] > 0.8 > shares["titles"] + 0.1:
                 break
         yield {
-            "vectors": torch.from_numpy(vectors).float(),
-            "labels": torch.from_numpy(labels),
+            "vectors": torch.from_numpy(vectors).float(), "labels": torch.from_numpy(labels),
             "titles": torch.from_numpy(titles),
         }
     yield {
-        "vectors": torch.tensor([[0.0], [1.0], [5.0], [7.0]]),
-        "labels": torch.tensor([1, 1, 0, 1]),
+        "vectors": torch.tensor([[0.0], [1.0], [5.0], [7.0]]), "labels": torch.tensor([1, 1, 0, 1]),
         "titles": torch.tensor([8, 8, 9, 9]),
     }
 
-
 def numbers(case, got, expected):
     return {
-        "rows": float(got[0]),
-        "titles": float(got[1]),
-        "right_rows": expected[0],
-        "right_titles": expected[1],
-        "n": len(case["labels"]),
+        "rows": float(got[0]), "titles": float(got[1]), "right_rows": expected[0],
+        "right_titles": expected[1], "n": len(case["labels"]),
     }
-
 
 # %% another right solution
 def leak(vectors, labels, titles):
@@ -1351,115 +909,50 @@ def leak(vectors, labels, titles):
             right[which] += int(labels[nearest] == labels[row])
     return right[0] / len(labels), right[1] / len(labels)
 
-
 # %% misconception: a row finds itself
 # says: By rows you get {rows:.0%}. The row nearest to a row is that row, at a distance of zero, so
 # each row copies its own label. The row that is held back must not be among those learned from:
 # expected is {right_rows:.1%}.
-def leak(vectors, labels, titles):
-    distance = torch.cdist(vectors, vectors)
-    by_title = distance.masked_fill(titles[:, None] == titles, torch.inf)
-    return (
-        (labels[distance.argmin(1)] == labels).float().mean().item(),
-        (labels[by_title.argmin(1)] == labels).float().mean().item(),
-    )
-
-
+# edit: torch.eye(len(labels)).bool() => torch.tensor(False)
 # %% misconception: both splits by row
 # says: By titles you get {titles:.1%}, as by rows; expected is {right_titles:.1%}. Other rows of
 # the same title are still among those learned from. Hide **all** of them, not only the row itself.
-def leak(vectors, labels, titles):
-    distance = torch.cdist(vectors, vectors).fill_diagonal_(torch.inf)
-    share = (labels[distance.argmin(1)] == labels).float().mean().item()
-    return share, share
-
-
+# edit: titles[:, None] == titles => torch.eye(len(labels)).bool()
 # %% misconception: only its own title is known
 # says: By titles you get {titles:.1%}; expected is {right_titles:.1%}. You have turned the mask
 # round: a row is compared with the rows of its own title, and these are the ones to be hidden.
-def leak(vectors, labels, titles):
-    distance = torch.cdist(vectors, vectors).fill_diagonal_(torch.inf)
-    inside = distance.masked_fill(titles[:, None] != titles, torch.inf)
-    return (
-        (labels[distance.argmin(1)] == labels).float().mean().item(),
-        (labels[inside.argmin(1)] == labels).float().mean().item(),
-    )
-
-
+# edit: titles[:, None] == titles => (titles[:, None] != titles) | torch.eye(len(labels)).bool()
 # %% misconception: the title found instead of the label
 # says: Your numbers are {rows:.1%} and {titles:.1%}; expected are {right_rows:.1%} and
 # {right_titles:.1%}. You compare the titles of a row and its nearest one. That shows how easily
 # titles are recognised; but what is predicted is the label, so compare `labels`.
-def leak(vectors, labels, titles):
-    distance = torch.cdist(vectors, vectors).fill_diagonal_(torch.inf)
-    by_title = distance.masked_fill(titles[:, None] == titles, torch.inf)
-    return (
-        (titles[distance.argmin(1)] == titles).float().mean().item(),
-        (titles[by_title.argmin(1)] == titles).float().mean().item(),
-    )
-
-
+# edit: labels[nearest] == labels => titles[nearest] == titles
 # %% misconception: the largest dot product
 # says: Your numbers are {rows:.1%} and {titles:.1%}; expected are {right_rows:.1%} and
 # {right_titles:.1%}. You take the row with the largest dot product, and that favours long vectors
 # wherever they stand. Here the nearest row is the one at the smallest distance.
-def leak(vectors, labels, titles):
-    products = vectors @ vectors.mT
-    by_title = products.masked_fill(titles[:, None] == titles, -torch.inf)
-    by_row = products.fill_diagonal_(-torch.inf)
-    return (
-        (labels[by_row.argmax(1)] == labels).float().mean().item(),
-        (labels[by_title.argmax(1)] == labels).float().mean().item(),
-    )
-
-
+# edit: torch.cdist(vectors.double(), vectors.double()) => -vectors @ vectors.mT
 # %% misconception: the two numbers exchanged
 # says: Your numbers are {rows:.1%} and {titles:.1%}; expected are {right_rows:.1%} and
 # {right_titles:.1%}. They are the right ones in the wrong order: by rows first, then by titles.
-def leak(vectors, labels, titles):
-    distance = torch.cdist(vectors, vectors).fill_diagonal_(torch.inf)
-    by_title = distance.masked_fill(titles[:, None] == titles, torch.inf)
-    return (
-        (labels[by_title.argmin(1)] == labels).float().mean().item(),
-        (labels[distance.argmin(1)] == labels).float().mean().item(),
-    )
-
-
+# - return share(torch.eye(len(labels)).bool()), share(titles[:, None] == titles)
+# + return share(titles[:, None] == titles), share(torch.eye(len(labels)).bool())
 # %% misconception: hidden rows at a distance of zero
 # says: Your numbers are {rows:.1%} and {titles:.1%}; expected are {right_rows:.1%} and
 # {right_titles:.1%}. Hidden rows have the distance zero with you, and nothing is nearer than that:
 # they are chosen every time. Put them infinitely far away.
-def leak(vectors, labels, titles):
-    distance = torch.cdist(vectors, vectors)
-    by_title = distance.masked_fill(titles[:, None] == titles, 0.0)
-    by_row = distance.clone().fill_diagonal_(0.0)
-    return (
-        (labels[by_row.argmin(1)] == labels).float().mean().item(),
-        (labels[by_title.argmin(1)] == labels).float().mean().item(),
-    )
-
-
+# edit: torch.inf => 0.0
 # %% misconception: the farthest row
 # says: Your numbers are {rows:.1%} and {titles:.1%}; expected are {right_rows:.1%} and
 # {right_titles:.1%}. You take the row that is farthest away. A distance is small where two rows are
 # alike: the other way round than with a cosine.
-def leak(vectors, labels, titles):
-    distance = torch.cdist(vectors, vectors)
-    by_title = distance.masked_fill(titles[:, None] == titles, -torch.inf)
-    return (
-        (labels[distance.argmax(1)] == labels).float().mean().item(),
-        (labels[by_title.argmax(1)] == labels).float().mean().item(),
-    )
-
-
-# %% hint
-# `torch.cdist(vectors, vectors)` gives all distances, `(n, n)`. Both parts differ only in what is
+# edit: torch.inf).argmin => -torch.inf).argmax
+# %% hints
+# 1. `torch.cdist(vectors, vectors)` gives all distances, `(n, n)`. Both parts differ only in what is
 # hidden before `argmin(dim=1)`.
-# %% hint
-# By rows, hide the diagonal. By titles, hide every place where the titles of row and column are
+# 2. By rows, hide the diagonal. By titles, hide every place where the titles of row and column are
 # equal. What is the distance of something that must never be chosen?
-# %% hint
-# `distance.masked_fill(titles[:, None] == titles, torch.inf).argmin(dim=1)`, and for the rows the
+# 3. `distance.masked_fill(titles[:, None] == titles, torch.inf).argmin(dim=1)`, and for the rows the
 # same with `torch.eye(n).bool()` as the mask. Then compare `labels[nearest]` with `labels`.
 # %% explanation
 # Nothing was learned here but which rows stand together, and by rows that looks like a good model.

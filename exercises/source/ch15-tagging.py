@@ -15,12 +15,8 @@ from torch import Tensor
 
 IGNORED = -100  # the label of a position that the loss passes over
 
-# %% task 15.1
-# title: From words to pieces
-# kind: write
-# points: 20
-# minutes: 10
-# function: align
+# %% task 15.1: From words to pieces
+# kind: write; points: 20; minutes: 10; function: align
 #
 # A tokenizer that is given words tells for every token which word it comes from: `word_ids` is a
 # list of `T` entries, the number of the word, or `None` at `[CLS]`, `[SEP]` and padding. Write
@@ -35,7 +31,6 @@ IGNORED = -100  # the label of a position that the loss passes over
 # *Example.* With `word_ids = [None, 0, 1, 1, 2, None]`, `tags = ["O", "B-PER", "O"]` and
 # `label2id = {"B-PER": 0, "O": 1}` the result is `[-100, 1, 0, -100, 1, -100]`.
 
-
 # %% stub
 def align(word_ids: list[int | None], tags: list[str], label2id: dict[str, int]) -> list[int]:
     """A label for each of the T tokens: a tag's number, or -100."""
@@ -48,16 +43,12 @@ def align(word_ids: list[int | None], tags: list[str], label2id: dict[str, int])
     return labels
     # END SOLUTION
 
-
 # %% check
 NAMES = ["B-LOC", "B-PER", "I-LOC", "I-PER", "O"]
 
-
 def cases(rng):
     for pieces, padding, cut in (
-        ([1, 3, 2, 1, 1], 0, 0),
-        ([2, 1, 1, 3, 1, 2], 2, 0),
-        ([1, 2, 2], 0, 2),
+        ([1, 3, 2, 1, 1], 0, 0), ([2, 1, 1, 3, 1, 2], 2, 0), ([1, 2, 2], 0, 2),
     ):
         pieces = pieces[:1] + list(rng.permutation(pieces[1:]))
         word_ids = [word for word, count in enumerate(pieces) for _ in range(count)]
@@ -67,11 +58,9 @@ def cases(rng):
         other = {"PER": "LOC", "LOC": "PER"}[kind]
         tags += [f"B-{other}", "O", "O", "O"][: len(pieces) + cut - 2]
         yield {
-            "word_ids": [None, *map(int, word_ids), None, *[None] * padding],
-            "tags": tags,
+            "word_ids": [None, *map(int, word_ids), None, *[None] * padding], "tags": tags,
             "label2id": {name: number for number, name in enumerate(NAMES)},
         }
-
 
 def numbers(case, got, expected):
     names = {number: name for name, number in case["label2id"].items()} | {IGNORED: "–"}
@@ -81,23 +70,17 @@ def numbers(case, got, expected):
         "yours": " ".join(names.get(label, str(label)) for label in got),
         "right": " ".join(names[label] for label in expected),
         "labelled": sum(label != IGNORED for label in got),
-        "wanted": sum(label != IGNORED for label in expected),
-        "length": len(got),
-        "tokens": len(words),
-        "zero": names[0],
-        "o": case["label2id"]["O"],
+        "wanted": sum(label != IGNORED for label in expected), "length": len(got),
+        "tokens": len(words), "zero": names[0], "o": case["label2id"]["O"],
         "first_tag": case["tags"][0],
     }
     wrong = [i for i, (a, b) in enumerate(zip(got, expected)) if a != b]
     if wrong:
         place = wrong[0]
         fields |= {
-            "place": place,
-            "word": words[place],
-            "label": names.get(got[place], str(got[place])),
+            "place": place, "word": words[place], "label": names.get(got[place], str(got[place])),
         }
     return fields
-
 
 # %% another right solution
 def align(word_ids, tags, label2id):
@@ -107,141 +90,71 @@ def align(word_ids, tags, label2id):
             labels[word_ids.index(word)] = label2id[tag]
     return labels
 
-
 # %% misconception: every piece carries the tag
 # says: You label {labelled} places, where {wanted} are expected, one for each word. With you all
 # pieces of a word carry its tag ({yours}). Then a long word counts more than a short one, and a
 # name whose first word has three pieces begins three times. (If you do compare with the place
 # before: is it remembered at every step?)
-def align(word_ids, tags, label2id):
-    return [IGNORED if word is None else label2id[tags[word]] for word in word_ids]
-
-
+# edit: word is not None and word != previous => word is not None
 # %% misconception: further pieces get an I- tag
 # says: You label {labelled} places, where {wanted} are expected, one for each word. Behind a `B-`
 # your further pieces get an `I-` ({yours}). That makes sense to a reader, and some do it so; but
 # the tags belong to words, and here the further pieces are left out of the loss.
-def align(word_ids, tags, label2id):
-    labels, previous = [], None
-    for word in word_ids:
-        if word is None:
-            labels.append(IGNORED)
-        else:
-            tag = tags[word]
-            labels.append(label2id[tag.replace("B-", "I-") if word == previous else tag])
-        previous = word
-    return labels
-
-
+# - labels.append(label2id[tags[word]] if is_first else IGNORED)
+# + tag = "" if word is None else tags[word] if is_first else tags[word].replace("B-", "I-")
+# + labels.append(label2id.get(tag, IGNORED))
 # %% misconception: the last piece carries the tag
 # says: As many places are labelled as there are words, but it is the last piece of each that
 # carries the tag with you ({yours}); expected is {right}. It could be done so, if training and
 # reading agree. BERT's authors took the first piece, and so does everybody who uses their rule.
-def align(word_ids, tags, label2id):
-    labels = []
-    for place, word in enumerate(word_ids):
-        following = word_ids[place + 1] if place + 1 < len(word_ids) else None
-        is_last = word is not None and word != following
-        labels.append(label2id[tags[word]] if is_last else IGNORED)
-    return labels
-
-
+# edit: for word in word_ids => for word in reversed(word_ids)
+# edit: return labels => return labels[::-1]
 # %% misconception: further pieces are called O
 # says: You label {labelled} places, where {wanted} are expected. Further pieces get the tag `O`
 # with you, so the model is taught that the rest of a name is no name. To leave a place out is
 # something else than to call it `O`: it has the label -100.
-def align(word_ids, tags, label2id):
-    labels, previous = [], None
-    for word in word_ids:
-        if word is None:
-            labels.append(IGNORED)
-        else:
-            labels.append(label2id["O"] if word == previous else label2id[tags[word]])
-        previous = word
-    return labels
-
-
+# edit: else IGNORED => else IGNORED if word is None else label2id["O"]
 # %% misconception: special tokens are called O
 # says: You label {labelled} places, where {wanted} are expected. `[CLS]`, `[SEP]` and padding have
 # the tag `O` with you, number {o}. They are no words. The more padding a batch has, the more of its
 # loss would be about nothing; -100 keeps them out.
-def align(word_ids, tags, label2id):
-    labels, previous = [], None
-    for word in word_ids:
-        if word is None:
-            labels.append(label2id["O"])
-        else:
-            labels.append(IGNORED if word == previous else label2id[tags[word]])
-        previous = word
-    return labels
-
-
+# edit: else IGNORED => else label2id["O"] if word is None else IGNORED
 # %% misconception: zero for what is left out
 # says: Where nothing is to be learned you write 0, and 0 is the number of a tag, here of {zero}:
 # you have labelled {labelled} places instead of {wanted}. The value that the loss passes over is
 # -100.
-def align(word_ids, tags, label2id):
-    labels, previous = [], None
-    for word in word_ids:
-        is_first = word is not None and word != previous
-        labels.append(label2id[tags[word]] if is_first else 0)
-        previous = word
-    return labels
-
-
+# edit: IGNORED => 0
 # %% misconception: the tags laid along the tokens
 # says: The words of the tokens are {words}; your labels are {yours}, expected is {right}. You lay
 # the tags one by one along the tokens, behind `[CLS]`. That fits until the first word that falls
 # into pieces; from there on every tag stands too far to the left.
-def align(word_ids, tags, label2id):
-    labels = [IGNORED] + [label2id[tag] for tag in tags]
-    labels = labels[: len(word_ids) - 1]
-    return labels + [IGNORED] * (len(word_ids) - len(labels))
-
-
+# - labels, previous = [], None
+# + labels = [IGNORED, *(label2id[tag] for tag in tags)][: len(word_ids) - 1]
+# + return labels + [IGNORED] * (len(word_ids) - len(labels))
 # %% misconception: word number zero is taken for none
 # says: The first word has no label with you: place {place} is of word 0, and its tag is
 # {first_tag}. In Python 0 counts as false, so `if word` passes over it as over `None`. Ask for
 # `word is not None`.
-def align(word_ids, tags, label2id):
-    labels, previous = [], None
-    for word in word_ids:
-        labels.append(label2id[tags[word]] if word and word != previous else IGNORED)
-        previous = word
-    return labels
-
-
+# edit: word is not None and word != previous => word and word != previous
 # %% misconception: words that were cut off are looked for
 # says: Where the row holds all words your labels are right. But one row was cut, and its last words
 # do not occur in `word_ids`; `index` stops with an error there. Such words get no label, since
 # there is no place that could carry it.
-def align(word_ids, tags, label2id):
-    labels = [IGNORED] * len(word_ids)
-    for word, tag in enumerate(tags):
-        labels[word_ids.index(word)] = label2id[tag]
-    return labels
-
-
+# - labels, previous = [], None
+# + labels = [IGNORED] * len(word_ids)
+# + for word, tag in enumerate(tags):
+# +     labels[word_ids.index(word)] = label2id[tag]
+# + return labels
 # %% misconception: no place for the special tokens
 # says: You return {length} labels for {tokens} tokens. `[CLS]`, `[SEP]` and padding are tokens,
 # too, and need an entry each: labels and logits are put side by side place by place.
-def align(word_ids, tags, label2id):
-    labels, previous = [], None
-    for word in word_ids:
-        if word is not None:
-            labels.append(IGNORED if word == previous else label2id[tags[word]])
-        previous = word
-    return labels
-
-
-# %% hint
-# Go through `word_ids` once, and remember the entry before. Which two conditions must hold for a
+# edit: in word_ids => in (w for w in word_ids if w is not None)
+# %% hints
+# 1. Go through `word_ids` once, and remember the entry before. Which two conditions must hold for a
 # place to be the first piece of a word?
-# %% hint
-# It is a word at all (`word is not None`), and another one than at the place before. Everything
+# 2. It is a word at all (`word is not None`), and another one than at the place before. Everything
 # else is -100.
-# %% hint
-# `is_first = word is not None and word != previous`; append `label2id[tags[word]]` or `IGNORED`;
+# 3. `is_first = word is not None and word != previous`; append `label2id[tags[word]]` or `IGNORED`;
 # then set `previous = word`, whatever `word` is.
 # %% explanation
 # Words and tokens are brought together by the number of the word, never by counting along. One
@@ -249,12 +162,8 @@ def align(word_ids, tags, label2id):
 # gets exactly one answer. What is left out has -100, the value that PyTorch's cross-entropy
 # ignores: neither zero, which is a tag, nor `O`, which is one as well.
 
-# %% task 15.2
-# title: From tags to names
-# kind: write
-# points: 25
-# minutes: 15
-# function: entity_spans
+# %% task 15.2: From tags to names
+# kind: write; points: 25; minutes: 15; function: entity_spans
 #
 # Write `entity_spans(tags)`: the names that the BIO tags of a sentence mark, as a **list** of
 # tuples `(type, first, last)`, in the order in which they begin. `first` and `last` are numbers of
@@ -267,7 +176,6 @@ def align(word_ids, tags, label2id):
 #
 # *Example.* `["B-PER", "I-PER", "B-PER", "O", "I-LOC"]` gives
 # `[("PER", 0, 1), ("PER", 2, 2), ("LOC", 4, 4)]`.
-
 
 # %% stub
 def entity_spans(tags: list[str]) -> list[tuple[str, int, int]]:
@@ -284,7 +192,6 @@ def entity_spans(tags: list[str]) -> list[tuple[str, int, int]]:
         open_kind = kind
     return spans
     # END SOLUTION
-
 
 # %% check
 def cases(rng):
@@ -318,21 +225,16 @@ def cases(rng):
         ).tolist()
     yield {"tags": tags}
 
-
 def numbers(case, got, expected):
     got = [tuple(span) for span in got]
     missing = [span for span in expected if span not in got]
     extra = [span for span in got if span not in expected]
     return {
-        "tags": " ".join(case["tags"]),
-        "missing": str(missing[0]) if missing else "nothing",
+        "tags": " ".join(case["tags"]), "missing": str(missing[0]) if missing else "nothing",
         "extra": str(extra[0]) if extra else "nothing",
-        "yours": ", ".join(map(str, got)) or "nothing",
-        "right": ", ".join(map(str, expected)),
-        "found": len(got),
-        "there": len(expected),
+        "yours": ", ".join(map(str, got)) or "nothing", "right": ", ".join(map(str, expected)),
+        "found": len(got), "there": len(expected),
     }
-
 
 # %% another right solution
 def entity_spans(tags):
@@ -350,139 +252,60 @@ def entity_spans(tags):
         spans.append((tags[start][2:], start, end))
     return spans
 
-
 # %% misconception: the name at the end of the sentence is lost
 # says: In {tags} you find {yours}; expected is {right}. A name that reaches the end of the sentence
 # is lost with you. You put a name down when the next tag closes it, and after the last word there
 # is no next tag.
-def entity_spans(tags):
-    spans, kind, start = [], None, 0
-    for place, tag in enumerate(tags):
-        goes_on = tag[0] == "I" and tag[2:] == kind
-        if kind and not goes_on:
-            spans.append((kind, start, place - 1))
-            kind = None
-        if tag != "O" and not goes_on:
-            kind, start = tag[2:], place
-    return spans
-
-
+# edit: return spans => return [span for span in spans if span[2] < len(tags) - 1]
 # %% misconception: neighbours grow together
 # says: In {tags} you find {yours}; expected is {right}. Two names of the same type stand side by
 # side, and with you they have become one. It is for this that `B-` and `I-` are told apart: a `B-`
 # always begins a new name.
-def entity_spans(tags):
-    spans, kind = [], ""
-    for place, tag in enumerate(tags):
-        this = tag[2:]
-        if this and this == kind:
-            spans[-1] = (kind, spans[-1][1], place)
-        elif this:
-            spans.append((this, place, place))
-        kind = this
-    return spans
-
-
+# edit: letter == "I" and kind == open_kind => kind and kind == open_kind
 # %% misconception: an I- without a B- is passed over
 # says: In {tags} you find {yours}; expected is {right}. An `I-` that continues nothing is passed
 # over with you. By the letter that is right, but the usual scoring script lets it begin a name, so
 # that a model is not failed for one wrong letter.
-def entity_spans(tags):
-    spans, kind = [], ""
-    for place, tag in enumerate(tags):
-        letter, this = tag[0], tag[2:]
-        if letter == "B":
-            spans.append((this, place, place))
-            kind = this
-        elif letter == "I" and this == kind:
-            spans[-1] = (kind, spans[-1][1], place)
-        else:
-            kind = ""
-    return spans
-
-
+# edit: letter != "O" => letter == "B"
+# edit: open_kind = kind => open_kind = kind if letter == "B" or kind == open_kind else ""
 # %% misconception: any I- continues the name
 # says: In {tags} you find {yours}; expected is {right}. With you an `I-` continues whatever name is
 # open. Look at its type as well: where the type changes, another name begins.
-def entity_spans(tags):
-    spans, is_open = [], False
-    for place, tag in enumerate(tags):
-        if tag[0] == "I" and is_open:
-            spans[-1] = (spans[-1][0], spans[-1][1], place)
-        elif tag != "O":
-            spans.append((tag[2:], place, place))
-        is_open = tag != "O"
-    return spans
-
-
+# edit: kind == open_kind => open_kind
+# edit: (kind, spans[-1][1] => (spans[-1][0], spans[-1][1]
 # %% misconception: an O does not close the name
 # says: In {tags} you find {yours}; expected is {right}. Between the two there is an `O`, and a name
 # does not go on behind a gap. When an `O` comes, forget which type was open.
-def entity_spans(tags):
-    spans, kind = [], ""
-    for place, tag in enumerate(tags):
-        if tag == "O":
-            continue
-        if tag[0] == "I" and tag[2:] == kind:
-            spans[-1] = (kind, spans[-1][1], place)
-        else:
-            kind = tag[2:]
-            spans.append((kind, place, place))
-    return spans
-
-
+# edit: open_kind = kind => open_kind = kind or open_kind
 # %% misconception: an I- neither begins nor closes a name
 # says: In {tags} you find {yours}; expected is {right}. With you a name begins with `B-` and goes
 # on as long as any `I-` follows. But an `I-` without an open name of **its own type** begins one
 # itself, by the rule of the task.
-def entity_spans(tags):
-    spans, is_open = [], False
-    for place, tag in enumerate(tags):
-        if tag[0] == "B":
-            spans.append((tag[2:], place, place))
-        elif tag[0] == "I" and is_open:
-            spans[-1] = (spans[-1][0], spans[-1][1], place)
-        is_open = tag[0] == "B" or tag[0] == "I" and is_open
-    return spans
-
-
+# edit: kind == open_kind => open_kind
+# edit: (kind, spans[-1][1] => (spans[-1][0], spans[-1][1]
+# edit: letter != "O" => letter == "B"
+# edit: open_kind = kind => open_kind = letter == "B" or letter == "I" and open_kind
 # %% misconception: the end is one word too far
 # says: In {tags} you find {yours}; expected is {right}. Your ends are those of a slice, one behind
 # the last word. Here `last` is the last word itself.
-def entity_spans(tags):
-    spans, kind = [], ""
-    for place, tag in enumerate(tags):
-        if tag[0] == "I" and tag[2:] == kind:
-            spans[-1] = (kind, spans[-1][1], place + 1)
-        elif tag != "O":
-            spans.append((tag[2:], place, place + 1))
-        kind = tag[2:]
-    return spans
-
-
+# edit: spans[-1][1], place => spans[-1][1], place + 1
+# edit: place, place => place, place + 1
 # %% misconception: every word is a name of its own
 # says: In {tags} you find {found} names, and there are {there}. Each tagged word has become a name
 # of its own with you: {yours}. An `I-` makes the name before it longer.
-def entity_spans(tags):
-    return [(tag[2:], place, place) for place, tag in enumerate(tags) if tag != "O"]
-
-
+# - open_kind = kind
 # %% misconception: only the words with B-
 # says: In {tags} you find {yours}; expected is {right}. You take the words with a `B-` alone. A
 # name goes on as long as an `I-` of its type follows.
-def entity_spans(tags):
-    return [(tag[2:], place, place) for place, tag in enumerate(tags) if tag[0] == "B"]
-
-
-# %% hint
-# Go through the tags once and keep in mind which type is open, if any. At each tag there are three
+# edit: letter != "O" => letter == "B"
+# - open_kind = kind
+# %% hints
+# 1. Go through the tags once and keep in mind which type is open, if any. At each tag there are three
 # possibilities: the open name gets longer, a new one begins, or there is none.
-# %% hint
-# The open name gets longer exactly if the letter is `I` **and** the type is the open one.
+# 2. The open name gets longer exactly if the letter is `I` **and** the type is the open one.
 # Otherwise, whatever is not `O` begins a new one. It helps to put a new name down at once, as
 # `(type, i, i)`, and to move its end later: then nothing is left over when the sentence ends.
-# %% hint
-# `letter, _, kind = tag.partition("-")` gives `"O"` and an empty type for `O`. If a name goes on,
+# 3. `letter, _, kind = tag.partition("-")` gives `"O"` and an empty type for `O`. If a name goes on,
 # replace `spans[-1]`; if it begins, append; and in any case set the open type to `kind`.
 # %% explanation
 # A name is put down when it begins and moves its end while it goes on, so the end of the sentence
@@ -490,12 +313,8 @@ def entity_spans(tags):
 # The rule for an `I-` that continues nothing is a convention; whoever compares two numbers has to
 # know that both were counted by it.
 
-# %% task 15.3
-# title: Ninety per cent, and not one name
-# kind: repair
-# points: 20
-# minutes: 12
-# function: scores
+# %% task 15.3: Ninety per cent, and not one name
+# kind: repair; points: 20; minutes: 12; function: scores
 #
 # A tagger was reported with an F1 of more than 0.9, and its users found next to nothing with it.
 # Below is how it was scored. `truth` and `found` are lists of sentences, and each sentence is a
@@ -510,7 +329,6 @@ def entity_spans(tags):
 #
 # *Example.* True is one sentence with `[("PER", 0, 1), ("LOC", 4, 4)]`, found is `[("PER", 0, 1)]`.
 # Then precision is 1, recall 1/2, and F1 is 2/3.
-
 
 # %% stub
 def scores(truth: list[dict], found: list[dict]) -> tuple[float, float, float]:
@@ -537,14 +355,12 @@ def scores(truth: list[dict], found: list[dict]) -> tuple[float, float, float]:
     # END SOLUTION
     return precision, recall, f1
 
-
 # %% check
 def sentence(names, words=60):
     tags = ["O"] * words
     for kind, first, last in names:
         tags[first : last + 1] = [f"B-{kind}"] + [f"I-{kind}"] * (last - first)
     return {"tags": tags, "names": names}
-
 
 def cases(rng):
     for _ in range(2):
@@ -572,21 +388,14 @@ def cases(rng):
     yield {"truth": [sentence(one) for one in names], "found": nothing}
     yield {"truth": nothing, "found": nothing}
 
-
 def numbers(case, got, expected):
     return {
-        "p": float(got[0]),
-        "r": float(got[1]),
-        "f": float(got[2]),
-        "right_p": expected[0],
-        "right_r": expected[1],
-        "right_f": expected[2],
+        "p": float(got[0]), "r": float(got[1]), "f": float(got[2]), "right_p": expected[0],
+        "right_r": expected[1], "right_f": expected[2],
         "words": sum(len(one["tags"]) for one in case["truth"]),
         "true": sum(len(one["names"]) for one in case["truth"]),
-        "told": sum(len(one["names"]) for one in case["found"]),
-        "sentences": len(case["truth"]),
+        "told": sum(len(one["names"]) for one in case["found"]), "sentences": len(case["truth"]),
     }
-
 
 # %% another right solution
 def scores(truth, found):
@@ -599,168 +408,87 @@ def scores(truth, found):
         2 * hits / max(len(wanted) + len(given), 1),
     )
 
-
 # %% misconception: words are still counted
 # says: You report an F1 of {f:.2f}, and by names it is {right_f:.2f}. What you count are the
 # {words} words, and most of these are `O` on both sides. There are {true} names, and each is found
 # as a whole or not at all. Each sentence brings its `"names"` along.
-def scores(truth, found):
-    right = told = true = 0
-    for sentence, answer in zip(truth, found):
-        right += sum(a == b for a, b in zip(sentence["tags"], answer["tags"]))
-        told += len(answer["tags"])
-        true += len(sentence["tags"])
-    precision, recall = right / told, right / true
-    return precision, recall, (precision + recall) / 2
-
-
+# - right += len(set(sentence["names"]) & set(answer["names"]))
+# + right += sum(a == b for a, b in zip(sentence["tags"], answer["tags"]))
+# edit: len(answer["names"]) => len(answer["tags"])
+# edit: len(sentence["names"]) => len(sentence["tags"])
+# edit: 2 * precision * recall / (precision + recall) => (precision + recall) / 2
 # %% misconception: words that are not O
 # says: You leave out `O`, and that is a step: your F1 is {f:.2f}. But you still count words: a name
 # of three words counts three times, and one that was found without its last word is two thirds
 # right. By whole names it is {right_f:.2f}.
-def scores(truth, found):
-    right = told = true = 0
-    for sentence, answer in zip(truth, found):
-        pairs = list(zip(sentence["tags"], answer["tags"]))
-        right += sum(a == b != "O" for a, b in pairs)
-        told += sum(b != "O" for _, b in pairs)
-        true += sum(a != "O" for a, _ in pairs)
-    precision, recall = right / max(told, 1), right / max(true, 1)
-    return precision, recall, 2 * right / max(told + true, 1)
-
-
+# - right += len(set(sentence["names"]) & set(answer["names"]))
+# + right += sum(a == b != "O" for a, b in zip(sentence["tags"], answer["tags"]))
+# edit: len(answer["names"]) => sum(tag != "O" for tag in answer["tags"])
+# edit: len(sentence["names"]) => sum(tag != "O" for tag in sentence["tags"])
 # %% misconception: the plain mean of precision and recall
 # says: Precision and recall are right, {p:.2f} and {r:.2f}. Your F1 is {f:.2f}, their plain mean;
 # expected is {right_f:.2f}. The harmonic mean is small as soon as one of the two is: whoever marks
 # a single sure name and leaves a hundred others should not come near one half.
-def scores(truth, found):
-    right = told = true = 0
-    for sentence, answer in zip(truth, found):
-        right += len(set(sentence["names"]) & set(answer["names"]))
-        told += len(answer["names"])
-        true += len(sentence["names"])
-    precision, recall = right / max(told, 1), right / max(true, 1)
-    return precision, recall, (precision + recall) / 2
-
-
+# edit: 2 * precision * recall / (precision + recall) => (precision + recall) / 2
 # %% misconception: names of different sentences compared
 # says: Your precision is {p:.2f} and your recall {r:.2f}; expected are {right_p:.2f} and
 # {right_r:.2f}. All true names stand in one set with you, so a `LOC` found at word 9 of one
 # sentence passes for the `LOC` that stands at word 9 of another. A name belongs to its sentence.
-def scores(truth, found):
-    wanted = {name for one in truth for name in one["names"]}
-    given = [name for one in found for name in one["names"]]
-    true = sum(len(one["names"]) for one in truth)
-    right = sum(name in wanted for name in given)
-    precision, recall = right / max(len(given), 1), right / max(true, 1)
-    return precision, recall, 2 * right / max(len(given) + true, 1)
-
-
+# - right += len(set(sentence["names"]) & set(answer["names"]))
+# + wanted = {name for one in truth for name in one["names"]}
+# + right += sum(name in wanted for name in answer["names"])
 # %% misconception: one set for all sentences
 # says: Your precision is {p:.2f} and your recall {r:.2f}; expected are {right_p:.2f} and
 # {right_r:.2f}. You gather the names of all sentences in one set. There a name meets its twin at
 # the same words of another sentence: the two count as one, and one found in the wrong sentence
 # counts as right. Compare sentence by sentence.
-def scores(truth, found):
-    wanted = {name for one in truth for name in one["names"]}
-    given = {name for one in found for name in one["names"]}
-    right = len(wanted & given)
-    precision, recall = right / max(len(given), 1), right / max(len(wanted), 1)
-    return precision, recall, 2 * right / max(len(given) + len(wanted), 1)
-
-
+# - for sentence, answer in zip(truth, found, strict=True):
+# + both = [{"names": {name for one in side for name in one["names"]}} for side in (truth, found)]
+# + for sentence, answer in [both]:
 # %% misconception: the type does not matter
 # says: Your F1 is {f:.2f}, expected is {right_f:.2f}. You compare first and last words alone. In
 # these sentences an organisation was called a place, and a person an organisation: such a name has
 # not been found, and one that does not exist has been invented.
-def scores(truth, found):
-    right = told = true = 0
-    for sentence, answer in zip(truth, found):
-        right += len({n[1:] for n in sentence["names"]} & {n[1:] for n in answer["names"]})
-        told += len(answer["names"])
-        true += len(sentence["names"])
-    precision, recall = right / max(told, 1), right / max(true, 1)
-    return precision, recall, 2 * right / max(told + true, 1)
-
-
+# - right += len(set(sentence["names"]) & set(answer["names"]))
+# + right += len({n[1:] for n in sentence["names"]} & {n[1:] for n in answer["names"]})
 # %% misconception: touching is enough
 # says: Your F1 is {f:.2f}, expected is {right_f:.2f}. With you a name is right if it shares a word
 # with a true one. It is the custom to be strict: whoever looks a person up needs the whole name, so
 # first **and** last word have to be right.
-def scores(truth, found):
-    right = told = true = 0
-    for sentence, answer in zip(truth, found):
-        for kind, first, last in answer["names"]:
-            right += any(kind == k and first <= b and a <= last for k, a, b in sentence["names"])
-        told += len(answer["names"])
-        true += len(sentence["names"])
-    precision, recall = right / max(told, 1), right / max(true, 1)
-    return precision, recall, 2 * right / max(told + true, 1)
-
-
+# - right += len(set(sentence["names"]) & set(answer["names"]))
+# + for kind, first, last in answer["names"]:
+# +     right += any(kind == k and first <= b and a <= last for k, a, b in sentence["names"])
 # %% misconception: names compared in their order
 # says: Your F1 is {f:.2f}, expected is {right_f:.2f}. You put the first name found beside the first
 # true one, the second beside the second. If one is missed or invented, all behind it are compared
 # with the wrong one. Look for each name among **all** true names of its sentence.
-def scores(truth, found):
-    right = told = true = 0
-    for sentence, answer in zip(truth, found):
-        right += sum(a == b for a, b in zip(sentence["names"], answer["names"]))
-        told += len(answer["names"])
-        true += len(sentence["names"])
-    precision, recall = right / max(told, 1), right / max(true, 1)
-    return precision, recall, 2 * right / max(told + true, 1)
-
-
+# - right += len(set(sentence["names"]) & set(answer["names"]))
+# + right += sum(a == b for a, b in zip(sentence["names"], answer["names"]))
 # %% misconception: a mean over the sentences
 # says: Your F1 is {f:.2f}, expected is {right_f:.2f}. You score each of the {sentences} sentences
 # and take the mean. Then a sentence with one name weighs as much as one with ten, and one without
 # any has no score at all. Count over all sentences first, and divide once at the end.
-def scores(truth, found):
-    rows = []
-    for sentence, answer in zip(truth, found):
-        right = len(set(sentence["names"]) & set(answer["names"]))
-        told, true = len(answer["names"]), len(sentence["names"])
-        rows.append((right / max(told, 1), right / max(true, 1), 2 * right / max(told + true, 1)))
-    return tuple(np.mean(rows, axis=0).tolist())
-
-
+# - right = told = true = 0
+# + if len(truth) > 1:
+# +     rows = [scores([sentence], [answer]) for sentence, answer in zip(truth, found)]
+# +     return tuple(np.mean(rows, axis=0).tolist())
+# + right = told = true = 0
 # %% misconception: precision and recall exchanged
 # says: Your precision is {p:.2f} and your recall {r:.2f}; it is the other way round. Precision asks
 # of the {told} names that were **found** how many are right; recall asks of the {true} **true**
 # ones how many were found.
-def scores(truth, found):
-    right = told = true = 0
-    for sentence, answer in zip(truth, found):
-        right += len(set(sentence["names"]) & set(answer["names"]))
-        told += len(answer["names"])
-        true += len(sentence["names"])
-    precision, recall = right / max(true, 1), right / max(told, 1)
-    return precision, recall, 2 * right / max(told + true, 1)
-
-
+# edit: return precision, recall, f1 => return recall, precision, f1
 # %% misconception: a division by nothing
 # says: Names are counted now. But a tagger that says `O` everywhere finds none, precision and
 # recall are both 0, and their harmonic mean then divides by zero. By the rule of the task F1 is 0
 # there.
-def scores(truth, found):
-    right = told = true = 0
-    for sentence, answer in zip(truth, found):
-        right += len(set(sentence["names"]) & set(answer["names"]))
-        told += len(answer["names"])
-        true += len(sentence["names"])
-    precision, recall = right / max(told, 1), right / max(true, 1)
-    return precision, recall, 2 * precision * recall / (precision + recall)
-
-
-# %% hint
-# What is counted in the loop? Let it be the names: how many are right in this sentence, how many
+# edit: (precision + recall) if right else 0.0 => (precision + recall)
+# %% hints
+# 1. What is counted in the loop? Let it be the names: how many are right in this sentence, how many
 # were found, how many are there?
-# %% hint
-# A name is a tuple, so the names of a sentence can be put into a set, and what two sets share is
+# 2. A name is a tuple, so the names of a sentence can be put into a set, and what two sets share is
 # `one & other`. And below the loop a mean of the wrong kind is taken.
-# %% hint
-# In the loop `len(set(sentence["names"]) & set(answer["names"]))` for what is right, and the
+# 3. In the loop `len(set(sentence["names"]) & set(answer["names"]))` for what is right, and the
 # lengths of the two lists. F1 is `2 * precision * recall / (precision + recall)`, if that can be
 # divided, and else 0.
 # %% explanation
@@ -770,12 +498,8 @@ def scores(truth, found):
 # needs no care unless there is no name at all. Always saying `O` now gets what it is worth,
 # nothing.
 
-# %% task 15.4
-# title: Answers beside the wrong words
-# kind: repair
-# points: 20
-# minutes: 10
-# function: read_tags
+# %% task 15.4: Answers beside the wrong words
+# kind: repair; points: 20; minutes: 10; function: read_tags
 #
 # The model was trained well, and its answers make no sense. The fault is in the way back from
 # tokens to words. `read_tags(logits, word_ids, names, n_words)` gets the `logits` `(T, C)` of
@@ -788,7 +512,6 @@ def scores(truth, found):
 #
 # *Example.* With `word_ids = [None, 0, 0, 1, None]` and the most probable tags
 # `O, B-PER, O, I-PER, O` at the five tokens, the result is `["B-PER", "I-PER"]`.
-
 
 # %% stub
 def read_tags(
@@ -808,10 +531,8 @@ def read_tags(
     # END SOLUTION
     return tags
 
-
 # %% check
 NAMES = ["B-LOC", "B-PER", "I-LOC", "I-PER", "O"]
-
 
 def cases(rng):
     # In the first row the first word has two pieces, so that all that follows is shifted further.
@@ -846,23 +567,17 @@ def cases(rng):
         noise = torch.from_numpy(rng.uniform(-0.1, 0.1, size=(len(best), len(NAMES)))).float()
         one_hot = torch.nn.functional.one_hot(torch.tensor(best), len(NAMES))
         yield {
-            "logits": noise + size[:, None] * one_hot,
-            "word_ids": word_ids,
-            "names": NAMES,
+            "logits": noise + size[:, None] * one_hot, "word_ids": word_ids, "names": NAMES,
             "n_words": len(pieces) + cut,
         }
-
 
 def numbers(case, got, expected):
     best = [case["names"][number] for number in case["logits"].argmax(-1).tolist()]
     wrong = [i for i, (a, b) in enumerate(zip(got, expected)) if a != b]
     fields = {
         "words": " ".join("–" if word is None else str(word) for word in case["word_ids"]),
-        "best": " ".join(best),
-        "yours": " ".join(got),
-        "right": " ".join(expected),
-        "length": len(got),
-        "n": case["n_words"],
+        "best": " ".join(best), "yours": " ".join(got), "right": " ".join(expected),
+        "length": len(got), "n": case["n_words"],
     }
     if wrong:
         word = wrong[0]
@@ -871,7 +586,6 @@ def numbers(case, got, expected):
         many = ", ".join(map(str, at[:-1])) + f" and {at[-1]}" if len(at) > 1 else str(*at)
         fields |= {"places": many, "first": at[0] if at else "none"}
     return fields
-
 
 # %% another right solution
 def read_tags(logits, word_ids, names, n_words):
@@ -883,121 +597,64 @@ def read_tags(logits, word_ids, names, n_words):
         for word in range(n_words)
     ]
 
-
 # %% misconception: the tokens are still taken for words
 # says: Word {word} is {tag} with you; its first piece is token {first}, and says {want}. You still
 # read word number `i` off token number `i`. But token 0 is `[CLS]`, and a word may have several
 # pieces: the words of the tokens are {words}.
-def read_tags(logits, word_ids, names, n_words):
-    best = logits.argmax(dim=-1).tolist()
-    return [names[best[word]] for word in range(n_words)]
-
-
+# edit: return tags => return [names[best[word]] for word in range(n_words)]
 # %% misconception: only [CLS] is allowed for
 # says: `[CLS]` is passed over now, but word {word} is still wrong: {tag} instead of {want}. A word
 # that has fallen into pieces moves all that follow it to the right. The words of the tokens are
 # {words}; look up there where each word begins.
-def read_tags(logits, word_ids, names, n_words):
-    best = logits.argmax(dim=-1).tolist()[1:]
-    return [names[best[word]] for word in range(n_words)]
-
-
+# edit: return tags => return [names[best[word + 1]] for word in range(n_words)]
 # %% misconception: the last piece decides
 # says: Word {word} is {tag} with you, {want} is expected. It has the tokens {places}, and you read
 # the last of them: each piece overwrites what the one before has said. In training only the first
 # piece was given a tag; what the model says at the others nobody has taught it.
-def read_tags(logits, word_ids, names, n_words):
-    best = logits.argmax(dim=-1).tolist()
-    tags = ["O"] * n_words
-    for place, word in enumerate(word_ids):
-        if word is not None:
-            tags[word] = names[best[place]]
-    return tags
-
-
+# edit: word_ids.index(word) => len(word_ids) - 1 - word_ids[::-1].index(word)
 # %% misconception: the majority of the pieces decides
 # says: Word {word} is {tag} with you, {want} is expected. You let its pieces vote, tokens {places}.
 # But only the first piece had a tag in training; the others were left out of the loss, and what
 # they say nobody has taught them. They have no vote.
-def read_tags(logits, word_ids, names, n_words):
-    best = logits.argmax(dim=-1).tolist()
-    tags = []
-    for word in range(n_words):
-        votes = [best[place] for place, number in enumerate(word_ids) if number == word]
-        tags.append(names[max(votes, key=votes.count)] if votes else "O")
-    return tags
-
-
+# - tags[word] = names[best[word_ids.index(word)]]
+# + votes = [best[place] for place, number in enumerate(word_ids) if number == word]
+# + tags[word] = names[max(votes, key=votes.count)]
 # %% misconception: the mean of the pieces decides
 # says: Word {word} is {tag} with you, {want} is expected. You take the mean of the logits over its
 # pieces, tokens {places}. That sounds fair, but the further pieces were left out of the loss in
 # training: their logits mean nothing. The first piece speaks for the word.
-def read_tags(logits, word_ids, names, n_words):
-    tags = []
-    for word in range(n_words):
-        rows = [row for row, number in zip(logits, word_ids) if number == word]
-        tags.append(names[int(torch.stack(rows).mean(0).argmax())] if rows else "O")
-    return tags
-
-
+# - tags[word] = names[best[word_ids.index(word)]]
+# + rows = [row for row, number in zip(logits, word_ids) if number == word]
+# + tags[word] = names[int(torch.stack(rows).mean(0).argmax())]
 # %% misconception: any piece that says a name decides
 # says: Word {word} is {tag} with you, {want} is expected. Its first piece says {want}, another one
 # of its tokens {places} says {tag}, and you take the first that is not `O`. The further pieces were
 # left out of the loss in training, so they may say anything.
-def read_tags(logits, word_ids, names, n_words):
-    best = logits.argmax(dim=-1).tolist()
-    tags = ["O"] * n_words
-    for word in range(n_words):
-        for place, number in enumerate(word_ids):
-            if number == word and tags[word] == "O":
-                tags[word] = names[best[place]]
-    return tags
-
-
+# - tags[word] = names[best[word_ids.index(word)]]
+# + said = [names[best[place]] for place, number in enumerate(word_ids) if number == word]
+# + tags[word] = next((name for name in said if name != "O"), "O")
 # %% misconception: words that were cut off are looked for
 # says: All words that the row holds are right now. But one row was cut, and its last words do not
 # occur in `word_ids`; `index` stops with an error there. Such a word keeps its `"O"`.
-def read_tags(logits, word_ids, names, n_words):
-    best = logits.argmax(dim=-1).tolist()
-    return [names[best[word_ids.index(word)]] for word in range(n_words)]
-
-
+# edit: if word in word_ids => if True
 # %% misconception: one tag for each piece
 # says: You return {length} tags, the sentence has {n} words. Every piece has given one. Only the
 # first piece of a word speaks for it.
-def read_tags(logits, word_ids, names, n_words):
-    best = logits.argmax(dim=-1).tolist()
-    return [names[b] for b, word in zip(best, word_ids) if word is not None]
-
-
+# edit: return tags => return [names[b] for b, word in zip(best, word_ids) if word is not None]
 # %% misconception: words that were cut off get no tag
 # says: You return {length} tags, the sentence has {n} words. The row was cut, and its last words
 # have no token. Whoever lays tags and words side by side later needs an entry for them, too: `"O"`.
-def read_tags(logits, word_ids, names, n_words):
-    best = logits.argmax(dim=-1).tolist()
-    return [names[best[word_ids.index(w)]] for w in range(n_words) if w in word_ids]
-
-
+# edit: return tags => return [tags[word] for word in range(n_words) if word in word_ids]
 # %% misconception: word number zero is taken for none
 # says: Word {word} is {tag} with you, {want} is expected. In Python 0 counts as false, so `if word`
 # passes over the first word as over `None`. Ask for `word is not None`.
-def read_tags(logits, word_ids, names, n_words):
-    best = logits.argmax(dim=-1).tolist()
-    tags = ["O"] * n_words
-    for place in reversed(range(len(word_ids))):
-        if word_ids[place]:
-            tags[word_ids[place]] = names[best[place]]
-    return tags
-
-
-# %% hint
-# Which token speaks for word 0? For the last word? Write the two rows `word_ids` and `best` below
+# edit: if word in word_ids => if word and word in word_ids
+# %% hints
+# 1. Which token speaks for word 0? For the last word? Write the two rows `word_ids` and `best` below
 # each other.
-# %% hint
-# `word_ids.index(word)` is the first place where a number stands, and `word in word_ids` says
+# 2. `word_ids.index(word)` is the first place where a number stands, and `word in word_ids` says
 # whether there is one.
-# %% hint
-# For each word that occurs in `word_ids`: `best[word_ids.index(word)]`. The others keep the `"O"`
+# 3. For each word that occurs in `word_ids`: `best[word_ids.index(word)]`. The others keep the `"O"`
 # that is there already.
 # %% explanation
 # What was done on the way in has to be undone on the way out: the tag was laid on the first piece,
@@ -1005,12 +662,8 @@ def read_tags(logits, word_ids, names, n_words):
 # what falls into pieces, it is most wrong where it matters most. A function like `align` and its
 # inverse belong side by side, with a test that the two together give back what was put in.
 
-# %% task 15.5
-# title: How many places carry a label?
-# kind: predict
-# points: 15
-# minutes: 8
-# function: predict
+# %% task 15.5: How many places carry a label?
+# kind: predict; points: 15; minutes: 8; function: predict
 #
 # `pieces[i][w]` says into how many pieces word `w` of sentence `i` falls. The sentences go through
 # the model as one batch, each with `[CLS]` and `[SEP]`, padded to the longest. First pieces carry
@@ -1026,7 +679,6 @@ def read_tags(logits, word_ids, names, n_words):
 # *Example.* For `pieces = [[1, 2, 1], [1]]` and `tags = 9`: the rows have 6 and 3 tokens, so the
 # shape is `(2, 6)`; 4 places are labelled and 8 are not; only the third word is misplaced, so that
 # is 1; the loss is the natural logarithm of 9, 2.197.
-
 
 # %% stub
 def predict(pieces: list[list[int]], tags: int) -> dict:
@@ -1044,7 +696,6 @@ def predict(pieces: list[list[int]], tags: int) -> dict:
     }
     # END SOLUTION
 
-
 # %% check
 def cases(rng):
     yield {"pieces": [[1, 2, 1], [1]], "tags": 9}
@@ -1056,28 +707,19 @@ def cases(rng):
             rows.append(row.tolist())
         yield {"pieces": rows, "tags": int(rng.choice([3, 7, 9, 13]))}
 
-
 def numbers(case, got, expected):
     pieces = case["pieces"]
     return {
-        "shape": tuple(got["shape"]),
-        "right_shape": expected["shape"],
-        "labelled": got["labelled"],
-        "right_labelled": expected["labelled"],
-        "ignored": got["ignored"],
-        "right_ignored": expected["ignored"],
-        "misplaced": got["misplaced"],
-        "right_misplaced": expected["misplaced"],
-        "loss": float(got["loss"]),
-        "right_loss": expected["loss"],
-        "tags": case["tags"],
+        "shape": tuple(got["shape"]), "right_shape": expected["shape"], "labelled": got["labelled"],
+        "right_labelled": expected["labelled"], "ignored": got["ignored"],
+        "right_ignored": expected["ignored"], "misplaced": got["misplaced"],
+        "right_misplaced": expected["misplaced"], "loss": float(got["loss"]),
+        "right_loss": expected["loss"], "tags": case["tags"],
         "split": sum(count > 1 for row in pieces for count in row),
-        "longest": max(map(sum, pieces)),
-        "places": expected["shape"][0] * expected["shape"][1],
+        "longest": max(map(sum, pieces)), "places": expected["shape"][0] * expected["shape"][1],
         "padding": expected["shape"][0] * expected["shape"][1] - sum(sum(r) + 2 for r in pieces),
         "words": sum(map(len, pieces)),
     }
-
 
 # %% another right solution
 def predict(pieces, tags):
@@ -1101,153 +743,51 @@ def predict(pieces, tags):
         "loss": torch.nn.functional.cross_entropy(logits, grid.flatten()).item(),
     }
 
-
 # %% misconception: no room for the special tokens
 # says: Your shape is {shape}, expected is {right_shape}. The longest sentence has {longest} pieces,
 # and its row has two tokens more: `[CLS]` and `[SEP]`.
-def predict(pieces, tags):
-    width = max(sum(row) for row in pieces)
-    words = sum(len(row) for row in pieces)
-    return {
-        "shape": (len(pieces), width),
-        "labelled": words,
-        "ignored": len(pieces) * width - words,
-        "misplaced": sum(sum(row[:w]) != w for row in pieces for w in range(len(row))),
-        "loss": math.log(tags),
-    }
-
-
+# edit: pieces) + 2 => pieces)
 # %% misconception: as long as the words
 # says: Your shape is {shape}, expected is {right_shape}. You have counted words. The model reads
 # pieces, and the longest row has {longest} of them, and two special tokens.
-def predict(pieces, tags):
-    width = max(len(row) for row in pieces) + 2
-    words = sum(len(row) for row in pieces)
-    return {
-        "shape": (len(pieces), width),
-        "labelled": words,
-        "ignored": len(pieces) * width - words,
-        "misplaced": sum(sum(row[:w]) != w for row in pieces for w in range(len(row))),
-        "loss": math.log(tags),
-    }
-
-
+# edit: max(sum(row) => max(len(row)
 # %% misconception: every piece has a label
 # says: You count {labelled} labelled places; there are {right_labelled}, one for each word. Only
 # the first piece of a word carries its tag.
-def predict(pieces, tags):
-    width = max(sum(row) for row in pieces) + 2
-    count = sum(sum(row) for row in pieces)
-    return {
-        "shape": (len(pieces), width),
-        "labelled": count,
-        "ignored": len(pieces) * width - count,
-        "misplaced": sum(sum(row[:w]) != w for row in pieces for w in range(len(row))),
-        "loss": math.log(tags),
-    }
-
-
+# edit: words = sum(len(row) => words = sum(sum(row)
 # %% misconception: padding is forgotten
 # says: You count {ignored} places with -100; there are {right_ignored}. The shorter rows are filled
 # up with padding, here at {padding} places, and these have the label -100 as well.
-def predict(pieces, tags):
-    width = max(sum(row) for row in pieces) + 2
-    words = sum(len(row) for row in pieces)
-    return {
-        "shape": (len(pieces), width),
-        "labelled": words,
-        "ignored": sum(sum(row) + 2 for row in pieces) - words,
-        "misplaced": sum(sum(row[:w]) != w for row in pieces for w in range(len(row))),
-        "loss": math.log(tags),
-    }
-
-
+# edit: len(pieces) * width - words => sum(sum(row) + 2 for row in pieces) - words
 # %% misconception: only the split words are misplaced
 # says: You count {misplaced} misplaced words; there are {right_misplaced}. You have counted the
 # words that fall into pieces, {split} of them. But such a word may well stand in its right place.
 # It is those **behind** it that are moved, all of them.
-def predict(pieces, tags):
-    width = max(sum(row) for row in pieces) + 2
-    words = sum(len(row) for row in pieces)
-    return {
-        "shape": (len(pieces), width),
-        "labelled": words,
-        "ignored": len(pieces) * width - words,
-        "misplaced": sum(count > 1 for row in pieces for count in row),
-        "loss": math.log(tags),
-    }
-
-
+# edit: misplaced, => sum(count > 1 for row in pieces for count in row),
 # %% misconception: the first split word is misplaced, too
 # says: You count {misplaced} misplaced words; there are {right_misplaced}. The first word of a
 # sentence that falls into pieces still begins where it should, since all before it had one piece
 # each. Only what comes behind it is moved.
-def predict(pieces, tags):
-    width = max(sum(row) for row in pieces) + 2
-    words = sum(len(row) for row in pieces)
-    return {
-        "shape": (len(pieces), width),
-        "labelled": words,
-        "ignored": len(pieces) * width - words,
-        "misplaced": sum(sum(row[: w + 1]) != w + 1 for row in pieces for w in range(len(row))),
-        "loss": math.log(tags),
-    }
-
-
+# edit: sum(row[:w]) != w for => sum(row[: w + 1]) != w + 1 for
 # %% misconception: the loss averaged over every place
 # says: Your loss is {loss:.3f}, expected is {right_loss:.3f}. You let {places} places share it.
 # Places with the label -100 are not counted as zero, they are not counted at all: the mean runs
 # over the {words} labelled ones, and each of them has the loss log {tags}.
-def predict(pieces, tags):
-    width = max(sum(row) for row in pieces) + 2
-    words = sum(len(row) for row in pieces)
-    return {
-        "shape": (len(pieces), width),
-        "labelled": words,
-        "ignored": len(pieces) * width - words,
-        "misplaced": sum(sum(row[:w]) != w for row in pieces for w in range(len(row))),
-        "loss": math.log(tags) * words / (len(pieces) * width),
-    }
-
-
+# edit: math.log(tags) => math.log(tags) * words / (len(pieces) * width)
 # %% misconception: a loss in bits
 # says: Your loss is {loss:.3f}, expected is {right_loss:.3f}. That is the logarithm to the base 2.
 # The cross-entropy uses the natural one, `math.log`.
-def predict(pieces, tags):
-    width = max(sum(row) for row in pieces) + 2
-    words = sum(len(row) for row in pieces)
-    return {
-        "shape": (len(pieces), width),
-        "labelled": words,
-        "ignored": len(pieces) * width - words,
-        "misplaced": sum(sum(row[:w]) != w for row in pieces for w in range(len(row))),
-        "loss": math.log2(tags),
-    }
-
-
+# edit: math.log => math.log2
 # %% misconception: the loss summed over the words
 # says: Your loss is {loss:.1f}, expected is {right_loss:.3f}. You have added it up over {words}
 # words. The loss is the mean over the labelled places, and they all have the same here.
-def predict(pieces, tags):
-    width = max(sum(row) for row in pieces) + 2
-    words = sum(len(row) for row in pieces)
-    return {
-        "shape": (len(pieces), width),
-        "labelled": words,
-        "ignored": len(pieces) * width - words,
-        "misplaced": sum(sum(row[:w]) != w for row in pieces for w in range(len(row))),
-        "loss": math.log(tags) * words,
-    }
-
-
-# %% hint
-# Write the tokens of the example below each other, `[CLS]` to padding, and under each its label or
+# edit: math.log(tags) => math.log(tags) * words
+# %% hints
+# 1. Write the tokens of the example below each other, `[CLS]` to padding, and under each its label or
 # -100.
-# %% hint
-# There is one label a word, and every place of the rectangle that has none has -100. A word is in
+# 2. There is one label a word, and every place of the rectangle that has none has -100. A word is in
 # its right place exactly if the words before it have one piece each: `sum(row[:w]) == w`.
-# %% hint
-# With all tags equally likely the right one has the probability `1 / tags` at every labelled place,
+# 3. With all tags equally likely the right one has the probability `1 / tags` at every labelled place,
 # and minus its logarithm is `math.log(tags)`, whatever the mean runs over, as long as it is
 # labelled places.
 # %% explanation

@@ -15,12 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# %% task 16.1
-# title: The best span, or none
-# kind: write
-# points: 25
-# minutes: 15
-# function: best_spans
+# %% task 16.1: The best span, or none
+# kind: write; points: 25; minutes: 15; function: best_spans
 #
 # Write `best_spans(start, end, context, longest, threshold)` for a batch of `B` rows of `T` tokens:
 #
@@ -40,7 +36,6 @@ from torch import Tensor
 # the largest end would make the span from 2 to 1, which runs backwards. The best allowed one is
 # from 2 to 2, score 8, and the result is `[2]` and `[2]`.
 
-
 # %% stub
 def best_spans(
     start: Tensor, end: Tensor, context: Tensor, longest: int, threshold: float
@@ -57,11 +52,9 @@ def best_spans(
     return first.masked_fill(is_null, 0), last.masked_fill(is_null, 0)
     # END SOLUTION
 
-
 # %% check
 # Of the 18 tokens the first six are [CLS], four of the question and [SEP]; the last one is [SEP].
 LENGTH, BEGIN, END, LONGEST = 18, 6, 17, 4
-
 
 def row(rng, starts, ends, null=-12.0):
     """Two rows of logits with hills at some places, and the sum at [CLS]."""
@@ -72,7 +65,6 @@ def row(rng, starts, ends, null=-12.0):
     share = rng.uniform(-1, 1)
     start[0], end[0] = null / 2 + share, null / 2 - share
     return start, end
-
 
 def cases(rng):
     def plain():
@@ -109,13 +101,9 @@ def cases(rng):
         batch = [batch[i] for i in rng.permutation(3)]
         start, end = (torch.tensor(np.stack(part)).float() for part in zip(*batch))
         yield {
-            "start": start,
-            "end": end,
-            "context": context.expand(3, LENGTH).clone(),
-            "longest": LONGEST,
-            "threshold": threshold,
+            "start": start, "end": end, "context": context.expand(3, LENGTH).clone(),
+            "longest": LONGEST, "threshold": threshold,
         }
-
 
 def numbers(case, got, expected):
     first, last = (torch.as_tensor(part) for part in got)
@@ -129,23 +117,12 @@ def numbers(case, got, expected):
 
     kept = start.masked_fill(~case["context"][worst], -torch.inf).argmax()
     return {
-        "row": worst,
-        "first": i,
-        "last": j,
-        "yours": name(i, j),
-        "right": name(a, b),
-        "length": j - i + 1,
-        "right_length": b - a + 1,
-        "longest": case["longest"],
-        "threshold": case["threshold"],
-        "score": (start[i] + end[j]).item(),
-        "right_score": (start[a] + end[b]).item(),
-        "null": (start[0] + end[0]).item(),
-        "top": int(kept),
-        "begin": BEGIN,
-        "end": END - 1,
+        "row": worst, "first": i, "last": j, "yours": name(i, j), "right": name(a, b),
+        "length": j - i + 1, "right_length": b - a + 1, "longest": case["longest"],
+        "threshold": case["threshold"], "score": (start[i] + end[j]).item(),
+        "right_score": (start[a] + end[b]).item(), "null": (start[0] + end[0]).item(),
+        "top": int(kept), "begin": BEGIN, "end": END - 1,
     }
-
 
 # %% another right solution
 def best_spans(start, end, context, longest, threshold):
@@ -162,244 +139,102 @@ def best_spans(start, end, context, longest, threshold):
         lasts.append(last)
     return torch.tensor(firsts), torch.tensor(lasts)
 
-
 # %% misconception: backwards is allowed
 # says: In row {row} you give the span from {first} to {last}, which ends before it starts. Those
 # pairs lie below the diagonal of the square: `triu()` keeps what is on it and above.
-def best_spans(start, end, context, longest, threshold):
-    length = start.shape[1]
-    pairs = start[:, :, None] + end[:, None, :]
-    band = torch.ones(length, length).bool().tril(longest - 1)
-    allowed = band & context[:, :, None] & context[:, None, :]
-    score, flat = pairs.masked_fill(~allowed, -torch.inf).flatten(1).max(1)
-    is_null = start[:, 0] + end[:, 0] - score > threshold
-    return (flat // length).masked_fill(is_null, 0), (flat % length).masked_fill(is_null, 0)
-
-
+# edit: .triu().tril => .tril
 # %% misconception: only the start has to lie in the context
 # says: In row {row} you give {yours}. The context goes from token {begin} to {end}, and your span
 # ends behind it, at `[SEP]`. You ask of the start alone that it lies in the context; the end has to
 # do so as well.
-def best_spans(start, end, context, longest, threshold):
-    length = start.shape[1]
-    pairs = start[:, :, None] + end[:, None, :]
-    band = torch.ones(length, length).bool().triu().tril(longest - 1)
-    allowed = band & context[:, :, None]
-    score, flat = pairs.masked_fill(~allowed, -torch.inf).flatten(1).max(1)
-    is_null = start[:, 0] + end[:, 0] - score > threshold
-    return (flat // length).masked_fill(is_null, 0), (flat % length).masked_fill(is_null, 0)
-
-
+# edit: & context[:, :, None] & context[:, None, :] => & context[:, :, None]
 # %% misconception: one token too long
 # says: In row {row} you give {yours}: {length} tokens, one more than the {longest} allowed. A span
 # from `i` to `j` has `j - i + 1` tokens, since both ends are included, so `j - i` is at most
 # `longest - 1`.
-def best_spans(start, end, context, longest, threshold):
-    length = start.shape[1]
-    pairs = start[:, :, None] + end[:, None, :]
-    band = torch.ones(length, length).bool().triu().tril(longest)
-    allowed = band & context[:, :, None] & context[:, None, :]
-    score, flat = pairs.masked_fill(~allowed, -torch.inf).flatten(1).max(1)
-    is_null = start[:, 0] + end[:, 0] - score > threshold
-    return (flat // length).masked_fill(is_null, 0), (flat % length).masked_fill(is_null, 0)
-
-
+# edit: longest - 1 => longest
 # %% misconception: one token too short
 # says: In row {row} you give {yours}; {right} has {right_length} tokens and is allowed: `longest`
 # is {longest}. Your limit is too tight by one.
-def best_spans(start, end, context, longest, threshold):
-    length = start.shape[1]
-    pairs = start[:, :, None] + end[:, None, :]
-    band = torch.ones(length, length).bool().triu().tril(longest - 2)
-    allowed = band & context[:, :, None] & context[:, None, :]
-    score, flat = pairs.masked_fill(~allowed, -torch.inf).flatten(1).max(1)
-    is_null = start[:, 0] + end[:, 0] - score > threshold
-    return (flat // length).masked_fill(is_null, 0), (flat % length).masked_fill(is_null, 0)
-
-
+# edit: longest - 1 => longest - 2
 # %% misconception: an answer of one token is not allowed
 # says: In row {row} you give {yours}; expected is {right}, one single token. Many answers are that
 # short. The end must not come **before** the start; it may be the same token.
-def best_spans(start, end, context, longest, threshold):
-    length = start.shape[1]
-    pairs = start[:, :, None] + end[:, None, :]
-    band = torch.ones(length, length).bool().triu(1).tril(longest - 1)
-    allowed = band & context[:, :, None] & context[:, None, :]
-    score, flat = pairs.masked_fill(~allowed, -torch.inf).flatten(1).max(1)
-    is_null = start[:, 0] + end[:, 0] - score > threshold
-    return (flat // length).masked_fill(is_null, 0), (flat % length).masked_fill(is_null, 0)
-
-
+# edit: .triu() => .triu(1)
 # %% misconception: no limit to the length
 # says: In row {row} you give {yours}: {length} tokens, where at most {longest} are allowed. The
 # limit cuts off the upper right corner of the square, `tril` with the right number.
-def best_spans(start, end, context, longest, threshold):
-    length = start.shape[1]
-    pairs = start[:, :, None] + end[:, None, :]
-    allowed = torch.ones(length, length).bool().triu() & context[:, :, None] & context[:, None, :]
-    score, flat = pairs.masked_fill(~allowed, -torch.inf).flatten(1).max(1)
-    is_null = start[:, 0] + end[:, 0] - score > threshold
-    return (flat // length).masked_fill(is_null, 0), (flat % length).masked_fill(is_null, 0)
-
-
+# edit: .triu().tril(longest - 1) => .triu()
 # %% misconception: the threshold is not used
 # says: In row {row} you give {yours}; expected is {right}. You compare “no answer” with the best
 # span as they are. It has to be higher by more than the threshold, here {threshold:.1f}.
-def best_spans(start, end, context, longest, threshold):
-    length = start.shape[1]
-    pairs = start[:, :, None] + end[:, None, :]
-    band = torch.ones(length, length).bool().triu().tril(longest - 1)
-    allowed = band & context[:, :, None] & context[:, None, :]
-    score, flat = pairs.masked_fill(~allowed, -torch.inf).flatten(1).max(1)
-    is_null = start[:, 0] + end[:, 0] > score
-    return (flat // length).masked_fill(is_null, 0), (flat % length).masked_fill(is_null, 0)
-
-
+# edit: - score > threshold => > score
 # %% misconception: start and end chosen apart
 # says: In row {row} you give the span from {first} to {last}; expected is {right}. You take the
 # largest start and the largest end, each by itself. Nobody has asked whether the two fit together:
 # here the end lies before the start. Score **pairs**, and take the largest allowed one.
-def best_spans(start, end, context, longest, threshold):
-    s, i = start.masked_fill(~context, -torch.inf).max(1)
-    e, j = end.masked_fill(~context, -torch.inf).max(1)
-    is_null = start[:, 0] + end[:, 0] - (s + e) > threshold
-    return i.masked_fill(is_null, 0), j.masked_fill(is_null, 0)
-
-
+# edit: band & context[:, :, None] => context[:, :, None]
 # %% misconception: chosen apart, and exchanged where they cross
 # says: In row {row} you give {yours}; expected is {right}. You choose start and end apart, and
 # exchange them where the end comes first. But a good end is not a good start: your span has the
 # score {score:.1f}, and the best allowed one has {right_score:.1f}.
-def best_spans(start, end, context, longest, threshold):
-    s, i = start.masked_fill(~context, -torch.inf).max(1)
-    e, j = end.masked_fill(~context, -torch.inf).max(1)
-    is_null = start[:, 0] + end[:, 0] - (s + e) > threshold
-    i, j = torch.minimum(i, j), torch.maximum(i, j)
-    return i.masked_fill(is_null, 0), j.masked_fill(is_null, 0)
-
-
+# edit: band & context[:, :, None] => context[:, :, None]
+# - first, last = flat // length, flat % length
+# + first, last = torch.stack((flat // length, flat % length)).sort(dim=0).values
 # %% misconception: first the start, then an end behind it
 # says: In row {row} you give {yours}, score {score:.1f}; {right} has {right_score:.1f}. You settle
 # the start first, and only then look for an end behind it. The best start may have no good end
 # within reach; the two have to be chosen together.
-def best_spans(start, end, context, longest, threshold):
-    firsts, lasts = [], []
-    for s, e, inside in zip(start, end, context):
-        s, e = s.masked_fill(~inside, -torch.inf), e.masked_fill(~inside, -torch.inf)
-        i = int(s.argmax())
-        j = i + int(e[i : i + longest].argmax())
-        firsts.append(i)
-        lasts.append(j)
-    i, j = torch.tensor(firsts), torch.tensor(lasts)
-    rows = torch.arange(len(start))
-    is_null = start[:, 0] + end[:, 0] - (start[rows, i] + end[rows, j]) > threshold
-    return i.masked_fill(is_null, 0), j.masked_fill(is_null, 0)
-
-
+# - allowed = band & context[:, :, None] & context[:, None, :]
+# + row = start.masked_fill(~context, -torch.inf).argmax(1, keepdim=True)
+# + chosen = torch.arange(length) == row
+# + allowed = band & chosen[:, :, None] & context[:, None, :]
 # %% misconception: the question is searched, too
 # says: In row {row} you give {yours}. The context goes from token {begin} to {end}: you point at
 # the question, whose words look very much like what is asked for, or at a separator. Both ends have
 # to lie in the context.
-def best_spans(start, end, context, longest, threshold):
-    length = start.shape[1]
-    pairs = start[:, :, None] + end[:, None, :]
-    band = torch.ones(length, length).bool().triu().tril(longest - 1)
-    score, flat = pairs.masked_fill(~band, -torch.inf).flatten(1).max(1)
-    is_null = start[:, 0] + end[:, 0] - score > threshold
-    return (flat // length).masked_fill(is_null, 0), (flat % length).masked_fill(is_null, 0)
-
-
+# edit: band & context[:, :, None] & context[:, None, :] => band
 # %% misconception: never no answer
 # says: All spans are found. But in row {row} you give {yours}, score {score:.1f}, and “no answer”
 # has {null:.1f}, which is higher by more than the threshold of {threshold:.1f}. Where the text has
 # no answer, there is still a best span; only the comparison with `[CLS]` tells.
-def best_spans(start, end, context, longest, threshold):
-    length = start.shape[1]
-    pairs = start[:, :, None] + end[:, None, :]
-    band = torch.ones(length, length).bool().triu().tril(longest - 1)
-    allowed = band & context[:, :, None] & context[:, None, :]
-    flat = pairs.masked_fill(~allowed, -torch.inf).flatten(1).argmax(1)
-    return flat // length, flat % length
-
-
+# edit: return first.masked_fill(is_null, 0), last.masked_fill(is_null, 0) => return first, last
 # %% misconception: logits multiplied
 # says: In row {row} you give {yours}, where start and end have the sum {score:.1f}; {right} has
 # {right_score:.1f}. You multiply the logits, and of two negative ones the product is positive. What
 # may be multiplied are probabilities; to that corresponds the **sum** of the logits.
-def best_spans(start, end, context, longest, threshold):
-    length = start.shape[1]
-    pairs = start[:, :, None] * end[:, None, :]
-    band = torch.ones(length, length).bool().triu().tril(longest - 1)
-    allowed = band & context[:, :, None] & context[:, None, :]
-    flat = pairs.masked_fill(~allowed, -torch.inf).flatten(1).argmax(1)
-    i, j = flat // length, flat % length
-    rows = torch.arange(len(start))
-    is_null = start[:, 0] + end[:, 0] - (start[rows, i] + end[rows, j]) > threshold
-    return i.masked_fill(is_null, 0), j.masked_fill(is_null, 0)
-
-
+# edit: + end[:, None, :] => * end[:, None, :]
+# - is_null = start[:, 0] + end[:, 0] - score > threshold
+# + sums = start[:, :, None] + end[:, None, :]
+# + score = sums.flatten(1).gather(1, flat[:, None])[:, 0]
+# + is_null = start[:, 0] + end[:, 0] - score > threshold
 # %% misconception: the threshold on the wrong side
 # says: In row {row} you give {yours}; expected is {right}. “No answer” has {null:.1f} and the best
 # span is to be beaten by more than {threshold:.1f}. With you the threshold makes it easier for “no
 # answer”, and not harder: it belongs to the side of the span, or has the wrong sign.
-def best_spans(start, end, context, longest, threshold):
-    length = start.shape[1]
-    pairs = start[:, :, None] + end[:, None, :]
-    band = torch.ones(length, length).bool().triu().tril(longest - 1)
-    allowed = band & context[:, :, None] & context[:, None, :]
-    score, flat = pairs.masked_fill(~allowed, -torch.inf).flatten(1).max(1)
-    is_null = start[:, 0] + end[:, 0] + threshold > score
-    return (flat // length).masked_fill(is_null, 0), (flat % length).masked_fill(is_null, 0)
-
-
+# edit: - score > threshold => + threshold > score
 # %% misconception: start and end chosen apart, without the context
 # says: In row {row} you give the span from {first} to {last}; expected is {right}. You take the
 # largest start and the largest end of the whole row, each by itself. Score **pairs** instead, and
 # look only at pairs that run forwards, are not too long and lie in the context.
-def best_spans(start, end, context, longest, threshold):
-    s, i = start.max(1)
-    e, j = end.max(1)
-    is_null = start[:, 0] + end[:, 0] - (s + e) > threshold
-    return i.masked_fill(is_null, 0), j.masked_fill(is_null, 0)
-
-
+# edit: band & context[:, :, None] & context[:, None, :] => torch.ones_like(band)
 # %% misconception: start and end exchanged
 # says: In row {row} you give the span from {first} to {last}; expected is {right}. They are
 # exchanged. The square is laid out row by row, and if a row is a start, then `flat // T` is the
 # start and `flat % T` the end.
-def best_spans(start, end, context, longest, threshold):
-    length = start.shape[1]
-    pairs = start[:, :, None] + end[:, None, :]
-    band = torch.ones(length, length).bool().triu().tril(longest - 1)
-    allowed = band & context[:, :, None] & context[:, None, :]
-    score, flat = pairs.masked_fill(~allowed, -torch.inf).flatten(1).max(1)
-    is_null = start[:, 0] + end[:, 0] - score > threshold
-    return (flat % length).masked_fill(is_null, 0), (flat // length).masked_fill(is_null, 0)
-
-
+# edit: flat // length, flat % length => flat % length, flat // length
 # %% misconception: no answer where the span is better
 # says: In row {row} you give {yours}; expected is {right}. The best span has the larger score
 # there, and just then you say “no answer”, or the other way round. It is the score of `[CLS]`
 # **minus** that of the span which has to exceed the threshold.
-def best_spans(start, end, context, longest, threshold):
-    length = start.shape[1]
-    pairs = start[:, :, None] + end[:, None, :]
-    band = torch.ones(length, length).bool().triu().tril(longest - 1)
-    allowed = band & context[:, :, None] & context[:, None, :]
-    score, flat = pairs.masked_fill(~allowed, -torch.inf).flatten(1).max(1)
-    is_null = score - (start[:, 0] + end[:, 0]) > threshold
-    return (flat // length).masked_fill(is_null, 0), (flat % length).masked_fill(is_null, 0)
-
-
-# %% hint
-# Build the square of all pairs, `(B, T, T)`, and a boolean square of the same size that says which
+# edit: start[:, 0] + end[:, 0] - score > threshold => score - start[:, 0] - end[:, 0] > threshold
+# %% hints
+# 1. Build the square of all pairs, `(B, T, T)`, and a boolean square of the same size that says which
 # pairs are allowed. Three conditions: in the context, forwards, not too long.
-# %% hint
-# `torch.ones(T, T).bool().triu()` is `True` where the end is not before the start. `tril(k)` cuts
+# 2. `torch.ones(T, T).bool().triu()` is `True` where the end is not before the start. `tril(k)` cuts
 # off what lies more than `k` places to the right of the diagonal; which `k` leaves spans of
 # `longest` tokens?
-# %% hint
-# Fill what is not allowed with minus infinity, `flatten(1).max(1)`, and take the place apart:
+# 3. Fill what is not allowed with minus infinity, `flatten(1).max(1)`, and take the place apart:
 # `flat // T` and `flat % T`. Then `masked_fill(start[:, 0] + end[:, 0] - score > threshold, 0)` on
 # both.
 # %% explanation
@@ -409,12 +244,8 @@ def best_spans(start, end, context, longest, threshold):
 # denominators are the same for all. “No answer” is no pair of the context, so it is compared in the
 # end, with the threshold that the development set has given.
 
-# %% task 16.2
-# title: An answer that falls through
-# kind: repair
-# points: 15
-# minutes: 8
-# function: windows
+# %% task 16.2: An answer that falls through
+# kind: repair; points: 15; minutes: 8; function: windows
 #
 # `windows(n, room, stride)` is to cut a context of `n` tokens into windows: a list of pairs
 # `(first, behind)`, the first token and one behind the last, as in a slice.
@@ -430,7 +261,6 @@ def best_spans(start, end, context, longest, threshold):
 # *Example.* `windows(11, 5, 2)` is `[(0, 5), (3, 8), (6, 11)]`, and `windows(4, 5, 2)` is
 # `[(0, 4)]`.
 
-
 # %% stub
 def windows(n: int, room: int, stride: int) -> list[tuple[int, int]]:
     """First token and one behind the last, of each window."""
@@ -444,7 +274,6 @@ def windows(n: int, room: int, stride: int) -> list[tuple[int, int]]:
     # END SOLUTION
     return [(first, min(first + room, n)) for first in starts]
 
-
 # %% check
 def cases(rng):
     yield {"n": 25, "room": 10, "stride": 4}
@@ -453,27 +282,21 @@ def cases(rng):
         step = int(rng.integers(5, 12))
         # The last window is fuller than what it shares with the one before.
         yield {
-            "n": 3 * step + int(rng.integers(1, stride)),
-            "room": step + stride,
-            "stride": stride,
+            "n": 3 * step + int(rng.integers(1, stride)), "room": step + stride, "stride": stride,
         }
     yield {"n": 3 * step + stride, "room": step + stride, "stride": stride}  # it just fits
     yield {"n": int(rng.integers(8, 20)), "room": 5, "stride": 0}
     yield {"n": int(rng.integers(3, 9)), "room": 9, "stride": 4}
     yield {"n": 3, "room": 9, "stride": 5}
 
-
 def numbers(case, got, expected):
     n, stride = case["n"], case["stride"]
     got = [tuple(window) for window in got]
     fields = {
-        **case,
-        "yours": ", ".join(map(str, got)) or "nothing at all",
-        "right": ", ".join(map(str, expected)),
-        "count": len(got),
+        **case, "yours": ", ".join(map(str, got)) or "nothing at all",
+        "right": ", ".join(map(str, expected)), "count": len(got),
         "last": max((behind for _, behind in got), default=0),
-        "missing": n - max((behind for _, behind in got), default=0),
-        "step": case["room"] - stride,
+        "missing": n - max((behind for _, behind in got), default=0), "step": case["room"] - stride,
     }
     if len(got) > 1:
         fields["shared"] = got[0][1] - got[1][0]
@@ -484,7 +307,6 @@ def numbers(case, got, expected):
         fields |= {"size": stride + 1, "from": between, "to": between + stride}
     return fields
 
-
 # %% another right solution
 def windows(n, room, stride):
     found = [(0, min(room, n))]
@@ -493,87 +315,55 @@ def windows(n, room, stride):
         found.append((first, min(first + room, n)))
     return found
 
-
 # %% misconception: a short text has no window
 # says: Long texts are cut rightly now. But for `n = {n}, room = {room}, stride = {stride}` you
 # return no window, so a text this short is never read. A `range` with an end of zero or below is
 # empty.
-def windows(n, room, stride):
-    starts = range(0, n - stride, room - stride)
-    return [(first, min(first + room, n)) for first in starts]
-
-
+# edit: max(n - stride, 1) => n - stride
 # %% misconception: the end is lost, unless it fits exactly
 # says: Neighbours share {stride} tokens now. But for `n = {n}, room = {room}, stride = {stride}`
 # your windows are {yours}: the last {missing} tokens are in none. Your last window has to be full;
 # what is left over needs a shorter one.
-def windows(n, room, stride):
-    step = room - stride
-    return [(first, min(first + room, n)) for first in range(0, max(n - room, 0) + 1, step)]
-
-
+# edit: max(n - stride, 1) => max(n - room, 0) + 1
 # %% misconception: the last window is moved back
 # says: For `n = {n}, room = {room}, stride = {stride}` your windows are {yours}. You move the last
 # one back so that it is full. Nothing is lost by that, but it shares {shared_last} tokens with the
 # one before and not {stride}: the rule here is that the last window is shorter.
-def windows(n, room, stride):
-    starts = range(0, max(n - stride, 1), room - stride)
-    return [(max(min(first, n - room), 0), min(first + room, n)) for first in starts]
-
-
+# edit: (first, min( => (max(min(first, n - room), 0), min(
 # %% misconception: the stride taken for the step
 # says: For `n = {n}, room = {room}, stride = {stride}` your windows are {yours}. You move on by
 # {stride} tokens, but the stride is here what neighbours **share**, as in BERT's tokenizers: they
 # move on by {step}. (Elsewhere the word does mean the step, which is why one looks it up.)
-def windows(n, room, stride):
-    step = max(stride, 1)
-    starts = range(0, max(n - room + step, 1), step)
-    return [(first, min(first + room, n)) for first in starts]
-
-
+# edit: room - stride => max(stride, 1)
+# edit: n - stride, 1 => n - room + step, 1
 # %% misconception: a window that holds nothing new
 # says: For `n = {n}, room = {room}, stride = {stride}` your windows are {yours}. The last one,
 # {final}, lies in {before} as a whole: it costs time and can find nothing new. Stop once a window
 # has reached the end.
-def windows(n, room, stride):
-    return [(first, min(first + room, n)) for first in range(0, n, room - stride)]
-
-
+# edit: max(n - stride, 1) => n
 # %% misconception: neighbours share one token too few
 # says: The end is reached now. But for `n = {n}, room = {room}, stride = {stride}` your first two
 # windows share {shared} tokens. An answer of {size} tokens from {from} to {to} is whole in neither
 # of them. A window moves on by what it does **not** share.
-def windows(n, room, stride):
-    step = room - stride + 1
-    return [(first, min(first + room, n)) for first in range(0, max(n - stride + 1, 1), step)]
-
-
+# edit: room - stride => room - stride + 1
+# edit: n - stride, 1 => n - stride + 1, 1
 # %% misconception: both mistakes are still there
 # says: For `n = {n}, room = {room}, stride = {stride}` you give {yours}; expected is {right}. That
 # is still what you were given. Two questions: how many tokens do your neighbours share, and where
 # does the last window end?
-def windows(n, room, stride):
-    step = room - stride + 1
-    return [(first, min(first + room, n)) for first in range(0, n - room, step)]
-
-
+# edit: room - stride => room - stride + 1
+# edit: max(n - stride, 1) => n - room
 # %% misconception: the end is lost
 # says: Neighbours share {stride} tokens now. But for `n = {n}, room = {room}, stride = {stride}`
 # your windows are {yours}: the last {missing} tokens are in none. An answer that stands there
 # cannot be found by any model.
-def windows(n, room, stride):
-    step = room - stride
-    return [(first, min(first + room, n)) for first in range(0, n - room, step)]
-
-
-# %% hint
-# Run it with `windows(11, 5, 2)` and lay the result beside the example. How many tokens do the
+# edit: max(n - stride, 1) => n - room
+# %% hints
+# 1. Run it with `windows(11, 5, 2)` and lay the result beside the example. How many tokens do the
 # first two windows share? Which tokens are in none?
-# %% hint
-# A window that shares `stride` tokens with the one before brings `room - stride` new ones. And from
+# 2. A window that shares `stride` tokens with the one before brings `room - stride` new ones. And from
 # which start on is there nothing new left to bring?
-# %% hint
-# A window that starts at `n - stride` or later lies in the one before. So the starts are below
+# 3. A window that starts at `n - stride` or later lies in the one before. So the starts are below
 # `n - stride`; but 0 is always one of them, even if the text is shorter than the stride.
 # %% explanation
 # With a step that is too wide by one, neighbours share `stride - 1` tokens, and an answer of
@@ -582,12 +372,8 @@ def windows(n, room, stride):
 # text is never read. A test that asks of each span of `stride + 1` tokens whether some window holds
 # it would have found both.
 
-# %% task 16.3
-# title: Back to the letters
-# kind: write
-# points: 20
-# minutes: 12
-# function: answer
+# %% task 16.3: Back to the letters
+# kind: write; points: 20; minutes: 12; function: answer
 #
 # A long context went through the model in `W` windows. Write
 # `answer(context, offsets, spans, scores, nulls, threshold)`, which gives the answer as it stands
@@ -609,7 +395,6 @@ def windows(n, room, stride):
 # `[[-1, -1], [-1, -1], [0, 4], [4, 5], [6, 10], [-1, -1]]`, `spans = [(4, 4)]`, `scores = [3.0]`,
 # `nulls = [1.0]` and `threshold = 0.0`, the result is `("Rome", 6)`.
 
-
 # %% stub
 def answer(
     context: str,
@@ -629,10 +414,8 @@ def answer(
     return context[begin:behind], begin
     # END SOLUTION
 
-
 # %% check
 WORDS = "Ávila Harbour Lighthouse Ada Finch Émile Zürich Tower Bridge River Senate Opera".split()
-
 
 def drawn(rng):
     """A context in windows, with a span of two words in each."""
@@ -663,14 +446,11 @@ def drawn(rng):
     if len({window[first][0] for window, (first, _) in zip(offsets, spans)}) < len(spans):
         return drawn(rng)
     return {
-        "context": context,
-        "offsets": offsets,
-        "spans": spans,
+        "context": context, "offsets": offsets, "spans": spans,
         "scores": rng.normal(0, 2, size=len(offsets)).round(2).tolist(),
         "nulls": rng.normal(0, 2, size=len(offsets)).round(2).tolist(),
         "threshold": float(rng.choice([-1.5, 1.5])),
     }
-
 
 def decisions(case):
     """Which window several ways of deciding would answer from; None for no answer."""
@@ -682,19 +462,15 @@ def decisions(case):
         return None if is_null else window
 
     return {
-        "right": decide(least - scores[best] > threshold),
-        "own": decide(lead[best] > threshold),
+        "right": decide(least - scores[best] > threshold), "own": decide(lead[best] > threshold),
         "mean": decide(nulls.mean() - scores[best] > threshold),
         "highest": decide(nulls.max() - scores[best] > threshold),
-        "plain": decide(least > scores[best]),
-        "sign": decide(least + threshold > scores[best]),
-        "turned": decide(scores[best] - least > threshold),
-        "never": best,
+        "plain": decide(least > scores[best]), "sign": decide(least + threshold > scores[best]),
+        "turned": decide(scores[best] - least > threshold), "never": best,
         "first": decide(lead[0] > threshold, 0),
         "lead": decide(lead.min() > threshold, int(lead.argmin())),
         "worst": decide(least - scores.min() > threshold, int(scores.argmin())),
     }
-
 
 def is_clear(case):
     """Whether no comparison is so close that rounding would decide it."""
@@ -703,7 +479,6 @@ def is_clear(case):
     bounds = np.array([-1.5, 0.0, 1.5])
     apart = np.abs(np.sort(scores)[1:] - np.sort(scores)[:-1]).min()
     return np.abs(against[..., None] - bounds).min() > 0.05 < apart
-
 
 def cases(rng):
     found = []
@@ -730,28 +505,20 @@ def cases(rng):
             found.append(case)
     yield from found
 
-
 def numbers(case, got, expected):
     best = int(np.argmax(case["scores"]))
     return {
         "yours": repr(got[0]) if got[0] else "“no answer”",
-        "right": repr(expected[0]) if expected[0] else "“no answer”",
-        "at": got[1],
+        "right": repr(expected[0]) if expected[0] else "“no answer”", "at": got[1],
         "right_at": expected[1],
         "there": repr(case["context"][got[1] : got[1] + len(got[0])]) if got[1] >= 0 else "nothing",
         "scores": ", ".join(f"{score:.1f}" for score in case["scores"]),
-        "nulls": ", ".join(f"{null:.1f}" for null in case["nulls"]),
-        "best": best,
-        "score": case["scores"][best],
-        "lowest": min(case["nulls"]),
-        "own": case["nulls"][best],
-        "lead": case["nulls"][best] - case["scores"][best],
-        "mean": float(np.mean(case["nulls"])),
-        "highest": max(case["nulls"]),
-        "threshold": case["threshold"],
+        "nulls": ", ".join(f"{null:.1f}" for null in case["nulls"]), "best": best,
+        "score": case["scores"][best], "lowest": min(case["nulls"]), "own": case["nulls"][best],
+        "lead": case["nulls"][best] - case["scores"][best], "mean": float(np.mean(case["nulls"])),
+        "highest": max(case["nulls"]), "threshold": case["threshold"],
         "difference": min(case["nulls"]) - case["scores"][best],
     }
-
 
 # %% another right solution
 def answer(context, offsets, spans, scores, nulls, threshold):
@@ -766,204 +533,88 @@ def answer(context, offsets, spans, scores, nulls, threshold):
     first, last = characters[0][0], characters[-1][-1]
     return [context[first : last + 1], first]
 
-
 # %% misconception: the threshold is not used
 # says: You say {yours}, expected is {right}. The lowest “no answer” is {lowest:.1f}, the best span
 # has {score:.1f}. You compare the two as they are; the difference of {difference:.1f} is to be
 # compared with the threshold, {threshold:.1f}.
-def answer(context, offsets, spans, scores, nulls, threshold):
-    best = int(np.argmax(scores))
-    if min(nulls) > scores[best]:
-        return "", -1
-    first, last = spans[best]
-    begin, behind = int(offsets[best][first][0]), int(offsets[best][last][1])
-    return context[begin:behind], begin
-
-
+# edit: - scores[best] > threshold => > scores[best]
 # %% misconception: never no answer
 # says: Every answer is found in the text. But here you say {yours}, and “no answer” is right: its
 # lowest score is {lowest:.1f}, that of the span {score:.1f}, and the difference is more than the
 # threshold of {threshold:.1f}.
-def answer(context, offsets, spans, scores, nulls, threshold):
-    best = int(np.argmax(scores))
-    first, last = spans[best]
-    begin, behind = int(offsets[best][first][0]), int(offsets[best][last][1])
-    return context[begin:behind], begin
-
-
+# - if min(nulls) - scores[best] > threshold:
+# -     return "", -1
 # %% misconception: the mean of no answer
 # says: You say {yours}, expected is {right}. “No answer” has {nulls} in the windows, and you take
 # the mean, {mean:.1f}. But all windows except one may well lack the answer and rightly say so. The
 # lowest is to count, {lowest:.1f}.
-def answer(context, offsets, spans, scores, nulls, threshold):
-    best = int(np.argmax(scores))
-    if sum(nulls) / len(nulls) - scores[best] > threshold:
-        return "", -1
-    first, last = spans[best]
-    begin, behind = int(offsets[best][first][0]), int(offsets[best][last][1])
-    return context[begin:behind], begin
-
-
+# edit: min(nulls) => sum(nulls) / len(nulls)
 # %% misconception: no answer of the best window alone
 # says: You say {yours}, expected is {right}. “No answer” has {nulls} in the windows, and you
 # compare with {own:.1f}, that of the window with the best span. The lowest is to count,
 # {lowest:.1f}: a window without the answer is right to say so, and only one that is sure of having
 # it speaks against “no answer”.
-def answer(context, offsets, spans, scores, nulls, threshold):
-    best = int(np.argmax(scores))
-    if nulls[best] - scores[best] > threshold:
-        return "", -1
-    first, last = spans[best]
-    begin, behind = int(offsets[best][first][0]), int(offsets[best][last][1])
-    return context[begin:behind], begin
-
-
+# edit: min(nulls) => nulls[best]
 # %% misconception: the threshold on the wrong side
 # says: You say {yours}, expected is {right}. The lowest “no answer” is {lowest:.1f}, the best span
 # has {score:.1f}, the difference is {difference:.1f}, and the threshold is {threshold:.1f}. With
 # you a high threshold makes “no answer” easier; it should make it harder.
-def answer(context, offsets, spans, scores, nulls, threshold):
-    best = int(np.argmax(scores))
-    if min(nulls) + threshold > scores[best]:
-        return "", -1
-    first, last = spans[best]
-    begin, behind = int(offsets[best][first][0]), int(offsets[best][last][1])
-    return context[begin:behind], begin
-
-
+# edit: - scores[best] > threshold => + threshold > scores[best]
 # %% misconception: windows compared by their lead over no answer
 # says: You give {yours}, expected is {right}. You compare in each window its span with its own “no
 # answer”, and take the window with the largest lead. The rule compares once, at the end: the
 # highest score of a span, here {score:.1f}, against the lowest “no answer”, {lowest:.1f}.
-def answer(context, offsets, spans, scores, nulls, threshold):
-    lead = np.array(nulls) - np.array(scores)
-    best = int(lead.argmin())
-    if lead[best] > threshold:
-        return "", -1
-    first, last = spans[best]
-    begin, behind = int(offsets[best][first][0]), int(offsets[best][last][1])
-    return context[begin:behind], begin
-
-
+# edit: np.argmax(scores) => np.argmin(np.array(nulls) - scores)
+# edit: min(nulls) => nulls[best]
 # %% misconception: the highest no answer
 # says: You say {yours}, expected is {right}. “No answer” has {nulls} in the windows, and you take
 # the highest, {highest:.1f}. In a long text some window always has nothing to do with the question;
 # so the lowest is to count, {lowest:.1f}.
-def answer(context, offsets, spans, scores, nulls, threshold):
-    best = int(np.argmax(scores))
-    if max(nulls) - scores[best] > threshold:
-        return "", -1
-    first, last = spans[best]
-    begin, behind = int(offsets[best][first][0]), int(offsets[best][last][1])
-    return context[begin:behind], begin
-
-
+# edit: min(nulls) => max(nulls)
 # %% misconception: the pieces joined by spaces
 # says: You give {yours}, expected is {right}. You put the answer together token by token. Then a
 # word that fell into two pieces has a space in it, and commas and double spaces of the text are
 # lost. One slice of the context, from the first character to the last, gives the answer letter for
 # letter.
-def answer(context, offsets, spans, scores, nulls, threshold):
-    best = int(np.argmax(scores))
-    if min(nulls) - scores[best] > threshold:
-        return "", -1
-    first, last = spans[best]
-    rows = offsets[best][first : last + 1].tolist()
-    return " ".join(context[a:b] for a, b in rows), int(rows[0][0])
-
-
+# - return context[begin:behind], begin
+# + rows = offsets[best][first : last + 1].tolist()
+# + return " ".join(context[a:b] for a, b in rows), begin
 # %% misconception: no answer where the span is better
 # says: You say {yours}, expected is {right}. The lowest “no answer” is {lowest:.1f} and the best
 # span has {score:.1f}. You subtract the wrong way round: “no answer” is said where **its** score
 # exceeds the span's by more than the threshold, {threshold:.1f}.
-def answer(context, offsets, spans, scores, nulls, threshold):
-    best = int(np.argmax(scores))
-    if scores[best] - min(nulls) > threshold:
-        return "", -1
-    first, last = spans[best]
-    begin, behind = int(offsets[best][first][0]), int(offsets[best][last][1])
-    return context[begin:behind], begin
-
-
+# edit: min(nulls) - scores[best] => scores[best] - min(nulls)
 # %% misconception: the first window only
 # says: You give {yours}, expected is {right}. You look at the first window alone. The scores of the
 # windows are {scores}: the best span is that of window {best}, and its text may stand far behind.
-def answer(context, offsets, spans, scores, nulls, threshold):
-    if nulls[0] - scores[0] > threshold:
-        return "", -1
-    first, last = spans[0]
-    begin, behind = int(offsets[0][first][0]), int(offsets[0][last][1])
-    return context[begin:behind], begin
-
-
+# edit: int(np.argmax(scores)) => 0
+# edit: min(nulls) => nulls[0]
 # %% misconception: one character too many
 # says: You give {yours}, expected is {right}. The second number of an offset is already one behind
 # the token's last character, so it can stand in a slice as it is.
-def answer(context, offsets, spans, scores, nulls, threshold):
-    best = int(np.argmax(scores))
-    if min(nulls) - scores[best] > threshold:
-        return "", -1
-    first, last = spans[best]
-    begin, behind = int(offsets[best][first][0]), int(offsets[best][last][1])
-    return context[begin : behind + 1], begin
-
-
+# edit: begin:behind => begin : behind + 1
 # %% misconception: the last token is left out
 # says: You give {yours}, expected is {right}. The last token of a span belongs to it, so the text
 # goes on to where that token **ends**, its second number; you stop where it begins.
-def answer(context, offsets, spans, scores, nulls, threshold):
-    best = int(np.argmax(scores))
-    if min(nulls) - scores[best] > threshold:
-        return "", -1
-    first, last = spans[best]
-    begin, behind = int(offsets[best][first][0]), int(offsets[best][last][0])
-    return context[begin:behind], begin
-
-
+# edit: [last][1] => [last][0]
 # %% misconception: the span taken for a slice
 # says: You give {yours}, expected is {right}. You have treated `last` as one behind the last token,
 # as in a slice. In a span both tokens are included: the one at `last` is the last of the answer.
-def answer(context, offsets, spans, scores, nulls, threshold):
-    best = int(np.argmax(scores))
-    if min(nulls) - scores[best] > threshold:
-        return "", -1
-    first, last = spans[best]
-    begin, behind = int(offsets[best][first][0]), int(offsets[best][last - 1][1])
-    return context[begin:behind], begin
-
-
+# edit: [last][1] => [last - 1][1]
 # %% misconception: the place in the window instead of the text
 # says: The text is right, {yours}, but not its place: you say {at}, and it begins at character
 # {right_at} of the context. What you return is the number of a token in its window. `offsets` knows
 # the character.
-def answer(context, offsets, spans, scores, nulls, threshold):
-    best = int(np.argmax(scores))
-    if min(nulls) - scores[best] > threshold:
-        return "", -1
-    first, last = spans[best]
-    begin, behind = int(offsets[best][first][0]), int(offsets[best][last][1])
-    return context[begin:behind], first
-
-
+# edit: context[begin:behind], begin => context[begin:behind], first
 # %% misconception: the worst window
 # says: You give {yours}, expected is {right}. The scores of the windows are {scores}, and you take
 # the smallest. They are sums of logits, no losses: the larger, the better.
-def answer(context, offsets, spans, scores, nulls, threshold):
-    best = int(np.argmin(scores))
-    if min(nulls) - scores[best] > threshold:
-        return "", -1
-    first, last = spans[best]
-    begin, behind = int(offsets[best][first][0]), int(offsets[best][last][1])
-    return context[begin:behind], begin
-
-
-# %% hint
-# Which window has the highest score? Only its `spans` and `offsets` are needed afterwards.
-# %% hint
-# The answer begins with the first character of its first token and ends behind the last character
+# edit: np.argmax => np.argmin
+# %% hints
+# 1. Which window has the highest score? Only its `spans` and `offsets` are needed afterwards.
+# 2. The answer begins with the first character of its first token and ends behind the last character
 # of its last token: one number from each of two rows of `offsets[best]`.
-# %% hint
-# `best = int(np.argmax(scores))`; “no answer” if `min(nulls) - scores[best] > threshold`; otherwise
+# 3. `best = int(np.argmax(scores))`; “no answer” if `min(nulls) - scores[best] > threshold`; otherwise
 # `offsets[best][first][0]` and `offsets[best][last][1]` are the two ends of the slice.
 # %% explanation
 # Positions of tokens only mean something in their own window; characters mean the same everywhere,
@@ -971,12 +622,8 @@ def answer(context, offsets, spans, scores, nulls, threshold):
 # which the tokenizer dropped. And of all the windows it takes the highest score of a span and the
 # lowest of “no answer”: one window that is sure is enough.
 
-# %% task 16.4
-# title: Two scores for an answer
-# kind: write
-# points: 25
-# minutes: 15
-# function: squad_scores
+# %% task 16.4: Two scores for an answer
+# kind: write; points: 25; minutes: 15; function: squad_scores
 #
 # Write `squad_scores(answers, prediction)`, which returns exact match and F1, two floats. `answers`
 # is the list of accepted answers of one question; it is empty if the question has none, and
@@ -998,7 +645,6 @@ def answer(context, offsets, spans, scores, nulls, threshold):
 # *Example.* `squad_scores(["the Tower of London"], "Tower Bridge, London")`: the words are *tower
 # of london* and *tower bridge london*, two in common, so exact match is 0 and F1 is `2/3`.
 
-
 # %% stub
 def squad_scores(answers: list[str], prediction: str) -> tuple[float, float]:
     """Exact match and F1 of one prediction."""
@@ -1017,12 +663,10 @@ def squad_scores(answers: list[str], prediction: str) -> tuple[float, float]:
     return float(guess in accepted), best
     # END SOLUTION
 
-
 # %% check
 def cases(rng):
     a, b, c, d, e, f = rng.choice(
-        ["Ankara", "Theodor", "Panama", "Atlanta", "Thera", "Oslo", "Dublin", "Tallinn"],
-        6,
+        ["Ankara", "Theodor", "Panama", "Atlanta", "Thera", "Oslo", "Dublin", "Tallinn"], 6,
         replace=False,
     ).tolist()
     pairs = [
@@ -1050,18 +694,12 @@ def cases(rng):
     for answers, prediction in pairs:
         yield {"answers": answers, "prediction": prediction}
 
-
 def numbers(case, got, expected):
     return {
         "answers": " | ".join(map(repr, case["answers"])) or "none",
-        "prediction": repr(case["prediction"]),
-        "em": float(got[0]),
-        "f": float(got[1]),
-        "right_em": expected[0],
-        "right_f": expected[1],
-        "count": len(case["answers"]),
+        "prediction": repr(case["prediction"]), "em": float(got[0]), "f": float(got[1]),
+        "right_em": expected[0], "right_f": expected[1], "count": len(case["answers"]),
     }
-
 
 # %% another right solution
 def squad_scores(answers, prediction):
@@ -1087,323 +725,122 @@ def squad_scores(answers, prediction):
     said = normal(prediction)
     return (1.0 if said in wanted else 0.0), max(overlap(one, said) for one in wanted)
 
-
 # %% misconception: articles cut out of words
 # says: Accepted: {answers}, said: {prediction}. You give exact match {em:.0f} and F1 {f:.2f};
 # expected are {right_em:.0f} and {right_f:.2f}. You replace the letters *a*, *an* and *the*
 # wherever they stand, also in the middle of a word, and so different words become alike. Articles
 # are whole words.
-def squad_scores(answers, prediction):
-    def words(text):
-        text = "".join(c for c in text.lower() if c not in string.punctuation)
-        for article in ("the", "an", "a"):
-            text = text.replace(article, "")
-        return text.split()
-
-    guess, best = words(prediction), 0.0
-    accepted = [words(one) for one in answers or [""]]
-    for truth in accepted:
-        both = (Counter(truth) & Counter(guess)).total()
-        f1 = 2 * both / (len(truth) + len(guess)) if truth and guess else float(truth == guess)
-        best = max(best, f1)
-    return float(guess in accepted), best
-
-
+# - return [word for word in text.split() if word not in ("a", "an", "the")]
+# + for article in ("the", "an", "a"):
+# +     text = text.replace(article, "")
+# + return text.split()
 # %% misconception: exact match in any order
 # says: Accepted: {answers}, said: {prediction}. You give exact match {em:.0f}, expected is
 # {right_em:.0f}. You ask whether the words are the same, in whatever order. Exact match wants them
 # in the same order; for F1 alone it does not matter.
-def squad_scores(answers, prediction):
-    def words(text):
-        text = "".join(c for c in text.lower() if c not in string.punctuation)
-        return [word for word in text.split() if word not in ("a", "an", "the")]
-
-    guess, best = words(prediction), 0.0
-    accepted = [words(one) for one in answers or [""]]
-    for truth in accepted:
-        both = (Counter(truth) & Counter(guess)).total()
-        f1 = 2 * both / (len(truth) + len(guess)) if truth and guess else float(truth == guess)
-        best = max(best, f1)
-    return float(sorted(guess) in [sorted(truth) for truth in accepted]), best
-
-
+# edit: guess in accepted => sorted(guess) in [sorted(truth) for truth in accepted]
 # %% misconception: words as a set, counts by length
 # says: Accepted: {answers}, said: {prediction}. Your F1 is {f:.2f}, expected is {right_f:.2f}. You
 # count what the two **sets** of words share, and in a set a word stands once. A word that occurs
 # twice in both is common twice: a `Counter` keeps count, and `&` of two takes the smaller number.
-def squad_scores(answers, prediction):
-    def words(text):
-        text = "".join(c for c in text.lower() if c not in string.punctuation)
-        return [word for word in text.split() if word not in ("a", "an", "the")]
-
-    guess, best = words(prediction), 0.0
-    accepted = [words(one) for one in answers or [""]]
-    for truth in accepted:
-        both = len(set(truth) & set(guess))
-        f1 = 2 * both / (len(truth) + len(guess)) if truth and guess else float(truth == guess)
-        best = max(best, f1)
-    return float(guess in accepted), best
-
-
+# edit: (Counter(truth) & Counter(guess)).total() => len(set(truth) & set(guess))
 # %% misconception: a word found again and again
 # says: Accepted: {answers}, said: {prediction}. Your F1 is {f:.2f}, expected is {right_f:.2f}. You
 # count how many words of the prediction occur in the answer. One that is said three times and
 # stands there once is common once, not three times.
-def squad_scores(answers, prediction):
-    def words(text):
-        text = "".join(c for c in text.lower() if c not in string.punctuation)
-        return [word for word in text.split() if word not in ("a", "an", "the")]
-
-    guess, best = words(prediction), 0.0
-    accepted = [words(one) for one in answers or [""]]
-    for truth in accepted:
-        both = sum(word in truth for word in guess)
-        f1 = 2 * both / (len(truth) + len(guess)) if truth and guess else float(truth == guess)
-        best = max(best, f1)
-    return float(guess in accepted), best
-
-
+# edit: (Counter(truth) & Counter(guess)).total() => sum(word in truth for word in guess)
 # %% misconception: a space for each punctuation mark
 # says: Accepted: {answers}, said: {prediction}. You give exact match {em:.0f} and F1 {f:.2f};
 # expected are {right_em:.0f} and {right_f:.2f}. You put a space where a mark was, so that *U.S.*
 # becomes two words. The mark is to be taken out and nothing put in its place.
-def squad_scores(answers, prediction):
-    def words(text):
-        text = "".join(" " if c in string.punctuation else c for c in text.lower())
-        return [word for word in text.split() if word not in ("a", "an", "the")]
-
-    guess, best = words(prediction), 0.0
-    accepted = [words(one) for one in answers or [""]]
-    for truth in accepted:
-        both = (Counter(truth) & Counter(guess)).total()
-        f1 = 2 * both / (len(truth) + len(guess)) if truth and guess else float(truth == guess)
-        best = max(best, f1)
-    return float(guess in accepted), best
-
-
+# - text = "".join(c for c in text.lower() if c not in string.punctuation)
+# + text = "".join(" " if c in string.punctuation else c for c in text.lower())
 # %% misconception: all words as sets
 # says: Accepted: {answers}, said: {prediction}. Your F1 is {f:.2f}, expected is {right_f:.2f}. You
 # have made sets of the words, and there a word that is said twice stands only once, in the lengths
 # as well. Who repeats a word until it fits should not gain by it: count with multiplicity.
-def squad_scores(answers, prediction):
-    def words(text):
-        text = "".join(c for c in text.lower() if c not in string.punctuation)
-        return [word for word in text.split() if word not in ("a", "an", "the")]
-
-    best = 0.0
-    accepted = [words(one) for one in answers or [""]]
-    for truth in accepted:
-        one, other = set(truth), set(words(prediction))
-        f1 = (
-            2 * len(one & other) / (len(one) + len(other)) if one and other else float(one == other)
-        )
-        best = max(best, f1)
-    return float(words(prediction) in accepted), best
-
-
+# edit: (Counter(truth) & Counter(guess)).total() => len(set(truth) & set(guess))
+# edit: (len(truth) + len(guess)) => (len(set(truth)) + len(set(guess)))
 # %% misconception: only the first accepted answer
 # says: Accepted: {answers}, said: {prediction}. You give exact match {em:.0f} and F1 {f:.2f};
 # expected are {right_em:.0f} and {right_f:.2f}. There are {count} accepted answers, and you compare
 # with the first alone. People point at slightly different spans; the best match counts.
-def squad_scores(answers, prediction):
-    def words(text):
-        text = "".join(c for c in text.lower() if c not in string.punctuation)
-        return [word for word in text.split() if word not in ("a", "an", "the")]
-
-    guess, truth = words(prediction), words((answers or [""])[0])
-    both = (Counter(truth) & Counter(guess)).total()
-    f1 = 2 * both / (len(truth) + len(guess)) if truth and guess else float(truth == guess)
-    return float(guess == truth), f1
-
-
+# edit: in answers or [""] => in (answers or [""])[:1]
 # %% misconception: the mean over the accepted answers
 # says: Accepted: {answers}, said: {prediction}. You give F1 {f:.2f}, expected is {right_f:.2f}. You
 # take the mean over the {count} accepted answers. Nobody can say all of them at once: the best one
 # counts.
-def squad_scores(answers, prediction):
-    def words(text):
-        text = "".join(c for c in text.lower() if c not in string.punctuation)
-        return [word for word in text.split() if word not in ("a", "an", "the")]
-
-    guess, every = words(prediction), []
-    accepted = [words(one) for one in answers or [""]]
-    for truth in accepted:
-        both = (Counter(truth) & Counter(guess)).total()
-        f1 = 2 * both / (len(truth) + len(guess)) if truth and guess else float(truth == guess)
-        every.append(f1)
-    return float(guess in accepted), sum(every) / len(every)
-
-
+# edit: best = max(best, f1) => best += f1 / len(accepted)
 # %% misconception: no answer is never right
 # says: Accepted: {answers}, said: {prediction}. You give exact match {em:.0f} and F1 {f:.2f};
 # expected are {right_em:.0f} and {right_f:.2f}. Where nothing is to be said, or nothing is left
 # after normalising, saying nothing is right, and scores 1 in both.
-def squad_scores(answers, prediction):
-    def words(text):
-        text = "".join(c for c in text.lower() if c not in string.punctuation)
-        return [word for word in text.split() if word not in ("a", "an", "the")]
-
-    guess, best, exact = words(prediction), 0.0, 0.0
-    for truth in map(words, answers):
-        both = (Counter(truth) & Counter(guess)).total()
-        best = max(best, 2 * both / (len(truth) + len(guess)) if both else 0.0)
-        exact = max(exact, float(bool(guess) and truth == guess))
-    return exact, best
-
-
+# edit: in answers or [""] => in answers
+# edit: if truth and guess else float(truth == guess) => if both else 0.0
+# edit: float(guess in accepted) => float(bool(guess) and guess in accepted)
 # %% misconception: an empty list of answers
 # says: Your function stops with an error where it should give a score: for a question without an
 # accepted answer the list is empty, and there is nothing to take the largest of. Such a question
 # has `""` as its only accepted answer.
-def squad_scores(answers, prediction):
-    def words(text):
-        text = "".join(c for c in text.lower() if c not in string.punctuation)
-        return [word for word in text.split() if word not in ("a", "an", "the")]
-
-    def overlap(truth, guess):
-        both = (Counter(truth) & Counter(guess)).total()
-        return 2 * both / (len(truth) + len(guess)) if truth and guess else float(truth == guess)
-
-    accepted = [words(one) for one in answers]
-    return float(words(prediction) in accepted), max(
-        overlap(t, words(prediction)) for t in accepted
-    )
-
-
+# edit: best = words(prediction), 0.0 => every = words(prediction), []
+# edit: in answers or [""] => in answers
+# edit: best = max(best, f1) => every.append(f1)
+# edit: in accepted), best => in accepted), max(every)
 # %% misconception: articles before lower case
 # says: Accepted: {answers}, said: {prediction}. You give exact match {em:.0f} and F1 {f:.2f};
 # expected are {right_em:.0f} and {right_f:.2f}. An article at the beginning of a sentence has a
 # capital, and you look for the small ones before you have made the text small. The order of the
 # steps matters.
-def squad_scores(answers, prediction):
-    def words(text):
-        text = " ".join(word for word in text.split() if word not in ("a", "an", "the"))
-        return "".join(c for c in text.lower() if c not in string.punctuation).split()
-
-    guess, best = words(prediction), 0.0
-    accepted = [words(one) for one in answers or [""]]
-    for truth in accepted:
-        both = (Counter(truth) & Counter(guess)).total()
-        f1 = 2 * both / (len(truth) + len(guess)) if truth and guess else float(truth == guess)
-        best = max(best, f1)
-    return float(guess in accepted), best
-
-
+# - text = "".join(c for c in text.lower() if c not in string.punctuation)
+# - return [word for word in text.split() if word not in ("a", "an", "the")]
+# + text = " ".join(word for word in text.split() if word not in ("a", "an", "the"))
+# + return "".join(c for c in text.lower() if c not in string.punctuation).split()
 # %% misconception: a division by zero
 # says: Your function stops with a division by zero where there is nothing to divide by: a text
 # without words, or two without a word in common, where precision and recall are both 0. By the rule
 # of the task F1 is 1 if neither has a word, and 0 if one has none or they share none.
-def squad_scores(answers, prediction):
-    def words(text):
-        text = "".join(c for c in text.lower() if c not in string.punctuation)
-        return [word for word in text.split() if word not in ("a", "an", "the")]
-
-    guess, best = words(prediction), 0.0
-    accepted = [words(one) for one in answers or [""]]
-    for truth in accepted:
-        both = (Counter(truth) & Counter(guess)).total()
-        precision, recall = both / max(len(guess), 1), both / max(len(truth), 1)
-        if not truth and not guess:
-            best = 1.0
-        elif truth and guess and len(accepted) > 1 and not both:
-            continue
-        else:
-            best = max(best, 2 * precision * recall / (precision + recall))
-    return float(guess in accepted), best
-
-
+# - f1 = 2 * both / (len(truth) + len(guess)) if truth and guess else float(truth == guess)
+# + if truth and guess and len(accepted) > 1 and not both:
+# +     continue
+# + precision, recall = both / max(len(guess), 1), both / max(len(truth), 1)
+# + f1 = 2 * precision * recall / (precision + recall) if truth or guess else 1.0
 # %% misconception: the share of the words said
 # says: Accepted: {answers}, said: {prediction}. Your F1 is {f:.2f}, expected is {right_f:.2f}. You
 # give the share of the words **said** that are right, the precision. Then one safe word would be a
 # perfect answer. Recall, the share of the answer's words, belongs to it, and F1 is the harmonic
 # mean of both.
-def squad_scores(answers, prediction):
-    def words(text):
-        text = "".join(c for c in text.lower() if c not in string.punctuation)
-        return [word for word in text.split() if word not in ("a", "an", "the")]
-
-    guess, best = words(prediction), 0.0
-    accepted = [words(one) for one in answers or [""]]
-    for truth in accepted:
-        both = (Counter(truth) & Counter(guess)).total()
-        best = max(best, both / len(guess) if truth and guess else float(truth == guess))
-    return float(guess in accepted), best
-
-
+# edit: 2 * both / (len(truth) + len(guess)) => both / len(guess)
 # %% misconception: articles stay
 # says: Accepted: {answers}, said: {prediction}. You give exact match {em:.0f} and F1 {f:.2f};
 # expected are {right_em:.0f} and {right_f:.2f}. Lower case and punctuation are done, but *the*
 # still counts as a word.
-def squad_scores(answers, prediction):
-    def words(text):
-        return "".join(c for c in text.lower() if c not in string.punctuation).split()
-
-    guess, best = words(prediction), 0.0
-    accepted = [words(one) for one in answers or [""]]
-    for truth in accepted:
-        both = (Counter(truth) & Counter(guess)).total()
-        f1 = 2 * both / (len(truth) + len(guess)) if truth and guess else float(truth == guess)
-        best = max(best, f1)
-    return float(guess in accepted), best
-
-
+# edit: [word for word in text.split() if word not in ("a", "an", "the")] => text.split()
 # %% misconception: punctuation stays
 # says: Accepted: {answers}, said: {prediction}. You give exact match {em:.0f} and F1 {f:.2f};
 # expected are {right_em:.0f} and {right_f:.2f}. Case and articles are done, but commas and full
 # stops still hang on the words.
-def squad_scores(answers, prediction):
-    def words(text):
-        return [word for word in text.lower().split() if word not in ("a", "an", "the")]
-
-    guess, best = words(prediction), 0.0
-    accepted = [words(one) for one in answers or [""]]
-    for truth in accepted:
-        both = (Counter(truth) & Counter(guess)).total()
-        f1 = 2 * both / (len(truth) + len(guess)) if truth and guess else float(truth == guess)
-        best = max(best, f1)
-    return float(guess in accepted), best
-
-
+# edit: "".join(c for c in text.lower() if c not in string.punctuation) => text.lower()
 # %% misconception: nothing is normalised
 # says: Accepted: {answers}, said: {prediction}. You give exact match {em:.0f} and F1 {f:.2f};
 # expected are {right_em:.0f} and {right_f:.2f}. You compare the texts as they are. Case,
 # punctuation and articles are no mistakes: take them out on both sides first.
-def squad_scores(answers, prediction):
-    guess, accepted = prediction.split(), [one.split() for one in answers or [""]]
-    best = 0.0
-    for truth in accepted:
-        both = (Counter(truth) & Counter(guess)).total()
-        f1 = 2 * both / (len(truth) + len(guess)) if truth and guess else float(truth == guess)
-        best = max(best, f1)
-    return float(guess in accepted), best
-
-
+# - text = "".join(c for c in text.lower() if c not in string.punctuation)
+# - return [word for word in text.split() if word not in ("a", "an", "the")]
+# + return text.split()
 # %% misconception: normalised for exact match alone
 # says: Accepted: {answers}, said: {prediction}. Your exact match is right, {em:.0f}, but F1 is
 # {f:.2f} where {right_f:.2f} is expected. You normalise for the one score and not for the other. F1
 # can never be lower than exact match.
-def squad_scores(answers, prediction):
-    def words(text):
-        text = "".join(c for c in text.lower() if c not in string.punctuation)
-        return [word for word in text.split() if word not in ("a", "an", "the")]
-
-    best = 0.0
-    for one in answers or [""]:
-        truth, guess = one.split(), prediction.split()
-        both = (Counter(truth) & Counter(guess)).total()
-        f1 = 2 * both / (len(truth) + len(guess)) if truth and guess else float(truth == guess)
-        best = max(best, f1)
-    return float(words(prediction) in [words(one) for one in answers or [""]]), best
-
-
-# %% hint
-# Write a helper `words(text)` first and try it on `"The U.S., a Tower"`: it should give
+# - for truth in accepted:
+# + exact, guess = float(guess in accepted), prediction.split()
+# + for truth in map(str.split, answers or [""]):
+# edit: float(guess in accepted), best => exact, best
+# %% hints
+# 1. Write a helper `words(text)` first and try it on `"The U.S., a Tower"`: it should give
 # `["us", "tower"]`. Then both scores compare lists of words.
-# %% hint
-# `Counter(truth) & Counter(guess)` holds the words in common with their numbers; `.total()` adds
+# 2. `Counter(truth) & Counter(guess)` holds the words in common with their numbers; `.total()` adds
 # them up. Precision and recall divide by the two lengths.
-# %% hint
-# With `k` in common F1 is `2 * k / (len(truth) + len(guess))`, which is never a division by zero if
+# 3. With `k` in common F1 is `2 * k / (len(truth) + len(guess))`, which is never a division by zero if
 # one of them has words. Take `max` over `answers or [""]`, and let two empty lists have F1 1.
 # %% explanation
 # Both scores look at words, after everything has been taken out in which two people would differ
@@ -1411,12 +848,8 @@ def squad_scores(answers, prediction):
 # point for words in common, counted with multiplicity. Of several accepted answers the best counts,
 # and “no answer” is an answer like another, namely the one without words.
 
-# %% task 16.5
-# title: Windows and losses before you run anything
-# kind: predict
-# points: 15
-# minutes: 10
-# function: predict
+# %% task 16.5: Windows and losses before you run anything
+# kind: predict; points: 15; minutes: 10; function: predict
 #
 # A context of `n` tokens and a question of `question` tokens (special tokens not counted) go
 # through the model in windows. A row has at most `max_length` tokens and holds `[CLS]`, the
@@ -1437,7 +870,6 @@ def squad_scores(answers, prediction):
 # context, the windows are 0 to 8, 6 to 14, 12 to 20 and 18 to 24, so `windows` is 4 and `last` is
 # 7; `safe` is 4; `mean` is the natural logarithm of 16, 2.773, and `sum` is 5.545.
 
-
 # %% stub
 def predict(n: int, question: int, max_length: int, stride: int) -> dict:
     """Windows, what the last one holds, the longest safe answer, and the two losses."""
@@ -1454,7 +886,6 @@ def predict(n: int, question: int, max_length: int, stride: int) -> dict:
     }
     # END SOLUTION
 
-
 # %% check
 def cases(rng):
     yield {"n": 25, "question": 4, "max_length": 16, "stride": 3}
@@ -1465,34 +896,19 @@ def cases(rng):
         # The last window is fuller than what it shares, and not quite full.
         n = count * step + int(rng.integers(3, stride - 3))
         yield {
-            "n": n,
-            "question": question,
-            "max_length": question + 3 + step + stride,
+            "n": n, "question": question, "max_length": question + 3 + step + stride,
             "stride": stride,
         }
-
 
 def numbers(case, got, expected):
     room = case["max_length"] - case["question"] - 3
     return {
-        **case,
-        "room": room,
-        "step": room - case["stride"],
-        "count": got["windows"],
-        "right": expected["windows"],
-        "last": got["last"],
-        "right_last": expected["last"],
-        "safe": got["safe"],
-        "right_safe": expected["safe"],
-        "mean": float(got["mean"]),
-        "sum": float(got["sum"]),
-        "right_mean": expected["mean"],
-        "right_sum": expected["sum"],
-        "second": room - case["stride"],
-        "before": room - 1,
-        "need": case["stride"] + 2,
+        **case, "room": room, "step": room - case["stride"], "count": got["windows"],
+        "right": expected["windows"], "last": got["last"], "right_last": expected["last"],
+        "safe": got["safe"], "right_safe": expected["safe"], "mean": float(got["mean"]),
+        "sum": float(got["sum"]), "right_mean": expected["mean"], "right_sum": expected["sum"],
+        "second": room - case["stride"], "before": room - 1, "need": case["stride"] + 2,
     }
-
 
 # %% another right solution
 def predict(n, question, max_length, stride):
@@ -1514,236 +930,86 @@ def predict(n, question, max_length, stride):
         "sum": one + one,
     }
 
-
 # %% misconception: the question takes no room
 # says: You count {count} windows; there are {right}. The question stands in every window again, and
 # so do the three special tokens: of {max_length} places only {room} are left for the context.
-def predict(n, question, max_length, stride):
-    step = max_length - stride
-    count = math.ceil((n - stride) / step)
-    return {
-        "windows": count,
-        "last": n - (count - 1) * step,
-        "safe": stride + 1,
-        "mean": math.log(max_length),
-        "sum": 2 * math.log(max_length),
-    }
-
-
+# edit: max_length - question - 3 => max_length
 # %% misconception: the special tokens take no room
 # says: You count {count} windows with {last} tokens of the context in the last one; expected are
 # {right} and {right_last}. `[CLS]` and two `[SEP]` take places, too: of {max_length} only {room}
 # are left for the context.
-def predict(n, question, max_length, stride):
-    step = max_length - question - stride
-    count = math.ceil((n - stride) / step)
-    return {
-        "windows": count,
-        "last": n - (count - 1) * step,
-        "safe": stride + 1,
-        "mean": math.log(max_length),
-        "sum": 2 * math.log(max_length),
-    }
-
-
+# edit: max_length - question - 3 => max_length - question
 # %% misconception: the stride taken for the step
 # says: You count {count} windows; there are {right}. You move on by {stride} tokens. The stride is
 # here what neighbours **share**: of the {room} tokens of a window {step} are new.
-def predict(n, question, max_length, stride):
-    room = max_length - question - 3
-    count = 1 + math.ceil((n - room) / stride)
-    return {
-        "windows": count,
-        "last": n - (count - 1) * stride,
-        "safe": stride + 1,
-        "mean": math.log(max_length),
-        "sum": 2 * math.log(max_length),
-    }
-
-
+# edit: room - stride => stride
+# edit: (n - stride) / step => 1 + (n - room) / step
 # %% misconception: windows without overlap
 # says: You count {count} windows; there are {right}. You divide by the room of {room} tokens, as if
 # neighbours shared nothing. They share {stride}, so each one after the first brings {step} new
 # tokens.
-def predict(n, question, max_length, stride):
-    room = max_length - question - 3
-    count = math.ceil(n / room)
-    return {
-        "windows": count,
-        "last": n - (count - 1) * room,
-        "safe": stride + 1,
-        "mean": math.log(max_length),
-        "sum": 2 * math.log(max_length),
-    }
-
-
+# edit: room - stride => room
+# edit: (n - stride) / step => n / step
 # %% misconception: one window too many
 # says: You count {count} windows; there are {right}. You divide all {n} tokens by the {step} that a
 # window brings. But the first window brings {room}, its overlap as well, and your last one would
 # hold nothing that the one before does not.
-def predict(n, question, max_length, stride):
-    step = max_length - question - 3 - stride
-    count = math.ceil(n / step)
-    return {
-        "windows": count,
-        "last": n - (count - 1) * step,
-        "safe": stride + 1,
-        "mean": math.log(max_length),
-        "sum": 2 * math.log(max_length),
-    }
-
-
+# edit: (n - stride) / step => n / step
 # %% misconception: the rest has no window
 # says: You count {count} windows; there are {right}. You round down, and what is left over at the
 # end of the context is in no window. The last one is shorter, but it is there.
-def predict(n, question, max_length, stride):
-    step = max_length - question - 3 - stride
-    count = (n - stride) // step
-    return {
-        "windows": count,
-        "last": n - (count - 1) * step,
-        "safe": stride + 1,
-        "mean": math.log(max_length),
-        "sum": 2 * math.log(max_length),
-    }
-
-
+# edit: math.ceil((n - stride) / step) => (n - stride) // step
 # %% misconception: the last window is full
 # says: For the last window you say {last} tokens of the context; it holds {right_last}. The last
 # window is as long as what is left: it begins where the overlap of the one before begins, and ends
 # with the context.
-def predict(n, question, max_length, stride):
-    room = max_length - question - 3
-    return {
-        "windows": math.ceil((n - stride) / (room - stride)),
-        "last": room,
-        "safe": stride + 1,
-        "mean": math.log(max_length),
-        "sum": 2 * math.log(max_length),
-    }
-
-
+# edit: n - (count - 1) * step => room
 # %% misconception: only the new tokens of the last window
 # says: For the last window you say {last} tokens of the context; it holds {right_last}. You count
 # what is new in it. The {stride} tokens that it shares with the one before are in it, too.
-def predict(n, question, max_length, stride):
-    step = max_length - question - 3 - stride
-    count = math.ceil((n - stride) / step)
-    return {
-        "windows": count,
-        "last": n - (count - 1) * step - stride,
-        "safe": stride + 1,
-        "mean": math.log(max_length),
-        "sum": 2 * math.log(max_length),
-    }
-
-
+# edit: n - (count - 1) * step => n - (count - 1) * step - stride
 # %% misconception: as long as the overlap and no longer
 # says: You say {safe}; it is {right_safe}. That is the rule of thumb, and it is safe, but one more
 # token can be allowed. To be whole in neither of two windows, an answer has to begin before the
 # second does, at token {second}, **and** end behind the last token of the first, number {before}.
 # From {second} to {before} there are {stride} tokens, and one more on either side makes {need}.
-def predict(n, question, max_length, stride):
-    step = max_length - question - 3 - stride
-    count = math.ceil((n - stride) / step)
-    return {
-        "windows": count,
-        "last": n - (count - 1) * step,
-        "safe": stride,
-        "mean": math.log(max_length),
-        "sum": 2 * math.log(max_length),
-    }
-
-
+# edit: stride + 1 => stride
 # %% misconception: as long as a window
 # says: You say {safe}; it is {right_safe}. An answer as long as a window fits into one if it begins
 # where a window begins. Elsewhere it lies across an edge, and of what crosses an edge the
 # neighbours only share {stride} tokens.
-def predict(n, question, max_length, stride):
-    room = max_length - question - 3
-    count = math.ceil((n - stride) / (room - stride))
-    return {
-        "windows": count,
-        "last": n - (count - 1) * (room - stride),
-        "safe": room,
-        "mean": math.log(max_length),
-        "sum": 2 * math.log(max_length),
-    }
-
-
+# edit: stride + 1 => room
 # %% misconception: each loss halved
 # says: You say {mean:.3f} for the mean and {sum:.3f} for the sum; expected are {right_mean:.3f} and
 # {right_sum:.3f}. Each of the two ends has the loss log {max_length}. Their mean is that again,
 # their sum is twice as much.
-def predict(n, question, max_length, stride):
-    step = max_length - question - 3 - stride
-    count = math.ceil((n - stride) / step)
-    return {
-        "windows": count,
-        "last": n - (count - 1) * step,
-        "safe": stride + 1,
-        "mean": math.log(max_length) / 2,
-        "sum": math.log(max_length),
-    }
-
-
+# edit: "mean": math.log(max_length) => "mean": math.log(max_length) / 2
+# edit: 2 * math.log => math.log
 # %% misconception: a choice among the tokens of the context
 # says: You say {mean:.3f} for the mean; expected is {right_mean:.3f}. You let the {room} tokens of
 # the context share the probability. In the search only these are allowed, but in training the
 # softmax runs over all {max_length} positions, so that the model also learns not to point at the
 # question.
-def predict(n, question, max_length, stride):
-    room = max_length - question - 3
-    count = math.ceil((n - stride) / (room - stride))
-    return {
-        "windows": count,
-        "last": n - (count - 1) * (room - stride),
-        "safe": stride + 1,
-        "mean": math.log(room),
-        "sum": 2 * math.log(room),
-    }
-
-
+# edit: "mean": math.log(max_length) => "mean": math.log(room)
+# edit: 2 * math.log(max_length) => 2 * math.log(room)
 # %% misconception: a choice between two labels
 # says: You say {mean:.3f} for the mean; expected is {right_mean:.3f}. Two numbers for each token
 # are not two labels: the softmax runs over the {max_length} **positions**, once for the start and
 # once for the end.
-def predict(n, question, max_length, stride):
-    step = max_length - question - 3 - stride
-    count = math.ceil((n - stride) / step)
-    return {
-        "windows": count,
-        "last": n - (count - 1) * step,
-        "safe": stride + 1,
-        "mean": math.log(2),
-        "sum": 2 * math.log(2),
-    }
-
-
+# edit: "mean": math.log(max_length) => "mean": math.log(2)
+# edit: 2 * math.log(max_length) => 2 * math.log(2)
 # %% misconception: losses in bits
 # says: You say {mean:.3f} for the mean; expected is {right_mean:.3f}. That is the logarithm to the
 # base 2. The cross-entropy uses the natural one, `math.log`.
-def predict(n, question, max_length, stride):
-    step = max_length - question - 3 - stride
-    count = math.ceil((n - stride) / step)
-    return {
-        "windows": count,
-        "last": n - (count - 1) * step,
-        "safe": stride + 1,
-        "mean": math.log2(max_length),
-        "sum": 2 * math.log2(max_length),
-    }
-
-
-# %% hint
-# The first window brings `room` tokens, every other one `room - stride` new ones. How many are
+# edit: "mean": math.log => "mean": math.log2
+# edit: 2 * math.log => 2 * math.log2
+# %% hints
+# 1. The first window brings `room` tokens, every other one `room - stride` new ones. How many are
 # needed to reach `n`?
-# %% hint
-# Each window but the last accounts for `room - stride` tokens; together with the last `stride` ones
+# 2. Each window but the last accounts for `room - stride` tokens; together with the last `stride` ones
 # of the context that makes `n`. So count how often `room - stride` goes into `n - stride`, rounded
 # up.
-# %% hint
-# An answer is lost if it begins before the second window does and ends behind the first. How short
+# 3. An answer is lost if it begins before the second window does and ends behind the first. How short
 # can it be? One token less is safe everywhere. And a softmax of `T` equal logits gives each
 # position `1 / T`.
 # %% explanation

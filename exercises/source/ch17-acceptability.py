@@ -21,13 +21,8 @@ def matthews(labels, answers):
     spread = np.sqrt((t * t).sum(-1) * (g * g).sum(-1))
     return (t * g).sum(-1) / np.where(spread > 0, spread, np.inf)
 
-
-# %% task 17.1
-# title: Matthews' coefficient from the four counts
-# kind: write
-# points: 14
-# minutes: 8
-# function: mcc
+# %% task 17.1: Matthews' coefficient from the four counts
+# kind: write; points: 14; minutes: 8; function: mcc
 #
 # Write `mcc(counts)`. `counts` is a `(2, 2)` array of int64, a row for each true label (0, 1) and a
 # column for each answer (0, 1): in the letters of the chapter `[[d, b], [c, a]]`. Return the
@@ -41,7 +36,6 @@ def matthews(labels, answers):
 # *Example.* `[[20, 10], [10, 60]]`: above the line stands 60 · 20 − 10 · 10 = 1100, below it the
 # root of 70 · 70 · 30 · 30, which is 2100. The coefficient is `0.5238`.
 
-
 # %% stub
 def mcc(counts: np.ndarray) -> float:
     """The correlation of Matthews from counts (2, 2): truth by answer; 0.0 where undefined."""
@@ -51,13 +45,11 @@ def mcc(counts: np.ndarray) -> float:
     return (a * d - b * c) / math.sqrt(below) if below else 0.0
     # END SOLUTION
 
-
 # %% check
 def exact(counts):
     (d, b), (c, a) = counts.tolist()
     product = (a + b) * (a + c) * (d + b) * (d + c)
     return a * d - b * c, product
-
 
 def cases(rng):
     yield {"counts": np.array([[20, 10], [10, 60]])}
@@ -73,20 +65,12 @@ def cases(rng):
             break
     yield {"counts": counts.reshape(2, 2)}
 
-
 def numbers(case, got, expected):
     (d, b), (c, a) = case["counts"].tolist()
     return {
-        "table": case["counts"].tolist(),
-        "n": a + b + c + d,
-        "yours": got,
-        "right": expected,
-        "above": a * d - b * c,
-        "plus": a * d + b * c,
-        "agree": a + d,
-        "differ": b + c,
+        "table": case["counts"].tolist(), "n": a + b + c + d, "yours": got, "right": expected,
+        "above": a * d - b * c, "plus": a * d + b * c, "agree": a + d, "differ": b + c,
     }
-
 
 # %% another right solution
 def mcc(counts):
@@ -96,86 +80,52 @@ def mcc(counts):
     spread = truth.prod() * said.prod()
     return float(covariance / spread**0.5) if spread > 0 else 0.0
 
-
 # %% misconception: the product does not fit into int64
 # says: Your small tables are right, but for the one of {n:,} sentences you have {yours:.3f}, and
 # {right:.3f} is expected. The product below the line has more than twenty digits there, and an
 # int64 holds nineteen at most: NumPy's whole numbers then start again from below, with a warning at
 # best. Python's own whole numbers have no such end, and floats are exact enough.
-def mcc(counts):
-    (d, b), (c, a) = counts
-    below = (a + b) * (a + c) * (d + b) * (d + c)
-    return float((a * d - b * c) / np.sqrt(below)) if below else 0.0
-
-
+# edit: counts.tolist() => counts
+# edit: math.sqrt(below) => np.sqrt(below)
 # %% misconception: NaN for a judge that always says the same
 # says: For {table} you have {yours}: this judge said the same of every sentence, a factor below the
 # line is zero, and zero by zero is not a number. The coefficient is *set* to zero there, since such
 # answers have nothing to do with the truth.
-def mcc(counts):
-    (d, b), (c, a) = counts.astype(float)
-    return float((a * d - b * c) / np.sqrt((a + b) * (a + c) * (d + b) * (d + c)))
-
-
+# edit: counts.tolist() => counts.astype(float)
+# - return (a * d - b * c) / math.sqrt(below) if below else 0.0
+# + return float((a * d - b * c) / np.sqrt(below))
 # %% misconception: a division by zero for a judge that always says the same
 # says: Your function stops with a division by zero. That is the judge that said the same of every
 # sentence: a factor below the line is zero, and the coefficient has to be *set* to zero before
 # anything is divided.
-def mcc(counts):
-    (d, b), (c, a) = counts.tolist()
-    return (a * d - b * c) / math.sqrt((a + b) * (a + c) * (d + b) * (d + c))
-
-
+# edit: math.sqrt(below) if below else 0.0 => math.sqrt(below)
 # %% misconception: zero as soon as one count is zero
 # says: For {table} you have 0, and {right:.3f} is expected. One of the four counts may well be
 # zero: a judge without a single mistake of one kind is a good judge, not an undefined one. What
 # must not be zero are the four *sums* below the line.
-def mcc(counts):
-    if (counts == 0).any():
-        return 0.0
-    (d, b), (c, a) = counts.tolist()
-    return (a * d - b * c) / math.sqrt((a + b) * (a + c) * (d + b) * (d + c))
-
-
+# edit: if below else 0.0 => if counts.all() else 0.0
 # %% misconception: the mistakes are added
 # says: For {table} you have {yours:.3f}; expected is {right:.3f}. Above the line you have {plus:,},
 # where {above:,} should stand: the product of the two kinds of mistakes is taken *off*. With a plus
 # a judge that is wrong about everything would look as good as one that is always right.
-def mcc(counts):
-    (d, b), (c, a) = counts.tolist()
-    below = (a + b) * (a + c) * (d + b) * (d + c)
-    return (a * d + b * c) / math.sqrt(below) if below else 0.0
-
-
+# edit: a * d - b * c => a * d + b * c
 # %% misconception: no root below the line
 # says: For {table} you have {yours:.6f}: four sums are multiplied below the line and only two
 # counts above it, so without the root the result shrinks as the table grows. A correlation must not
 # depend on how many sentences there are.
-def mcc(counts):
-    (d, b), (c, a) = counts.tolist()
-    below = (a + b) * (a + c) * (d + b) * (d + c)
-    return (a * d - b * c) / below if below else 0.0
-
-
+# edit: math.sqrt(below) => below
 # %% misconception: the wrong sums below the line
 # says: For {table} you have {yours:.3f}; expected is {right:.3f}. The four sums below the line are
 # those of the two rows and of the two columns of the table. Yours seem to contain the right answers
 # together ({agree:,}) and the mistakes together ({differ:,}), which run across it.
-def mcc(counts):
-    (d, b), (c, a) = counts.tolist()
-    below = (a + b) * (b + d) * (a + d) * (b + c)
-    return (a * d - b * c) / math.sqrt(below) if below else 0.0
-
-
-# %% hint
-# Take the four counts out by name first, and write the formula of the chapter down with them. Then
+# edit: (a + c) * (d + b) * (d + c) => (b + d) * (a + d) * (b + c)
+# %% hints
+# 1. Take the four counts out by name first, and write the formula of the chapter down with them. Then
 # ask: for which tables is there a zero below the line?
-# %% hint
-# Two things are left once the example is right: a judge that always says the same, and a table with
+# 2. Two things are left once the example is right: a judge that always says the same, and a table with
 # hundreds of thousands of sentences. How large is the product below the line there, and how large
 # may an int64 be?
-# %% hint
-# `(d, b), (c, a) = counts.tolist()` gives Python's own whole numbers, which never overflow. If the
+# 3. `(d, b), (c, a) = counts.tolist()` gives Python's own whole numbers, which never overflow. If the
 # product is zero return `0.0`, else divide by `math.sqrt` of it.
 # %% explanation
 # The four sums are how often each label is true and how often each answer is given; if one of them
@@ -184,12 +134,8 @@ def mcc(counts):
 # the program goes on with a wrong number. Multiplying in Python's whole numbers, or dividing by the
 # number of sentences first, avoids it.
 
-# %% task 17.2
-# title: Is the first model better than the second?
-# kind: write
-# points: 18
-# minutes: 15
-# function: compare
+# %% task 17.2: Is the first model better than the second?
+# kind: write; points: 18; minutes: 15; function: compare
 #
 # Two models answered the same `N` sentences. Write `compare(labels, first, second, draws, seed)`,
 # all three arrays `(N,)` of zeros and ones, and return three floats:
@@ -207,7 +153,6 @@ def mcc(counts):
 # *Example.* If both models gave the same answers, then the difference is zero in every draw, and
 # the result is `(0.0, 0.0, 0.0)`, however small the test set.
 
-
 # %% stub
 def compare(
     labels: np.ndarray, first: np.ndarray, second: np.ndarray, draws: int, seed: int
@@ -221,7 +166,6 @@ def compare(
     return float(measured), float(low), float(high)
     # END SOLUTION
 
-
 # %% check
 def reference(labels, first, second, rng, draws=10_000):
     """Paired interval, and widths of what goes wrong, from many draws."""
@@ -234,13 +178,9 @@ def reference(labels, first, second, rng, draws=10_000):
     ends = np.quantile(one, [0.025, 0.975]) - np.quantile(two, [0.975, 0.025])
     return {
         "difference": float(matthews(labels, first) - matthews(labels, second)),
-        "accuracy": float((first == labels).mean() - (second == labels).mean()),
-        "low": float(low),
-        "high": float(high),
-        "alone": float(np.ptp(alone)),
-        "ends": float(np.ptp(ends)),
+        "accuracy": float((first == labels).mean() - (second == labels).mean()), "low": float(low),
+        "high": float(high), "alone": float(np.ptp(alone)), "ends": float(np.ptp(ends)),
     }
-
 
 def cases(rng):
     for size in (200, 240):
@@ -256,10 +196,8 @@ def cases(rng):
         case = {"labels": labels, "first": first, "second": second, "draws": 4000}
         yield {**case, "seed": int(rng.integers(2**31))}, found
 
-
 def parts(got):
     return [float(x) for x in got] if len(got) == 3 else None
-
 
 def judge(case, got, expected):
     values = parts(got) if isinstance(got, list | tuple | np.ndarray | Tensor) else None
@@ -307,19 +245,13 @@ def judge(case, got, expected):
         "test set, and is it the middle 95 % that you keep?"
     )
 
-
 def numbers(case, got, expected):
     difference, low, high = parts(got)
     return {
-        "difference": difference,
-        "low": low,
-        "high": high,
-        "width": high - low,
-        "right": expected["difference"],
-        "right_width": expected["high"] - expected["low"],
+        "difference": difference, "low": low, "high": high, "width": high - low,
+        "right": expected["difference"], "right_width": expected["high"] - expected["low"],
         "root": math.sqrt(case["draws"]),
     }
-
 
 # %% another right solution
 def compare(labels, first, second, draws, seed):
@@ -342,106 +274,66 @@ def compare(labels, first, second, draws, seed):
     ends = torch.quantile(difference[1:], torch.tensor([0.025, 0.975], dtype=torch.float64))
     return difference[0].item(), ends[0].item(), ends[1].item()
 
-
 # %% misconception: no interval: drawn without repetition
 # says: Your interval has no width, from {low:.3f} to {high:.3f}. If every sentence is drawn once,
 # each draw is the same test set in another order, and gives the same MCC. Drawn *with* repetition
 # some sentences come twice and others not at all, as in a fresh test set.
-def compare(labels, first, second, draws, seed):
-    random = np.random.default_rng(seed)
-    rows = np.stack([random.permutation(len(labels)) for _ in range(draws)])
-    drawn = matthews(labels[rows], first[rows]) - matthews(labels[rows], second[rows])
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return matthews(labels, first) - matthews(labels, second), low, high
-
-
+# - rows = np.random.default_rng(seed).integers(0, len(labels), (draws, len(labels)))
+# + random = np.random.default_rng(seed)
+# + rows = np.stack([random.permutation(len(labels)) for _ in range(draws)])
 # %% misconception: each model on a draw of its own
 # says: Your interval is {width:.3f} wide, and {right_width:.3f} is enough. Each of your models is
 # scored on sentences of its own, so one may get the easy ones and the other the hard ones. They
 # answered the *same* sentences: one draw for both, and the luck of the draw falls out of the
 # difference.
-def compare(labels, first, second, draws, seed):
-    random, size = np.random.default_rng(seed), len(labels)
-    rows, others = random.integers(0, size, (2, draws, size))
-    drawn = matthews(labels[rows], first[rows]) - matthews(labels[others], second[others])
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return matthews(labels, first) - matthews(labels, second), low, high
-
-
+# edit: rows = np => rows, others = np
+# edit: (draws, len(labels)) => (2, draws, len(labels))
+# edit: matthews(labels[rows], second[rows]) => matthews(labels[others], second[others])
 # %% misconception: the ends of two separate intervals
 # says: Your interval is {width:.3f} wide, and {right_width:.3f} is enough. It looks as if each
 # model had an interval of its own and you had subtracted the ends. That supposes the worst draw for
 # one model together with the best for the other. Take the difference *within* each draw, and its
 # quantiles.
-def compare(labels, first, second, draws, seed):
-    rows = np.random.default_rng(seed).integers(0, len(labels), (draws, len(labels)))
-    one = np.quantile(matthews(labels[rows], first[rows]), [0.025, 0.975])
-    two = np.quantile(matthews(labels[rows], second[rows]), [0.025, 0.975])
-    return matthews(labels, first) - matthews(labels, second), one[0] - two[1], one[1] - two[0]
-
-
+# - drawn = matthews(labels[rows], first[rows]) - matthews(labels[rows], second[rows])
+# - low, high = np.quantile(drawn, [0.025, 0.975])
+# + one = np.quantile(matthews(labels[rows], first[rows]), [0.025, 0.975])
+# + two = np.quantile(matthews(labels[rows], second[rows]), [0.025, 0.975])
+# + low, high = one[0] - two[1], one[1] - two[0]
 # %% misconception: the error of the mean over draws
 # says: Your interval, {low:.3f} to {high:.3f}, is narrower than it should be by a factor of about
 # {root:.0f}, the root of the number of draws. The spread *of the draws* already is what a fresh
 # test set would bring. Divided by that root it says how well the mean of the draws is known, which
 # any computer can make as narrow as you like without a single new sentence.
-def compare(labels, first, second, draws, seed):
-    rows = np.random.default_rng(seed).integers(0, len(labels), (draws, len(labels)))
-    drawn = matthews(labels[rows], first[rows]) - matthews(labels[rows], second[rows])
-    measured = matthews(labels, first) - matthews(labels, second)
-    half = 1.96 * drawn.std() / math.sqrt(draws)
-    return measured, measured - half, measured + half
-
-
+# - return float(measured), float(low), float(high)
+# + half = 1.96 * drawn.std() / math.sqrt(draws)
+# + return measured, measured - half, measured + half
 # %% misconception: ninety per cent instead of ninety-five
 # says: Your interval is {width:.3f} wide; the one that is asked for is {right_width:.3f}. Yours
 # would fit 90 %: the middle 95 % leave two and a half per cent on *either* side, not five.
-def compare(labels, first, second, draws, seed):
-    rows = np.random.default_rng(seed).integers(0, len(labels), (draws, len(labels)))
-    drawn = matthews(labels[rows], first[rows]) - matthews(labels[rows], second[rows])
-    low, high = np.quantile(drawn, [0.05, 0.95])
-    return matthews(labels, first) - matthews(labels, second), low, high
-
-
+# edit: [0.025, 0.975] => [0.05, 0.95]
 # %% misconception: shares taken for per cent
 # says: Your interval runs from {low:.3f} to {high:.3f}, beyond all but a handful of the draws. The
 # middle 95 % lie between the shares 0.025 and 0.975 for `np.quantile`, and between 2.5 and 97.5 for
 # `np.percentile`: is one given the numbers of the other?
-def compare(labels, first, second, draws, seed):
-    rows = np.random.default_rng(seed).integers(0, len(labels), (draws, len(labels)))
-    drawn = matthews(labels[rows], first[rows]) - matthews(labels[rows], second[rows])
-    low, high = np.percentile(drawn, [0.025, 0.975])
-    return matthews(labels, first) - matthews(labels, second), low, high
-
-
+# edit: np.quantile => np.percentile
 # %% misconception: second minus first
 # says: Your difference is {difference:.3f}: it is the second's MCC minus the first's. The first
 # comes first, so that a positive number speaks for it.
-def compare(labels, first, second, draws, seed):
-    rows = np.random.default_rng(seed).integers(0, len(labels), (draws, len(labels)))
-    drawn = matthews(labels[rows], second[rows]) - matthews(labels[rows], first[rows])
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return matthews(labels, second) - matthews(labels, first), low, high
-
-
+# - return float(measured), float(low), float(high)
+# + return -float(measured), -float(high), -float(low)
 # %% misconception: a difference of accuracies
 # says: Your difference, {difference:.3f}, is that of the accuracies. Seven in ten of these
 # sentences are acceptable, so compare by MCC: there the first is ahead by {right:.3f}.
-def compare(labels, first, second, draws, seed):
-    rows = np.random.default_rng(seed).integers(0, len(labels), (draws, len(labels)))
-    drawn = (first == labels)[rows].mean(1) - (second == labels)[rows].mean(1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return (first == labels).mean() - (second == labels).mean(), low, high
-
-
-# %% hint
-# One array of row numbers, `(draws, N)`, chosen from `0` to `N - 1` with repetition. What do you
+# - drawn = matthews(labels[rows], first[rows]) - matthews(labels[rows], second[rows])
+# + drawn = (first == labels)[rows].mean(1) - (second == labels)[rows].mean(1)
+# - measured = matthews(labels, first) - matthews(labels, second)
+# + measured = (first == labels).mean() - (second == labels).mean()
+# %% hints
+# 1. One array of row numbers, `(draws, N)`, chosen from `0` to `N - 1` with repetition. What do you
 # get from `labels[rows]`?
-# %% hint
-# Use the *same* `rows` for the labels, the first and the second. Then there is one difference for
+# 2. Use the *same* `rows` for the labels, the first and the second. Then there is one difference for
 # each draw, `(draws,)`.
-# %% hint
-# `rows = generator.integers(0, N, (draws, N))`; the ends are
+# 3. `rows = generator.integers(0, N, (draws, N))`; the ends are
 # `np.quantile(differences, [0.025, 0.975])`; the first number is the difference without any draw.
 # %% explanation
 # Each draw plays “another test set”, and the spread of the differences over draws is the luck of
@@ -449,12 +341,8 @@ def compare(labels, first, second, draws, seed):
 # fall out of the difference: the paired interval is narrower than any that treats the models apart.
 # It says nothing about the other kind of luck, the seeds of the training.
 
-# %% task 17.3
-# title: A score that was chosen by looking
-# kind: repair
-# points: 16
-# minutes: 10
-# function: choose_and_report
+# %% task 17.3: A score that was chosen by looking
+# kind: repair; points: 16; minutes: 10; function: choose_and_report
 #
 # A judge was trained with `S` seeds. `dev_scores` `(S, N)` and `test_scores` `(S, M)` hold the
 # scores for “acceptable” that each of them gives, `dev_labels` `(N,)` and `test_labels` `(M,)` the
@@ -470,7 +358,6 @@ def compare(labels, first, second, draws, seed):
 # `thresholds = [0.3, 0.5]`. On the development side 0.5 separates everything. On the test side it
 # is right about two of four sentences, one of each label, so the result is `(0, 0.5, 0.0)`. (A look
 # at the test side would have chosen 0.3.)
-
 
 # %% stub
 def choose_and_report(
@@ -500,17 +387,14 @@ def choose_and_report(
     return *chosen, float(matthews(test_labels, said))
     # END SOLUTION
 
-
 # %% check
 import itertools
-
 
 def tables(scores, labels, thresholds):
     """MCC and accuracy of every seed with every threshold, (S, C) each."""
     said = scores[:, None, :] > np.array(thresholds)[:, None]
     truth = np.broadcast_to(labels, said.shape)
     return matthews(truth, said), (truth == said).mean(-1)
-
 
 def outcomes(dev, test, thresholds):
     """What is chosen and reported, rightly and wrongly; empty if the choice is not clear."""
@@ -526,7 +410,6 @@ def outcomes(dev, test, thresholds):
     pairs += [(dev_mcc, share), (dev_share, dev_share), (share, share)]
     found = [(chosen.argmax(), reported.flat[chosen.argmax()]) for chosen, reported in pairs]
     return [*found, (again, mcc.flat[again]), (later, mcc.flat[later])]
-
 
 def cases(rng):
     thresholds = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
@@ -552,29 +435,20 @@ def cases(rng):
         if apart and found[1][1] > found[0][1] + 0.05 and places[2] < places[0]:
             made += 1
             yield {
-                "dev_scores": dev[0],
-                "dev_labels": dev[1],
-                "test_scores": test[0],
-                "test_labels": test[1],
-                "thresholds": thresholds,
+                "dev_scores": dev[0], "dev_labels": dev[1], "test_scores": test[0],
+                "test_labels": test[1], "thresholds": thresholds,
             }
-
 
 def numbers(case, got, expected):
     seed, threshold, value = got
     dev = matthews(case["dev_labels"], case["dev_scores"][seed] > threshold)
     said = case["test_scores"][seed] > threshold
     return {
-        "value": value,
-        "seed": seed,
-        "threshold": threshold,
-        "right": expected[2],
-        "dev": dev,
+        "value": value, "seed": seed, "threshold": threshold, "right": expected[2], "dev": dev,
         "test": matthews(case["test_labels"], said),
         "accuracy": (said == case["test_labels"]).mean(),
         "looks": len(case["dev_scores"]) * len(case["thresholds"]),
     }
-
 
 # %% another right solution
 def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
@@ -584,100 +458,63 @@ def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, threshol
     said = test_scores[seed] > thresholds[place]
     return int(seed), thresholds[place], np.nan_to_num(np.corrcoef(test_labels, said)[0, 1])
 
-
 # %% misconception: everything is as it was
 # says: This is still what you were given. It reports {value:.2f}; an honest choice among these five
 # seeds has an MCC of {right:.2f}. Two questions: on which side is the choice made? And what would a
 # judge that calls everything acceptable get by this number?
-def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
-    pairs = [(s, t) for s in range(len(dev_scores)) for t in thresholds]
-    chosen = max(pairs, key=lambda p: ((test_scores[p[0]] > p[1]) == test_labels).mean())
-    return *chosen, ((test_scores[chosen[0]] > chosen[1]) == test_labels).mean()
-
-
+# - found = matthews(dev_labels, dev_scores[seed] > threshold)
+# + found = ((test_scores[seed] > threshold) == test_labels).mean()
+# edit: matthews(test_labels, said) => (said == test_labels).mean()
 # %% misconception: MCC, but still chosen on the test side
 # says: Now it is MCC that is reported, {value:.2f}, but it is the best of {looks} looks at the test
 # side and high by selection. The same seeds, chosen where one may look, reach {right:.2f}. Seed and
 # threshold are chosen on the development side.
-def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
-    pairs = [(s, t) for s in range(len(dev_scores)) for t in thresholds]
-    chosen = max(pairs, key=lambda p: matthews(test_labels, test_scores[p[0]] > p[1]))
-    return *chosen, matthews(test_labels, test_scores[chosen[0]] > chosen[1])
-
-
+# edit: matthews(dev_labels, dev_scores[seed] => matthews(test_labels, test_scores[seed]
 # %% misconception: the development side's score is reported
 # says: You choose rightly, seed {seed} and threshold {threshold}, and then report {value:.2f}, the
 # very score by which they were chosen. That is flattered: it won among {looks} because it was the
 # highest. What was chosen has to be measured on sentences that had no part in the choice, and gets
 # {right:.2f}.
-def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
-    pairs = [(s, t) for s in range(len(dev_scores)) for t in thresholds]
-    chosen = max(pairs, key=lambda p: matthews(dev_labels, dev_scores[p[0]] > p[1]))
-    return *chosen, matthews(dev_labels, dev_scores[chosen[0]] > chosen[1])
-
-
+# edit: float(matthews(test_labels, said)) => best
 # %% misconception: chosen by accuracy
 # says: You look at the right side, but what you choose, seed {seed} with threshold {threshold}, is
 # best by *accuracy*. Where seven in ten are acceptable that favours a low threshold, which lets
 # nearly everything through. Choose by the number that you are going to report, by MCC.
-def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
-    pairs = [(s, t) for s in range(len(dev_scores)) for t in thresholds]
-    chosen = max(pairs, key=lambda p: ((dev_scores[p[0]] > p[1]) == dev_labels).mean())
-    return *chosen, matthews(test_labels, test_scores[chosen[0]] > chosen[1])
-
-
+# - found = matthews(dev_labels, dev_scores[seed] > threshold)
+# + found = ((dev_scores[seed] > threshold) == dev_labels).mean()
 # %% misconception: the other side, but accuracy throughout
 # says: The choice is now made on the development side, but by accuracy, and the {value:.2f} that
 # you report is the accuracy there. Seven in ten sentences are acceptable, so 0.70 is what a judge
 # gets that has learned nothing. On the test side your choice has an MCC of {test:.2f}.
-def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
-    pairs = [(s, t) for s in range(len(dev_scores)) for t in thresholds]
-    chosen = max(pairs, key=lambda p: ((dev_scores[p[0]] > p[1]) == dev_labels).mean())
-    return *chosen, ((dev_scores[chosen[0]] > chosen[1]) == dev_labels).mean()
-
-
+# - found = matthews(dev_labels, dev_scores[seed] > threshold)
+# + found = ((dev_scores[seed] > threshold) == dev_labels).mean()
+# edit: float(matthews(test_labels, said)) => best
 # %% misconception: chosen rightly, accuracy reported
 # says: Seed {seed} and threshold {threshold} are the right choice. The number beside them,
 # {value:.2f}, is their accuracy on the test side, and a judge that says “acceptable” to all would
 # have 0.70 there. Their MCC is what is asked for.
-def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
-    pairs = [(s, t) for s in range(len(dev_scores)) for t in thresholds]
-    chosen = max(pairs, key=lambda p: matthews(dev_labels, dev_scores[p[0]] > p[1]))
-    return *chosen, ((test_scores[chosen[0]] > chosen[1]) == test_labels).mean()
-
-
+# edit: matthews(test_labels, said) => (said == test_labels).mean()
 # %% misconception: the threshold is chosen again on the test side
 # says: The seed is chosen on the development side, and then the threshold, {threshold}, once more
 # on the test side. A threshold is a choice like any other: yours reports {value:.2f} where
 # {right:.2f} is honest.
-def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
-    pairs = [(s, t) for s in range(len(dev_scores)) for t in thresholds]
-    seed = max(pairs, key=lambda p: matthews(dev_labels, dev_scores[p[0]] > p[1]))[0]
-    threshold = max(thresholds, key=lambda t: matthews(test_labels, test_scores[seed] > t))
-    return seed, threshold, matthews(test_labels, test_scores[seed] > threshold)
-
-
+# - said = test_scores[chosen[0]] > chosen[1]
+# + scores = test_scores[chosen[0]]
+# + chosen = chosen[0], max(thresholds, key=lambda t: matthews(test_labels, scores > t))
+# + said = scores > chosen[1]
 # %% misconception: first a threshold for all, then a seed
 # says: You choose seed {seed} with threshold {threshold}. It seems that you took the threshold that
 # is best on average over the seeds, and then the best seed with that one. Each seed has scores of
 # its own and may want another threshold: go through the pairs.
-def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, thresholds):
-    def quality(seed, threshold):
-        return matthews(dev_labels, dev_scores[seed] > threshold)
-
-    seeds = range(len(dev_scores))
-    threshold = max(thresholds, key=lambda t: np.mean([quality(seed, t) for seed in seeds]))
-    seed = max(seeds, key=lambda one: quality(one, threshold))
-    return seed, threshold, matthews(test_labels, test_scores[seed] > threshold)
-
-
-# %% hint
-# Follow the names: which of the four arrays of the signature are never used?
-# %% hint
-# Two things change in the loop, the side and the score. After the loop `best` is the score of the
+# - best, chosen = -2.0, (0, thresholds[0])
+# + quality = lambda t: np.mean([matthews(dev_labels, scores > t) for scores in dev_scores])
+# + thresholds = [max(thresholds, key=quality)]
+# + best, chosen = -2.0, (0, thresholds[0])
+# %% hints
+# 1. Follow the names: which of the four arrays of the signature are never used?
+# 2. Two things change in the loop, the side and the score. After the loop `best` is the score of the
 # *choice*: is that the number that is to be reported?
-# %% hint
-# In the loop `matthews(dev_labels, dev_scores[seed] > threshold)`. After it, apply the chosen seed
+# 3. In the loop `matthews(dev_labels, dev_scores[seed] > threshold)`. After it, apply the chosen seed
 # and threshold to `test_scores` once, and report the MCC of that.
 # %% explanation
 # The best of thirty-five numbers is high by selection, whatever was trained; chapter 17 got a
@@ -685,12 +522,8 @@ def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, threshol
 # best score is flattered in turn, and the test side is asked once, about that one choice. Accuracy
 # would have hidden a choice that lets everything through.
 
-# %% task 17.4
-# title: Does it mean what it says?
-# kind: write
-# points: 16
-# minutes: 12
-# function: calibration_error
+# %% task 17.4: Does it mean what it says?
+# kind: write; points: 16; minutes: 12; function: calibration_error
 #
 # Write `calibration_error(probabilities, labels, bins=10)`: the expected calibration error of
 # answers with `probabilities` `(N, C)`, rows that sum to one, and `labels` `(N,)` from 0.
@@ -706,7 +539,6 @@ def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, threshol
 # 1, 1 and 0. Three answers are 0.95 sure, two of them right: a distance of 0.2833. One is 0.65
 # sure, and right: a distance of 0.35. The error is (3 · 0.2833 + 1 · 0.35) / 4 = `0.3`.
 
-
 # %% stub
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 10) -> float:
     """Mean distance between confidence and accuracy over bins, weighted by their counts."""
@@ -721,7 +553,6 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int =
     return float(error)
     # END SOLUTION
 
-
 # %% check
 def well_apart(p, labels, bins):
     """Whether the error differs from what comes out by one mistake or another, and these too."""
@@ -734,16 +565,12 @@ def well_apart(p, labels, bins):
     ones = confidence == 1
     last = (which == bins) & ~ones
     found = [
-        (weights * abs(gaps)).sum(),
-        abs((weights * gaps).sum()),
-        abs(gaps).mean(),
-        abs(gaps).sum() / bins,
-        (weights * abs(middles)).sum(),
+        (weights * abs(gaps)).sum(), abs((weights * gaps).sum()), abs(gaps).mean(),
+        abs(gaps).sum() / bins, (weights * abs(middles)).sum(),
         (weights * abs(gaps))[:-1].sum() + last.mean() * abs((confidence - right)[last].mean()),
         abs(confidence - right).mean(),
     ]
     return np.diff(np.sort(found)).min() > 0.002
-
 
 def cases(rng):
     rows = np.array([[0.05, 0.95], [0.05, 0.95], [0.95, 0.05], [0.65, 0.35]])
@@ -761,21 +588,15 @@ def cases(rng):
                 break
         yield {"probabilities": p, "labels": labels, "bins": bins}
 
-
 def numbers(case, got, expected):
     p, labels = case["probabilities"], case["labels"]
     confidence, right = p.max(1), p.argmax(1) == labels
     return {
-        "yours": got,
-        "right": expected,
-        "n": len(labels),
-        "bins": case["bins"],
+        "yours": got, "right": expected, "n": len(labels), "bins": case["bins"],
         "used": len(set(np.ceil(confidence * case["bins"]).astype(int))),
-        "confidence": confidence.mean(),
-        "accuracy": right.mean(),
+        "confidence": confidence.mean(), "accuracy": right.mean(),
         "ones": int((confidence == 1).sum()),
     }
-
 
 # %% another right solution
 def calibration_error(probabilities, labels, bins=10):
@@ -787,123 +608,63 @@ def calibration_error(probabilities, labels, bins=10):
     sums = torch.zeros(bins, dtype=torch.float64).index_add(0, which, gap)
     return (sums.abs().sum() / len(p)).item()
 
-
 # %% misconception: every bin counts the same
 # says: You have {yours:.4f}, where {right:.4f} is expected. Each of your bins counts the same,
 # whether one answer is in it or most of the {n}. Weigh each distance by the share of the answers in
 # its bin; otherwise a single unlucky answer may decide.
-def calibration_error(probabilities, labels, bins=10):
-    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
-    which = np.ceil(confidence * bins).astype(int)
-    gaps = [
-        abs(confidence[which == k].mean() - right[which == k].mean())
-        for k in range(1, bins + 1)
-        if (which == k).any()
-    ]
-    return float(np.mean(gaps))
-
-
+# edit: inside.mean() * abs( => abs(
+# edit: float(error) => float(error / len(np.unique(np.ceil(confidence * bins))))
 # %% misconception: empty bins count as perfect
 # says: You have {yours:.4f}, where {right:.4f} is expected. You add up the distances and divide by
 # all {bins} bins, of which only {used} hold any answer: an empty bin passes for perfectly
 # calibrated. Weigh each bin by the share of the answers that are in it, and empty ones drop out by
 # themselves.
-def calibration_error(probabilities, labels, bins=10):
-    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
-    which = np.ceil(confidence * bins).astype(int)
-    gaps = [
-        abs(confidence[which == k].mean() - right[which == k].mean())
-        for k in range(1, bins + 1)
-        if (which == k).any()
-    ]
-    return float(np.sum(gaps) / bins)
-
-
+# edit: inside.mean() * abs( => abs(
+# edit: float(error) => float(error / bins)
 # %% misconception: too sure here and too unsure there cancel out
 # says: You have {yours:.4f}, where {right:.4f} is expected. Yours is the distance between the mean
 # confidence of all answers, {confidence:.4f}, and their accuracy, {accuracy:.4f}: bins that are too
 # sure and bins that are not sure enough cancel each other. Take the distance, without its sign, in
 # each bin *before* you add up.
-def calibration_error(probabilities, labels, bins=10):
-    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
-    return float(abs(confidence.mean() - right.mean()))
-
-
+# edit: float(error) => float(abs(confidence.mean() - right.mean()))
 # %% misconception: each answer is compared for itself
 # says: You have {yours:.4f}, where {right:.4f} is expected. You compare every single answer's
 # confidence with 0 or 1. An answer that is 0.9 sure and right is not “off by 0.1”: of ten such
 # answers one *should* be wrong. Only a group of answers has an accuracy, which is what the bins are
 # for.
-def calibration_error(probabilities, labels, bins=10):
-    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
-    return float(np.abs(confidence - right).mean())
-
-
+# edit: float(error) => float(abs(confidence - right).mean())
 # %% misconception: the middle of the bin for the confidence
 # says: You have {yours:.4f}, where {right:.4f} is expected. It looks as if you had taken the middle
 # of each bin for its confidence. The answers in a bin need not lie around its middle: take their
 # mean.
-def calibration_error(probabilities, labels, bins=10):
-    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
-    which = np.ceil(confidence * bins).astype(int)
-    error = 0.0
-    for k in range(1, bins + 1):
-        if (which == k).any():
-            error += (which == k).mean() * abs((k - 0.5) / bins - right[which == k].mean())
-    return float(error)
-
-
+# edit: confidence[inside].mean() => (number + 0.5) / bins
 # %% misconception: the probability of label 1 for the confidence
 # says: You have {yours:.4f}, where {right:.4f} is expected. You sort by the probability of label 1.
 # An answer with [0.95, 0.05] is sure as well, of label 0: the confidence is the *largest*
 # probability of the row, and right is whether that one is the label's.
-def calibration_error(probabilities, labels, bins=10):
-    confidence, right = probabilities[:, 1], labels == 1
-    which = np.clip(np.ceil(confidence * bins).astype(int), 1, bins)
-    error = 0.0
-    for k in range(1, bins + 1):
-        if (which == k).any():
-            error += (which == k).mean() * abs(
-                confidence[which == k].mean() - right[which == k].mean()
-            )
-    return float(error)
-
-
+# edit: probabilities.max(1) => probabilities[:, 1].clip(1e-9)
+# edit: probabilities.argmax(1) == labels => labels == 1
 # %% misconception: a confidence of one falls out
 # says: You have {yours:.4f}, where {right:.4f} is expected. {ones} answers have a confidence of
 # exactly one, and with bins that are open *above* they are in none of them: the surest answers of
 # all go unexamined. The bins are closed above, and the last one includes 1.
-def calibration_error(probabilities, labels, bins=10):
-    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
-    edges = np.linspace(0, 1, bins + 1)
-    error = 0.0
-    for low, high in zip(edges, edges[1:], strict=False):
-        inside = (confidence >= low) & (confidence < high)
-        if inside.any():
-            error += inside.mean() * abs(confidence[inside].mean() - right[inside].mean())
-    return float(error)
-
-
+# edit: confidence > number => confidence >= number
+# edit: confidence <= (number => confidence < (number
 # %% misconception: a confidence of one has no bin
 # says: Your function stops with an index that is too large. Some answers have a confidence of
 # exactly 1, and `int(1.0 * bins)` is one more than the number of the last bin. The bins are closed
 # above: 1 belongs in the last of them.
-def calibration_error(probabilities, labels, bins=10):
-    confidence, right = probabilities.max(1), probabilities.argmax(1) == labels
-    sums = np.zeros(bins)
-    for sure, is_right in zip(confidence, right, strict=True):
-        sums[int(sure * bins)] += sure - is_right
-    return float(abs(sums).sum() / len(labels))
-
-
-# %% hint
-# Two arrays first, both `(N,)`: `confidence`, and whether the answer was right. Check them by hand
+# - error = 0.0
+# + sums = np.zeros(bins)
+# + for sure, is_right in zip(confidence, right, strict=True):
+# +     sums[int(sure * bins)] += sure - is_right
+# + return float(abs(sums).sum() / len(labels))
+# %% hints
+# 1. Two arrays first, both `(N,)`: `confidence`, and whether the answer was right. Check them by hand
 # on the example.
-# %% hint
-# Then a loop over the bins. `inside` is boolean, `(N,)`; `inside.mean()` is the share of the
+# 2. Then a loop over the bins. `inside` is boolean, `(N,)`; `inside.mean()` is the share of the
 # answers in the bin; skip a bin that is empty.
-# %% hint
-# For each bin add `inside.mean() * abs(confidence[inside].mean() - right[inside].mean())`, where
+# 3. For each bin add `inside.mean() * abs(confidence[inside].mean() - right[inside].mean())`, where
 # `inside` is `confidence > lower edge` and `confidence <= upper edge`.
 # %% explanation
 # Calibration is a property of groups: among all answers that are about 0.9 sure, about nine in ten
@@ -911,12 +672,8 @@ def calibration_error(probabilities, labels, bins=10):
 # calibrated and useless, as the collapsed one of the chapter, so this number stands beside MCC and
 # does not replace it.
 
-# %% task 17.5
-# title: Does a 95 % interval hold 95 times in 100?
-# kind: measure
-# points: 16
-# minutes: 15
-# function: coverage
+# %% task 17.5: Does a 95 % interval hold 95 times in 100?
+# kind: measure; points: 16; minutes: 15; function: coverage
 #
 # A model is truly right about a share $p$ of all sentences. You test it on $n$ of them, find the
 # share $\hat p$, and give an interval. How often does the interval contain the truth? Two formulas,
@@ -936,7 +693,6 @@ def calibration_error(probabilities, labels, bins=10):
 #
 # Before you run it, write down what you expect for `share=0.95`, `trials=30`.
 
-
 # %% stub
 def coverage(share: float, trials: int, experiments: int, seed: int) -> tuple[float, float]:
     """How often the simple and Wilson's 95 % interval contain the true share."""
@@ -951,7 +707,6 @@ def coverage(share: float, trials: int, experiments: int, seed: int) -> tuple[fl
     return float(simple.mean()), float(wilson.mean())
     # END SOLUTION
 
-
 # %% check
 def exact(share, n):
     """Exact coverage of right and wrong intervals, from every number of right sentences."""
@@ -963,15 +718,11 @@ def exact(share, n):
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(spread + z * z / (4 * n * n))
     holds = {
-        "simple": abs(p - share) <= z * np.sqrt(spread),
-        "wilson": abs(centre - share) <= half,
-        "true spread": abs(p - share) <= z * np.sqrt(true),
-        "no root": abs(p - share) <= z * spread,
-        "no n": abs(p - share) <= z * np.sqrt(spread * n),
-        "centre": abs(p - share) <= half,
+        "simple": abs(p - share) <= z * np.sqrt(spread), "wilson": abs(centre - share) <= half,
+        "true spread": abs(p - share) <= z * np.sqrt(true), "no root": abs(p - share) <= z * spread,
+        "no n": abs(p - share) <= z * np.sqrt(spread * n), "centre": abs(p - share) <= half,
     }
     return {name: float(weight[held].sum()) for name, held in holds.items()}
-
 
 def cases(rng):
     made = 0
@@ -987,7 +738,6 @@ def cases(rng):
             made += 1
             case = {"share": share, "trials": trials, "experiments": 40_000}
             yield {**case, "seed": int(rng.integers(2**31))}, found
-
 
 def judge(case, got, expected):
     if not isinstance(got, list | tuple | np.ndarray | Tensor) or len(got) != 2:
@@ -1025,11 +775,9 @@ def judge(case, got, expected):
         "example, and draw as many experiments as are asked for."
     )
 
-
 def numbers(case, got, expected):
     simple, wilson = (float(x) for x in got)
     return {"simple": simple, "wilson": wilson, **case, "right": expected["simple"]}
-
 
 # %% another right solution
 def coverage(share, trials, experiments, seed):
@@ -1046,94 +794,46 @@ def coverage(share, trials, experiments, seed):
         hits["wilson"] += times * ((p - share) ** 2 <= z * z * share * (1 - share) / trials)
     return hits["simple"] / experiments, hits["wilson"] / experiments
 
-
 # %% misconception: misses are counted
 # says: You have {simple:.3f} and {wilson:.3f}: these are the shares of intervals that *miss* the
 # truth. Asked for are those that contain it.
-def coverage(share, trials, experiments, seed):
-    z, n = 1.96, trials
-    p = np.random.default_rng(seed).binomial(n, share, experiments) / n
-    half = z * np.sqrt(p * (1 - p) / n)
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    wide = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return (abs(p - share) > half).mean(), (abs(centre - share) > wide).mean()
-
-
+# edit: float(simple.mean()) => float((~simple).mean())
+# edit: float(wilson.mean()) => float((~wilson).mean())
 # %% misconception: an interval that always holds
 # says: With you the simple interval holds in every single experiment. Most likely you ask whether
 # it contains the share that was *found*, around which it was built; the question is whether it
 # contains the true one, {share}. (If that is what you ask: is the generator seeded inside the loop,
 # so that all experiments draw the same test set?)
-def coverage(share, trials, experiments, seed):
-    z, n = 1.96, trials
-    p = np.random.default_rng(seed).binomial(n, share, experiments) / n
-    half = z * np.sqrt(p * (1 - p) / n)
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    wide = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    simple = (p - half <= p) & (p <= p + half)
-    return simple.mean(), ((centre - wide <= p) & (p <= centre + wide)).mean()
-
-
+# edit: abs(found - share) => abs(found - found)
+# edit: abs(centre - share) => abs(centre - found)
 # %% misconception: the true share under the root
 # says: You measure {simple:.3f} for the simple interval; exact is {right:.3f}. Your width is made
 # from the true share {share}. Whoever tests a model does not know it: under the root stands the
 # share that was found, and when that happens to be 1 the interval shrinks to a point. This is what
 # makes the simple one fail. (With the true share it would be just as good as Wilson's.)
-def coverage(share, trials, experiments, seed):
-    z, n = 1.96, trials
-    p = np.random.default_rng(seed).binomial(n, share, experiments) / n
-    half = z * np.sqrt(share * (1 - share) / n)
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    wide = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return (abs(p - share) <= half).mean(), (abs(centre - share) <= wide).mean()
-
-
+# edit: np.sqrt(found * (1 - found) / n) => np.sqrt(share * (1 - share) / n)
 # %% misconception: no root
 # says: Your simple interval holds in {simple:.3f} of the experiments only, {right:.3f} is exact. Is
 # there a root over p (1 − p) / n? That is a variance, and so small that without the root the
 # interval is far too narrow.
-def coverage(share, trials, experiments, seed):
-    z, n = 1.96, trials
-    p = np.random.default_rng(seed).binomial(n, share, experiments) / n
-    half = z * p * (1 - p) / n
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    wide = z / (1 + z * z / n) * (p * (1 - p) / n + z * z / (4 * n * n))
-    return (abs(p - share) <= half).mean(), (abs(centre - share) <= wide).mean()
-
-
+# edit: np.sqrt(found * (1 - found) / n) => found * (1 - found) / n
+# edit: np.sqrt(found * (1 - found) / n + => (found * (1 - found) / n +
 # %% misconception: not divided by n
 # says: Your simple interval holds in {simple:.3f} of the experiments, {right:.3f} is exact: it is
 # too wide. Its width is the spread of a single sentence, 0 or 1. A share of {trials} sentences
 # spreads less: there is a division by n under the root.
-def coverage(share, trials, experiments, seed):
-    z, n = 1.96, trials
-    p = np.random.default_rng(seed).binomial(n, share, experiments) / n
-    half = z * np.sqrt(p * (1 - p))
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    wide = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return (abs(p - share) <= half).mean(), (abs(centre - share) <= wide).mean()
-
-
+# edit: np.sqrt(found * (1 - found) / n) => np.sqrt(found * (1 - found))
 # %% misconception: Wilson's width around the wrong centre
 # says: Your simple interval is right. Wilson's holds in {wilson:.3f} of the experiments with you:
 # its width is there, but it still sits around the share that was found. Its centre is drawn towards
 # one half, (p + z² / 2n) / (1 + z² / n), and near 1 that matters as much as the width.
-def coverage(share, trials, experiments, seed):
-    z, n = 1.96, trials
-    p = np.random.default_rng(seed).binomial(n, share, experiments) / n
-    half = z * np.sqrt(p * (1 - p) / n)
-    wide = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return (abs(p - share) <= half).mean(), (abs(p - share) <= wide).mean()
-
-
-# %% hint
-# First one experiment: draw the number of right sentences, compute both intervals by the formulas,
+# edit: abs(centre - share) => abs(found - share)
+# %% hints
+# 1. First one experiment: draw the number of right sentences, compute both intervals by the formulas,
 # and hold them against the example. Then many.
-# %% hint
-# `np.random.default_rng(seed).binomial(trials, share, experiments)` gives the number of right
+# 2. `np.random.default_rng(seed).binomial(trials, share, experiments)` gives the number of right
 # sentences of all experiments at once; NumPy's formulas then work on the whole array.
-# %% hint
-# An interval “centre ± half” contains the truth where `abs(centre - share) <= half`; the mean of
+# 3. An interval “centre ± half” contains the truth where `abs(centre - share) <= half`; the mean of
 # that boolean array is the coverage.
 # %% explanation
 # The simple interval promises 95 % and keeps far less near the ends, because it measures its own
@@ -1142,13 +842,8 @@ def coverage(share, trials, experiments, seed):
 # 95 %. That is why the chapter's bars carry it. Measuring the coverage is how any recipe for
 # intervals is tested.
 
-# %% task 17.6
-# title: Project of Part III: a judge of a language nobody knows
-# kind: project
-# points: 20
-# minutes: 40
-# function: judge_sentences
-# seconds: 40
+# %% task 17.6: Project of Part III: a judge of a language nobody knows
+# kind: project; points: 20; minutes: 40; function: judge_sentences; seconds: 40
 #
 # Somewhere people speak a language of which you have 3,000 sentences (`texts`, strings of words
 # between spaces) with `labels`: 1 for acceptable, 0 for not. Seven in ten are acceptable. The
@@ -1168,7 +863,6 @@ def coverage(share, trials, experiments, seed):
 #
 # Look at some sentences of both kinds before you train anything: let your function print a few, and
 # run the check.
-
 
 # %% stub
 def judge_sentences(texts: list[str], labels: list[int], questions: list[str]) -> list[int]:
@@ -1205,7 +899,6 @@ def judge_sentences(texts: list[str], labels: list[int], questions: list[str]) -
     with torch.no_grad():
         return (model(asked)[:, 0] > 0).long().tolist()
     # END SOLUTION
-
 
 # %% check
 def language(rng):
@@ -1252,7 +945,6 @@ def language(rng):
 
     return pair
 
-
 def cases(rng):
     pair = language(rng)
 
@@ -1276,7 +968,6 @@ def cases(rng):
     secret = {"kinds": asked, "twins": np.array(twins)}
     yield {"texts": texts, "labels": labels, "questions": questions}, secret
 
-
 def found(got, secret):
     """What the answers say about each kind of sentence."""
     said, kinds = np.asarray(got, dtype=float).reshape(-1), np.array(secret["kinds"])
@@ -1287,11 +978,9 @@ def found(got, secret):
         "order": float((said[kinds == "order"] == 0).mean()),
         "agreement": float((said[kinds == "agreement"] == 0).mean()),
         "alarms": float((said[kinds == ""] == 0).mean()),
-        "apart": float((said[bad] != said[secret["twins"][bad]]).mean()),
-        "pairs": len(bad),
+        "apart": float((said[bad] != said[secret["twins"][bad]]).mean()), "pairs": len(bad),
         "alike": int((said[bad] == said[secret["twins"][bad]]).sum()),
     }
-
 
 def judge(case, got, secret):
     said = np.asarray(got)
@@ -1328,10 +1017,8 @@ def judge(case, got, secret):
         "on to, such as pieces of words."
     )
 
-
 def numbers(case, got, secret):
     return found(got, secret)
-
 
 # %% another right solution
 def judge_sentences(texts, labels, questions):
@@ -1343,46 +1030,21 @@ def judge_sentences(texts, labels, questions):
         votes.setdefault(pattern(text), []).append(label)
     return [int(np.mean(votes.get(pattern(question), [0])) > 0.5) for question in questions]
 
-
 # %% misconception: the colleague's model
 # says: You call every sentence acceptable. Your accuracy is {accuracy:.2f}, and your MCC is 0: this
 # is the colleague's model of the chapter. If a training ended there, either it was short, for “most
 # sentences are fine” is the first thing that is learned, or your model is not shown what decides: a
 # list of words without their order looks the same for a sentence and for the same sentence spoilt.
-def judge_sentences(texts, labels, questions):
-    return [1 for _ in questions]
-
-
+# edit: torch.manual_seed(0) => return [1 for _ in questions]
 # %% misconception: a bag of words
 # says: Your MCC is {mcc:.2f}. Among the questions are {pairs} pairs of sentences that hold the same
 # words, one good and one spoilt, and in {alike} of these pairs you said the same of both: your
 # model sees *which* words there are and not *where*. Counts, sums and means of word vectors all
 # forget the order. Let each place count: vectors laid side by side, positions, a recurrent network.
-def judge_sentences(texts, labels, questions):
-    torch.manual_seed(0)
-    known = sorted({word for text in texts for word in text.split()})
-    number = {word: i for i, word in enumerate(known)}
-
-    def counts(sentences):
-        rows = torch.zeros(len(sentences), len(known))
-        for row, sentence in zip(rows, sentences, strict=True):
-            for word in sentence.split():
-                row[number[word]] += 1
-        return rows
-
-    x, y = counts(texts[:1000]), torch.tensor(labels[:1000]).float()
-    layers = [torch.nn.Linear(len(known), 64), torch.nn.ReLU(), torch.nn.Linear(64, 1)]
-    model = torch.nn.Sequential(*layers)
-    learner = torch.optim.AdamW(model.parameters(), lr=0.03)
-    for _ in range(60):
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(model(x)[:, 0], y)
-        learner.zero_grad()
-        loss.backward()
-        learner.step()
-    with torch.no_grad():
-        return (model(counts(questions))[:, 0] > 0).long()
-
-
+# edit: torch.nn.Embedding( => torch.nn.EmbeddingBag(
+# - torch.nn.Flatten(),  # every place has weights of its own, so order counts
+# edit: 12 * 16 => 16
+# edit: range(300) => range(150)
 # %% misconception: neighbours only
 # says: Your MCC is {mcc:.2f}. You find {order:.0%} of the sentences in a wrong order, and of those
 # with a wrong verb {agreement:.0%}, while you reject {alarms:.0%} of the good ones. So far your
@@ -1390,47 +1052,28 @@ def judge_sentences(texts, labels, questions):
 # noun, and agreement has to be seen over that distance. If your model sees pairs of neighbours, it
 # never will; if it sees whole sentences, it has not got there yet: train longer, or cut the words
 # so that there are fewer kinds to learn.
-def judge_sentences(texts, labels, questions):
-    def neighbours(text):
-        words = text.split()
-        return list(zip(words, words[1:], strict=False))
-
-    good = {pair for t, label in zip(texts, labels, strict=True) if label for pair in neighbours(t)}
-    return [int(good.issuperset(neighbours(question))) for question in questions]
-
-
+# - torch.manual_seed(0)
+# + neighbours = lambda text: list(zip(text.split(), text.split()[1:]))
+# + good = {pair for t, label in zip(texts, labels, strict=True) if label for pair in neighbours(t)}
+# + return [int(good.issuperset(neighbours(question))) for question in questions]
 # %% misconception: the labels the wrong way round
 # says: Your MCC is {mcc:.2f}, so your judge knows the language well and says the opposite of what
 # is asked: 1 stands for acceptable, 0 for spoilt.
-def judge_sentences(texts, labels, questions):
-    votes: dict = {}
-    for text, label in zip(texts, labels, strict=True):
-        votes.setdefault(tuple(word[-2:] for word in text.split()), []).append(label)
-    keys = [tuple(word[-2:] for word in question.split()) for question in questions]
-    return [1 - int(np.mean(votes.get(key, [0])) > 0.5) for key in keys]
-
-
+# edit: [:, 0] > 0 => [:, 0] < 0
+# edit: range(300) => range(80)
 # %% misconception: scores instead of answers
 # says: There are numbers other than 0 and 1 in your result: scores or probabilities, or labels of
 # another kind. Decide for each sentence, for example by a threshold (of zero for a logit, of one
 # half for a probability).
-def judge_sentences(texts, labels, questions):
-    votes: dict = {}
-    for text, label in zip(texts, labels, strict=True):
-        votes.setdefault(tuple(word[-2:] for word in text.split()), []).append(label)
-    keys = [tuple(word[-2:] for word in question.split()) for question in questions]
-    return [0.05 + 0.9 * float(np.mean(votes.get(key, [0]))) for key in keys]
-
-
-# %% hint
-# Print ten acceptable sentences below each other. Which words occur all the time? What do the
+# edit: (model(asked)[:, 0] > 0).long() => model(asked)[:, 0].sigmoid()
+# edit: range(300) => range(80)
+# %% hints
+# 1. Print ten acceptable sentences below each other. Which words occur all the time? What do the
 # others have in common at their ends?
-# %% hint
-# As in English, a word is a stem and an ending, and the ending says noun or verb, one or many. The
+# 2. As in English, a word is a stem and an ending, and the ending says noun or verb, one or many. The
 # stem decides nothing. Chapter 2 cut words into pieces for that reason: here the last two letters
 # are enough, and instead of some sixty words there are about ten pieces.
-# %% hint
-# Turn every sentence into the numbers of its endings, padded to 12 places. An embedding of width
+# 3. Turn every sentence into the numbers of its endings, padded to 12 places. An embedding of width
 # 16, all places laid side by side (`torch.nn.Flatten`), a hidden layer of 64 with ReLU, one logit;
 # AdamW with 0.01, batches of 128, 300 steps.
 # %% explanation
