@@ -145,7 +145,7 @@ def step_memory(parameters, trained, layers, batch, length, hidden, heads, check
 # Sixteen bytes for every trained parameter, four for a frozen one; what the text leaves behind
 # comes on top, and does not ask how many parameters are trained. Checkpointing keeps about an
 # eighteenth of it for each layer, or less, and pays with a second way forward.
-# `minibert.memory.training_memory` is this sum with the small things put back, and is right to the
+# `minibert.course.analysis.memory.training_memory` is this sum with the small things put back, and is right to the
 # byte.
 
 # %% task 18.2: What will fit, before anything runs
@@ -516,7 +516,7 @@ class LowRankLinear(nn.Module):
 # The gradient of B is made with A and that of A with B. If B is zero, the start is unchanged and B
 # moves in the first step, A from the second on; if both are zero, neither ever moves; if both are
 # random, the start is lost. After merging B is zero again, so that `forward` adds nothing and a
-# second merge adds nothing. `minibert.adapters.LowRankLinear` hands out the plain linear map
+# second merge adds nothing. `minibert.model.lora.LowRankLinear` hands out the plain linear map
 # instead.
 
 # %% task 18.4: The mean of the means
