@@ -124,7 +124,7 @@ class Task:
     """One task of a set.
 
     kind: a key of `KINDS`. needs: of `NEEDS`, what the answer may use besides numpy and torch.
-    seconds: of processor time for all cases. tolerance: relative and absolute, of floats.
+    seconds: of CPU time for all cases. tolerance: relative and absolute, of floats.
     """
 
     id: str
