@@ -469,7 +469,7 @@ def next_token_loss(logits, input_ids, pad_id):
 # (`masked_fill`): `cross_entropy` leaves those out, and out of the number that it divides by, too.
 # %% explanation
 # A causal model sees its own place. Asked for the token that stands there, it copies, and the loss
-# falls to nought without anything having been learned; in the loop it then repeats the last token
+# falls to zero without anything having been learned; in the loop it then repeats the last token
 # for ever. The shift makes the question honest, and -100 leaves out the places where there is none.
 # A package may shift for you (minibert's `labels` are the unshifted ids): look it up, for two
 # shifts are as wrong as none.
@@ -606,7 +606,7 @@ def predict(lengths, prompt, entries, weights):
 # The weights are the only thing that stays as it is.
 
 # %% task 1.5: Do not read it twice
-# kind: write; points: 25; minutes: 15; function: write_on
+# kind: write; points: 25; minutes: 15; function: continue_text
 #
 # The package's loop “also remembers what it has computed for the earlier tokens”, says the chapter.
 # This memory is called a **cache**; what it holds are the keys and values of every layer, which
@@ -616,15 +616,16 @@ def predict(lengths, prompt, entries, weights):
 # nothing yet), and returns two things: the logits `(1, t, V)` at the new places, and a new cache
 # that remembers these tokens too. The old cache stays as it was.
 #
-# Write `write_on(model, prompt, eos, at_most)`: the same list of ids as the greedy loop without a
-# cache (the prompt and at most `at_most` new tokens, up to and with `eos`), but **no token may be
-# read twice, nor one whose successor nobody asks for**. The check counts what your model reads.
+# Write `continue_text(model, prompt, eos, at_most)`: the same list of ids as the greedy loop
+# without a cache (the prompt and at most `at_most` new tokens, up to and with `eos`), but **no
+# token may be read twice, nor one whose successor nobody asks for**. The check counts what your
+# model reads.
 #
 # *Example.* A prompt of 3 tokens and 4 new ones: the model reads 3, and then three times one token,
 # 6 in all. The loop without a cache reads 3 + 4 + 5 + 6 = 18.
 
 # %% stub
-def write_on(model: Callable, prompt: list[int], eos: int, at_most: int) -> list[int]:
+def continue_text(model: Callable, prompt: list[int], eos: int, at_most: int) -> list[int]:
     """The prompt and what the model writes behind it, with every token read once."""
     # BEGIN SOLUTION
     ids, cache, unread = list(prompt), None, list(prompt)
@@ -694,7 +695,7 @@ def numbers(case, got, expected):
     }
 
 # %% another right solution
-def write_on(model, prompt, eos, at_most):
+def continue_text(model, prompt, eos, at_most):
     cache = None
     for token in prompt:  # the prompt one by one: more passes, not more tokens
         logits, cache = model(torch.tensor([[token]]), cache)

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Exercises 2 · Tokens: what a model reads instead of words
 #
-# Chapter 2 learned two vocabularies of word pieces and wrote words with them. Here you take one
-# step of the learning yourself, once in each of the two ways, write words with the pieces, count
-# the tokens of sentences that you have not tokenised, and mend a row for a pair of texts that lost
-# its end.
+# Chapter 2 learned two vocabularies of subword tokens and wrote words with them. Here you take one
+# step of the learning yourself, once in each of the two ways, write words with the subword tokens,
+# count the tokens of sentences that you have not tokenised, and mend a row for a pair of texts that
+# lost its end.
 
 # %% setup
 import math
@@ -17,13 +17,13 @@ from itertools import pairwise
 #
 # Write `bpe_step(words, counts)`, one merge of byte-pair encoding.
 #
-# - `words` is a list of words, each a list of pieces such as `["l", "##o", "##w"]`; `counts[i]`
-#   says how often word `i` occurs in the text.
+# - `words` is a list of words, each a list of subword tokens such as `["l", "##o", "##w"]`;
+#   `counts[i]` says how often word `i` occurs in the text.
 # - A pair of neighbours is as frequent as the places where it stands, each counted as often as its
 #   word occurs. In the cases of the check one pair is always ahead of all others.
-# - Return the most frequent pair, a tuple of two pieces, and all words with that pair joined
-#   wherever it stands, from left to right. Joining drops the `##` of the second piece: `##e` and
-#   `##s` become `##es`, while `e` and `##s` become `es`.
+# - Return the most frequent pair, a tuple of two subword tokens, and all words with that pair
+#   joined wherever it stands, from left to right. Joining drops the `##` of the second subword
+#   token: `##e` and `##s` become `##es`, while `e` and `##s` become `es`.
 #
 # *Example.* *low* occurs 5 times, *lower* 2 times and *newest* 6 times, all still in letters. `##w`
 # and `##e` stand together 2 + 6 = 8 times, no pair more often. So the pair is `("##w", "##e")`, and
@@ -152,19 +152,20 @@ def bpe_step(words, counts):
 # - often[pair] += n
 # + text = [piece for word, n in zip(words, counts, strict=True) for piece in word * n]
 # + often = Counter(pairwise(text))
-# %% misconception: the mark stays inside the piece
+# %% misconception: the mark stays inside the subword token
 # says: The pair is right, but out of `{before}` you make `{mine}`, and `{wanted}` is expected. The
-# `##` says “this goes on inside a word”; in the middle of a piece there is nothing for it to say.
+# `##` says “this goes on inside a word”; in the middle of a subword token there is nothing for it
+# to say.
 # edit: piece.removeprefix("##") => piece
 # %% misconception: the mark is lost
 # says: The pair is right, but out of `{before}` you make `{mine}`, and `{wanted}` is expected. You
-# remove every `##`. Only the second piece loses its mark; if the first has one, the join goes on
-# inside a word as well.
+# remove every `##`. Only the second subword token loses its mark; if the first has one, the join
+# goes on inside a word as well.
 # edit: pieces[-1] += piece.removeprefix("##") => pieces[-1] = "".join(best).replace("##", "")
-# %% misconception: the second piece stays
+# %% misconception: the second subword token stays
 # says: The pair is right, but out of `{before}` you make `{mine}`, and `{wanted}` is expected. The
-# second piece of the pair is in the join already, and then you append it once more by itself. After
-# a join, go on behind both.
+# second subword token of the pair is in the join already, and then you append it once more by
+# itself. After a join, go on behind both.
 # - else:
 # -     pieces.append(piece)
 # + pieces.append(piece)
@@ -175,8 +176,8 @@ def bpe_step(words, counts):
 # edit: if pieces and => if pieces and len(pieces) == i and
 # %% misconception: a string is replaced
 # says: The pair is right, but out of `{before}` you make `{mine}`, and `{wanted}` is expected. You
-# put the pieces into one string and replace in it. A string knows no pieces: the end of one and the
-# beginning of another look like the pair. Compare whole pieces.
+# put the subword tokens into one string and replace in it. A string knows no subword tokens: the
+# end of one and the beginning of another look like the pair. Compare whole subword tokens.
 # - merged = []
 # - ...
 # - return best, merged
@@ -187,13 +188,14 @@ def bpe_step(words, counts):
 # more and join. `pairwise(word)` gives all neighbours of a list.
 # 2. Count with `often[pair] += n`, where `n` is the count of the word; the best is `max(often,
 # key=often.get)`.
-# 3. For the joining build a new list piece by piece. If its last piece and the next one are the pair,
-# lengthen that last piece by `piece.removeprefix("##")`; if not, append the next one.
+# 3. For the joining build a new list subword token by subword token. If its last subword token and
+# the next one are the pair, lengthen that last subword token by `piece.removeprefix("##")`; if not,
+# append the next one.
 # %% explanation
 # BPE counts places in the text, so the count of the word and every place in it matter. The join
-# replaces whole pieces from left to right, and of three equal ones in a row the first two. Working
-# on strings is a mistake that is made again and again: inside a string, `e ##s` is found in `##e
-# ##st`, too.
+# replaces whole subword tokens from left to right, and of three equal ones in a row the first two.
+# Working on strings is a mistake that is made again and again: inside a string, `e ##s` is found in
+# `##e ##st`, too.
 
 # %% task 2.2: The pair that belongs together
 # kind: write; points: 20; minutes: 10; function: wordpiece_pair
@@ -287,12 +289,12 @@ def wordpiece_pair(words, counts, min_frequency):
 # edit: key=scores.get => key=together.get
 # %% misconception: divided by the sum
 # says: For `{yours}` you have the score {score:.3f}. You divide by the sum {na} + {nb}, and the
-# product is asked for. By chance two pieces would meet about as often as the product of their
-# counts says.
+# product is asked for. By chance two subword tokens would meet about as often as the product of
+# their counts says.
 # edit: alone[a] * alone[b] => alone[a] + alone[b]
 # %% misconception: the limit is not asked
-# says: You choose `{yours}`, whose count of {ab} is below `min_frequency` = {limit}. Rare pieces
-# that happen to stand together always get a high score: that is what the limit is for.
+# says: You choose `{yours}`, whose count of {ab} is below `min_frequency` = {limit}. Rare subword
+# tokens that happen to stand together always get a high score: that is what the limit is for.
 # edit: .items() if n >= min_frequency => .items()
 # %% misconception: more than the limit is asked
 # says: You choose `{yours}`, but `{right}` has the higher score, {wanted:.4f}, and occurs {cd}
@@ -323,8 +325,8 @@ def wordpiece_pair(words, counts, min_frequency):
 # edit: together[pair] += n => together[pair] += 1
 # %% misconception: a part counts once a word
 # says: For `{yours}` you have the score {score:.4f}. In the text `{a}` stands {na} times and `{b}`
-# {nb} times, and the pair {ab} times. A piece that stands twice in a word counts twice there; with
-# you it counts once.
+# {nb} times, and the pair {ab} times. A subword token that stands twice in a word counts twice
+# there; with you it counts once.
 # edit: for piece in word: => for piece in set(word):
 # %% misconception: the parts are counted within pairs only
 # says: For `{yours}` you have the score {score:.4f}. In the text `{a}` stands {na} times and `{b}`
@@ -334,19 +336,19 @@ def wordpiece_pair(words, counts, min_frequency):
 # + for piece in (*((0, a) for a in word[:-1]), *((1, b) for b in word[1:])):
 # edit: alone[a] * alone[b] => alone[0, a] * alone[1, b]
 # %% hints
-# 1. You need two counts of the text: of the pieces, and of the pairs. Write both down for the example
-# and find out where the 13 and the 14 come from.
-# 2. In one loop over words and counts: `alone[piece] += n` for every piece, `together[pair] += n` for
-# every pair of `pairwise(word)`.
+# 1. You need two counts of the text: of the subword tokens, and of the pairs. Write both down for
+# the example and find out where the 13 and the 14 come from.
+# 2. In one loop over words and counts: `alone[piece] += n` for every subword token, `together[pair]
+# += n` for every pair of `pairwise(word)`.
 # 3. Make a dictionary of scores for the pairs with `n >= min_frequency`, and take `max(scores,
 # key=scores.get)`.
 # %% explanation
-# The ratio asks how much more often two pieces meet than they would if they were drawn
-# independently. It does not care how often that is, so two pieces that occur once each, together,
-# have the highest score that there is; this is why rare pairs have to be shut out by a limit, and
-# why the choice differs so much from BPE's.
+# The ratio asks how much more often two subword tokens meet than they would if they were drawn
+# independently. It does not care how often that is, so two subword tokens that occur once each,
+# together, have the highest score that there is; this is why rare pairs have to be shut out by a
+# limit, and why the choice differs so much from BPE's.
 
-# %% task 2.3: Write a word with pieces
+# %% task 2.3: Write a word with subword tokens
 # kind: write; points: 20; minutes: 12; function: encode
 #
 # Write `encode(word, vocab)`: how WordPiece writes one word with the entries of `vocab`, a list of
@@ -455,13 +457,13 @@ def encode(word, vocab):
 # `##bert` are two different entries.
 # edit: "##" if start else "" => ""
 # %% misconception: the mark is put on afterwards
-# says: You write `{word}` as `{yours}`, and `{right}` is expected. You look up the piece without
-# its mark and put the mark on afterwards, so that your pieces need not be entries at all. Look up
-# what you write.
+# says: You write `{word}` as `{yours}`, and `{right}` is expected. You look up the subword token
+# without its mark and put the mark on afterwards, so that your subword tokens need not be entries
+# at all. Look up what you write.
 # edit: if mark + word => if word
 # %% misconception: only the rest is unknown
-# says: You write `{word}` as `{yours}`, and `{right}` is expected. You keep the pieces that were
-# found before the word got stuck. A word that cannot be finished is unknown as a whole.
+# says: You write `{word}` as `{yours}`, and `{right}` is expected. You keep the subword tokens that
+# were found before the word got stuck. A word that cannot be finished is unknown as a whole.
 # edit: return ["[UNK]"] => return [*pieces, "[UNK]"]
 # %% misconception: only the letter is unknown
 # says: You write `{word}` as `{yours}`, and `{right}` is expected. You replace the letter that does
@@ -488,7 +490,7 @@ def encode(word, vocab):
     pieces = write(0)
     return ["[UNK]"] if pieces is None else pieces
 
-# %% misconception: the fewest pieces
+# %% misconception: the fewest subword tokens
 # says: You write `{word}` as `{yours}`, and `{right}` is expected. Yours is as short as can be, and
 # it begins with `{first}`, although a longer entry fits there. WordPiece does not look ahead: the
 # longest entry first, whatever comes of it.
@@ -523,7 +525,7 @@ def encode(word, vocab):
 # 2. `for end in range(len(word), start, -1)` goes from the longest stretch to the shortest. Look up
 # `"##" + word[start:end]` unless `start` is 0.
 # 3. If the inner loop finds no entry, `return ["[UNK]"]` at once (`for … else`). Otherwise append the
-# piece and set `start = end`.
+# subword token and set `start = end`.
 # %% explanation
 # This is the whole of WordPiece's writing: from left to right, longest first, and no way back. The
 # mark is part of the entry, so the look-up has to include it. Since nearly every letter is an entry
@@ -678,8 +680,8 @@ def count_tokens(text, second=None):
 # %% explanation
 # For Chinese, counting tokens is counting characters, because each is cut off before WordPiece
 # looks at anything; letters and digits stay together until then. A text has two special tokens, a
-# pair three. (In a real vocabulary a rare word of letters takes several pieces, so the true number
-# can be larger.)
+# pair three. (In a real vocabulary a rare word of letters takes several subword tokens, so the true
+# number can be larger.)
 
 # %% task 2.5: A pair that lost its end
 # kind: repair; points: 25; minutes: 12; function: encode_pair

@@ -126,7 +126,7 @@ def sinusoidal(length, size):
 # %% task 4.2: A clock that starts anew with every word
 # kind: repair; points: 20; minutes: 10; function: rows_for
 #
-# A model that writes reads its text in pieces: first what it was given, then each new token alone,
+# A model that writes reads its text in chunks: first what it was given, then each new token alone,
 # keeping what it has computed for those before. So it asks for the rows of *some* places.
 # `rows_for(past, new, size)` is to return the sinusoidal rows of the places `past`, `past + 1`, …,
 # `past + new - 1`: row by row what the formula of task 4.1 says, `(new, size)`.
@@ -203,7 +203,7 @@ def judge(case, got, expected):
                     f"Asked for the places from {case['past']} on, you begin with place {start}, the "
                     "last that has been read already: two tokens would stand at one place."
                 )
-            return "every piece starts at place 0" if start == 0 else "one place too far"
+            return "every chunk starts at place 0" if start == 0 else "one place too far"
     return ""
 
 def numbers(case, got, expected):
@@ -232,9 +232,9 @@ def rows_for(past, new, size):
 # edit: past, past + new, dtype=torch.float64 => new, dtype=torch.float16
 # edit: sin(place / 10000 ** (i / size)) => sin(place / 10000 ** (2 * i / size))
 # edit: cos(place / 10000 ** (i / size)) => cos(place / 10000 ** (2 * (i + 1) / size))
-# %% misconception: every piece starts at place 0
+# %% misconception: every chunk starts at place 0
 # says: Asked for the places {past} to {last} you give the rows of places 0, 1, 2, …. The speeds are
-# right now. But every piece of the text starts at place 0 again, so a model that writes token by
+# right now. But every chunk of the text starts at place 0 again, so a model that writes token by
 # token would find each of its words at the very beginning.
 # edit: past, past + new => new
 # %% misconception: one place too far
@@ -409,8 +409,9 @@ def go_on(rows, k):
 # kind: predict; points: 15; minutes: 7; function: predict
 #
 # A BERT with **learned** positions has a table of `rows` rows, `hidden` wide. The longest text of
-# its training had `trained` tokens, special tokens included. Now it gets a text of `pieces` pieces,
-# around which the tokenizer puts `[CLS]` and `[SEP]`. **Without building it**, return a dictionary:
+# its training had `trained` tokens, special tokens included. Now it gets a text of `pieces` subword
+# tokens, around which the tokenizer puts `[CLS]` and `[SEP]`. **Without building it**, return a
+# dictionary:
 #
 # - `"parameters"`: how many numbers its positions are made of, all of them learned;
 # - `"runs"`: `True` if it reads the text, `False` if it stops with an error, since nothing is cut
@@ -469,9 +470,9 @@ def predict(rows, hidden, trained, pieces):
     }
 
 # %% misconception: the special tokens forgotten
-# says: {pieces} pieces in a table of {rows} rows: you say that this runs. But `[CLS]` and `[SEP]`
-# have places, too, and {tokens} tokens are too many. This is how most texts come to be one or two
-# tokens too long.
+# says: {pieces} subword tokens in a table of {rows} rows: you say that this runs. But `[CLS]` and
+# `[SEP]` have places, too, and {tokens} tokens are too many. This is how most texts come to be one
+# or two tokens too long.
 # edit: pieces + 2 <= rows => pieces <= rows
 # %% misconception: the last row is not used
 # says: {tokens} tokens in a table of {rows} rows: you say that this stops with an error. The places

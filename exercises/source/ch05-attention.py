@@ -16,12 +16,12 @@ from torch import Tensor
 #
 # Write `attention(query, key, value, mask=None)`.
 #
-# - `query` is `(B, H, T, d)`; `key` and `value` are `(B, H, S, d)`: `T` positions ask, `S` answer.
-# - `mask` is boolean, broadcasts to `(B, H, T, S)`, and is `True` where looking is allowed.
+# - `query` is `(B, H, T, d)`; `key` and `value` are `(B, H, S, d)`: `T` queries and `S` keys.
+# - `mask` is boolean, broadcasts to `(B, H, T, S)`, and is `True` where attending is allowed.
 # - Return the mixed values `(B, H, T, d)` and the weights `(B, H, T, S)`.
 #
 # *Example.* With `query = key = 0` and no mask every weight is `1 / S`, and every output is the mean
-# of the values: equal scores are equal shares.
+# of the values: equal scores give equal weights.
 
 # %% stub
 def attention(
@@ -52,7 +52,7 @@ def cases(rng):
 def numbers(case, got, expected):
     weights = got[1]
     return {
-        "row": weights[-1, 0, 0].sum().item(), "column": weights[0, 0, :, 0].sum().item(),
+        "row": weights[-1, 0, 0].sum().item(), "first": weights[0, 0, 0].sum().item(),
         "largest": weights.amax(-1).mean().item(), "right": expected[1].amax(-1).mean().item(),
         "width": case["query"].shape[-1],
     }
@@ -67,9 +67,9 @@ def attention(query, key, value, mask=None):
     return torch.einsum("bhts,bhsd->bhtd", weights, value), weights
 
 # %% misconception: softmax over the wrong axis
-# says: Your weights sum to one down each column, while the first row sums to {row:.2f}. A row
-# belongs to one asking position: what it gives to all positions that answer must sum to one. Did
-# softmax run over `dim=-2`?
+# says: Your weights sum to one down each column, while the first row sums to {first:.2f}. A row
+# belongs to one query: the weights that it gives to all keys must sum to one. Did softmax run over
+# `dim=-2`?
 # edit: dim=-1 => dim=-2
 # %% misconception: no scaling
 # says: The scores are not divided by the root of the width. Your largest weight in a row is
@@ -83,16 +83,16 @@ def attention(query, key, value, mask=None):
 # edit: math.sqrt(query.shape[-1]) => query.shape[-1]
 # %% misconception: mask after the softmax
 # says: Rows with hidden positions sum to {row:.2f} and not to one. Softmax had already given the
-# hidden positions their share when they were cut out. Cut before it, in the scores.
+# hidden positions their weight when they were cut out. Cut before it, in the scores.
 # - scores = scores.masked_fill(~mask, -torch.inf)
 # + weights = scores.softmax(dim=-1) * mask
 # + return weights @ value, weights
 # %% misconception: mask the wrong way round
-# says: You look exactly where looking is *not* allowed. The mask is `True` where looking is
+# says: You attend exactly where attending is *not* allowed. The mask is `True` where attending is
 # allowed, and `masked_fill` fills where its mask is `True`: it wants `~mask`.
 # edit: ~mask => mask
 # %% misconception: hidden scores set to zero
-# says: A hidden position has the score 0 with you, and still gets a share: e to the power of 0 is
+# says: A hidden position has the score 0 with you, and still gets a weight: e to the power of 0 is
 # one, not nothing. Only a score of minus infinity leaves a weight of zero.
 # edit: -torch.inf => 0.0
 # %% misconception: no mask at all
@@ -105,7 +105,7 @@ def attention(query, key, value, mask=None):
 # 2. `key.mT` swaps the last two axes. Divide by `math.sqrt(query.shape[-1])`.
 # 3. `scores.masked_fill(~mask, -torch.inf)` before `softmax(dim=-1)`; then `weights @ value`.
 # %% explanation
-# Each row of the scores belongs to one position that asks, each column to one that answers. The root
+# Each row of the scores belongs to one query, each column to one key. The root
 # keeps the spread of the scores the same whatever the width; minus infinity becomes a weight of
 # exactly zero while the rest still sums to one; the last product averages the values with it.
 
@@ -113,9 +113,9 @@ def attention(query, key, value, mask=None):
 # kind: repair; points: 20; minutes: 8; function: causal_padding_mask
 #
 # `causal_padding_mask(attention_mask)` takes a batch's `(B, T)` of ones (real tokens) and zeros
-# (padding) and is to return a boolean `(B, 1, T, T)`, `True` where looking is allowed: a position may
-# look **at itself and at what came before it, unless that is padding**. Padding stands at the right,
-# and rows of padded positions may hold anything that follows the same rule.
+# (padding) and is to return a boolean `(B, 1, T, T)`, `True` where attending is allowed: a position
+# may attend **to itself and to what came before it, unless that is padding**. Padding stands at the
+# right, and rows of padded positions may hold anything that follows the same rule.
 #
 # A model that is trained with the version below reaches an excellent loss, and cannot say a word
 # afterwards. Find out why, and mend it.
@@ -125,7 +125,7 @@ def attention(query, key, value, mask=None):
 
 # %% stub
 def causal_padding_mask(attention_mask: Tensor) -> Tensor:
-    """(B, T) of 1 and 0 to (B, 1, T, T) bool, True where looking is allowed."""
+    """(B, T) of 1 and 0 to (B, 1, T, T) bool, True where attending is allowed."""
     length = attention_mask.shape[1]
     # BEGIN STUB
     past = torch.ones(length, length, dtype=torch.bool).tril(diagonal=1)
@@ -156,38 +156,38 @@ def causal_padding_mask(attention_mask):
     return (past[None] & (attention_mask[:, None, :] != 0))[:, None]
 
 # %% misconception: one step of the future is visible
-# says: Your first position may look at {sees} positions: itself and the next one, which is the very
-# token that it is to predict. `tril(diagonal=1)` keeps one diagonal too many. (That is why the loss
-# was so good.)
+# says: Your first position may attend to {sees} positions: itself and the next one, which is the
+# very token that it is to predict. `tril(diagonal=1)` keeps one diagonal too many. (That is why the
+# loss was so good.)
 # edit: tril() => tril(diagonal=1)
 # %% misconception: padded rows are closed, padded columns are open
-# says: {empty} rows of your result look at nobody, those of the padding, and the softmax of nothing
-# is NaN, which no later layer gets rid of. A *row* is who asks, a *column* who is looked at: it is
-# as a column that padding is closed, `attention_mask[:, None, None, :]`.
+# says: {empty} rows of your result attend to nothing, those of the padding, and the softmax of
+# nothing is NaN, which no later layer gets rid of. A *row* is a query, a *column* a key: it is as a
+# column that padding is closed, `attention_mask[:, None, None, :]`.
 # edit: [:, None, None, :] => [:, None, :, None]
 # %% misconception: both mistakes are still there
 # says: This is still what you were given. There are two mistakes in it: try it on `[[1, 1, 0]]` and
 # compare the result with the example, row by row.
 # edit: tril() => tril(diagonal=1)
 # edit: [:, None, None, :] => [:, None, :, None]
-# %% misconception: a position may not look at itself
-# says: Your first position may look at nobody, and the softmax of nothing is NaN. A position looks
-# at itself too: `tril()` keeps the diagonal, `tril(diagonal=-1)` does not.
+# %% misconception: a position may not attend to itself
+# says: Your first position may attend to nothing, and the softmax of nothing is NaN. A position
+# attends to itself too: `tril()` keeps the diagonal, `tril(diagonal=-1)` does not.
 # edit: tril() => tril(diagonal=-1)
 # %% misconception: the past is hidden and the future open
-# says: Your first position may look at {sees} positions: its future. Rows ask and columns answer,
-# so what came before lies *below* the diagonal: `tril`, not `triu`.
+# says: Your first position may attend to {sees} positions: its future. Rows are queries and columns
+# are keys, so what came before lies *below* the diagonal: `tril`, not `triu`.
 # edit: tril() => triu()
 # %% hints
 # 1. Call it with `torch.tensor([[1, 1, 0]])` and compare with the example, row by row. Row 0 is the first
 # token: whom may it see?
-# 2. There are two mistakes. One is in the number after `diagonal`. For the other ask: which axis of the
-# result is “who is looked at”?
+# 2. There are two mistakes. One is in the number after `diagonal`. For the other ask: which axis of
+# the result holds the keys?
 # %% explanation
-# With `diagonal=1` position *i* sees position *i* + 1, which is its answer: the loss falls by copying,
-# and at generation time, when there is no next token yet, nothing has been learned. And padding is
-# closed as a column, because nobody is to read it; a row that is closed instead has nobody left to look
-# at, and its softmax is NaN.
+# With `diagonal=1` position *i* sees position *i* + 1, which is its answer: the loss falls by
+# copying, and at generation time, when there is no next token yet, nothing has been learned. And
+# padding is closed as a column, because no query is to attend to it; a row that is closed instead
+# has nothing left to attend to, and its softmax is NaN.
 
 # %% task 5.3: Shapes and parameters before you run anything
 # kind: predict; points: 15; minutes: 7; function: predict
@@ -262,7 +262,7 @@ def predict(batch, length, hidden, heads):
 # edit: 4 * => 3 *
 # %% misconception: scores as wide as a head
 # says: Your scores end in the width of a head. A score belongs to a *pair of positions*: the last
-# two axes are who asks and who is looked at, both {length} long, however wide the vectors are.
+# two axes are query and key, both {length} long, however wide the vectors are.
 # edit: length, length => length, width
 # %% hints
 # 1. How wide is a head, when `heads` of them share `hidden` numbers?
@@ -343,7 +343,7 @@ def split_heads(x, heads):
 #
 # Write `recall(texts, answers, questions, keys, values)`: train on `texts` `(N, T)` with `answers`
 # `(N,)`, then return your answers `(M,)` to `questions` `(M, T)`. You pass if at least **95 %** are
-# right, on texts that you have not seen. Two processor cores do it in two seconds with one head of
+# right, on texts that you have not seen. Two CPU cores do it in two seconds with one head of
 # attention; no deep model is needed.
 #
 # *Example.* With three keys: `[2, 4, 0, 3, 2]` asks for key 2, and the answer is 4.

@@ -96,7 +96,7 @@ def layer_norm(x, gain, bias, eps):
 # %% misconception: normalised over the tokens
 # says: Before gain and bias, your first row has the mean {mean:.2f} and the spread {spread:.2f}.
 # You normalise each dimension over the tokens of a text (`dim=1`). LayerNorm takes each token by
-# itself, over its {width} numbers: what a row becomes must not hang on which other rows stand
+# itself, over its {width} numbers: what a row becomes must not depend on which other rows stand
 # beside it.
 # edit: x.mean(dim=-1, => x.mean(dim=1,
 # edit: .square().mean(dim=-1, => .square().mean(dim=1,
@@ -459,8 +459,8 @@ def encode(x, layers, norm, order):
 #
 # The version below holds two mistakes. One follows a formula in the notes by the letter. The other
 # is found in published code: it raises no error, and what comes out even looks normalised; but here
-# rows look at each other a second time, where every row should go its way alone, and what a text
-# gives hangs on how far it was padded.
+# rows attend to each other a second time, where every row should go its way alone, and what a text
+# gives depends on how far it was padded.
 #
 # *Example.* Take `d = 2`, matrices of zeros, `x = [[[3, 1], [0, 8]]]` and `attended` zero. Both
 # sums are then what came in, and each row of two numbers is normalised by itself:
@@ -552,8 +552,8 @@ def finish_layer(x, attended, up, down):
 # edit: changed, x.shape[-1:] => changed, x.shape[1:]
 # %% misconception: the LayerNorms run over the tokens
 # says: The first row that you give out has the mean {mean:.2f} and the spread {spread:.2f}, and not
-# 0 and 1. You normalise each dimension over the tokens of the text, so every row still hangs on all
-# the others. Each row is to be normalised by itself, over its own numbers: the last axis.
+# 0 and 1. You normalise each dimension over the tokens of the text, so every row still depends on
+# all the others. Each row is to be normalised by itself, over its own numbers: the last axis.
 # edit: F.layer_norm(x + attended, x.shape[-1:]) => F.layer_norm((x + attended).mT, x.shape[1:2]).mT
 # edit: F.layer_norm(y + changed, x.shape[-1:]) => F.layer_norm((y + changed).mT, x.shape[1:2]).mT
 # %% misconception: no residual in the second half

@@ -2,9 +2,9 @@
 # # Exercises 7 · Left and right: GPT against BERT
 #
 # One flag divides a model that writes from one that reads. Here you build the test that tells two
-# one-way readers from a two-way one, ask both kinds for the same gap, mend a flag that is forgotten
-# at the wrong moment, foretell who hears of a changed word, and give a well-known experiment
-# the control that it lacks.
+# one-way readers from a two-way one, ask both kinds for the same masked token, mend a flag that is
+# forgotten at the wrong moment, foretell who hears of a changed word, and give a well-known
+# experiment the control that it lacks.
 
 # %% setup
 import torch
@@ -166,33 +166,35 @@ def acts_together(read, ids, place, left, right, other):
 # two halves does not help against that. Multiplying them does, and so does every layer that has
 # both sides in one softmax.
 
-# %% task 7.2: The same gap, asked of both
+# %% task 7.2: The same masked token, asked of both
 # kind: measure; points: 20; minutes: 10; function: cloze
 #
-# Two models are asked for the same gap. The **left-only** one is a model that writes: at each place
-# it guesses the token that comes *next*. The **two-sided** one fills gaps: at each place it guesses
-# the token that belongs *there*. Both have read `N` texts of `T` tokens, with `[MASK]` in the gap;
-# you get their logits over a vocabulary of `V`. (The chapter's left-only model had been trained to
-# fill gaps and was asked at the gap. This one has been trained to write, as GPT is.)
+# Two models are asked for the same masked token. The **left-only** one is a model that writes: at
+# each place it guesses the token that comes *next*. The **two-sided** one predicts masked tokens:
+# at each place it guesses the token that belongs *there*. Both have read `N` texts of `T` tokens,
+# with `[MASK]` in one place; you get their logits over a vocabulary of `V`. (The chapter's
+# left-only model had been trained on masked tokens and was asked at the mask. This one has been
+# trained to write, as GPT is.)
 #
-# Write `cloze(left_only, two_sided, gaps, answers)`: `left_only` and `two_sided` are `(N, T, V)`,
-# `gaps` `(N,)` is the place of the gap in each text (1 or later, since `[CLS]` stands at 0),
-# `answers` `(N,)` is the id that belongs there. Return a dictionary:
+# Write `cloze(left_only, two_sided, masked, answers)`: `left_only` and `two_sided` are `(N, T, V)`,
+# `masked` `(N,)` is the place of the masked token in each text (1 or later, since `[CLS]` stands at
+# 0), `answers` `(N,)` is the id that belongs there. Return a dictionary:
 #
-# - `"left only"` and `"two-sided"`: the share of gaps in which the likeliest id is the right one;
+# - `"left only"` and `"two-sided"`: the fraction of masked tokens for which the likeliest id is the
+#   right one;
 # - `"gained"`: in how many texts **only** the two-sided model is right;
 # - `"lost"`: in how many only the left-only one is.
 #
-# *Example.* One text of 3 tokens, gap at place 2, answer 1. What the left-only model guesses for
-# the gap stands in its row 1, what the two-sided one guesses in its row 2.
+# *Example.* One text of 3 tokens, `[MASK]` at place 2, answer 1. What the left-only model guesses
+# for it stands in its row 1, what the two-sided one guesses in its row 2.
 
 # %% stub
-def cloze(left_only: Tensor, two_sided: Tensor, gaps: Tensor, answers: Tensor) -> dict:
-    """Shares of gaps filled rightly, and the texts in which the models differ."""
+def cloze(left_only: Tensor, two_sided: Tensor, masked: Tensor, answers: Tensor) -> dict:
+    """Fractions of masked tokens guessed rightly, and the texts in which the models differ."""
     # BEGIN SOLUTION
-    text = torch.arange(len(gaps))
-    left = left_only[text, gaps - 1].argmax(-1) == answers  # (N,)
-    both = two_sided[text, gaps].argmax(-1) == answers
+    text = torch.arange(len(masked))
+    left = left_only[text, masked - 1].argmax(-1) == answers  # (N,)
+    both = two_sided[text, masked].argmax(-1) == answers
     return {
         "left only": left.float().mean().item(),
         "two-sided": both.float().mean().item(),
@@ -206,15 +208,15 @@ def cases(rng):
     for size in (2, 3):
         texts, length = 20 * size, int(rng.integers(8, 12))
         vocabulary = int(rng.integers(20, 30))
-        gaps = torch.from_numpy(rng.integers(2, length - 2, size=texts))
+        masked = torch.from_numpy(rng.integers(2, length - 2, size=texts))
         answers = torch.from_numpy(rng.integers(1, vocabulary, size=texts))
         order = torch.from_numpy(rng.permutation(texts))
-        last = torch.full_like(gaps, length - 1)
+        last = torch.full_like(masked, length - 1)
         # Who is right where: 25 % left only, 10 % both, 50 % two-sided only; and, so that each
-        # wrong row gives a share of its own, some right answers where none should be looked for.
+        # wrong row gives a fraction of its own, some right answers where none should be looked for.
         planted = {
-            "left_only": ((gaps - 1, 0, 7), (gaps, 6, 8), (last, 9, 10)),
-            "two_sided": ((gaps, 5, 17), (gaps - 1, 14, 18)),
+            "left_only": ((masked - 1, 0, 7), (masked, 6, 8), (last, 9, 10)),
+            "two_sided": ((masked, 5, 17), (masked - 1, 14, 18)),
         }
         case = {}
         for name, plants in planted.items():
@@ -224,20 +226,20 @@ def cases(rng):
                 chosen = order[first * size : end * size]
                 logits[chosen, rows[chosen], answers[chosen]] += 14
             case[name] = logits
-        yield {**case, "gaps": gaps, "answers": answers}
+        yield {**case, "masked": masked, "answers": answers}
 
 def numbers(case, got, expected):
     return {
         "left": got["left only"], "left_right": expected["left only"], "both": got["two-sided"],
         "both_right": expected["two-sided"], "gained": got["gained"],
-        "gained_right": expected["gained"], "lost": got["lost"], "texts": len(case["gaps"]),
+        "gained_right": expected["gained"], "lost": got["lost"], "texts": len(case["masked"]),
     }
 
 # %% another right solution
-def cloze(left_only, two_sided, gaps, answers):
+def cloze(left_only, two_sided, masked, answers):
     hits = []
-    for n, (gap, answer) in enumerate(zip(gaps.tolist(), answers.tolist())):
-        guesses = left_only[n, gap - 1], two_sided[n, gap]
+    for n, (place, answer) in enumerate(zip(masked.tolist(), answers.tolist())):
+        guesses = left_only[n, place - 1], two_sided[n, place]
         hits.append([int(guess.topk(1).indices.item() == answer) for guess in guesses])
     left, both = zip(*hits)
     return {
@@ -247,77 +249,79 @@ def cloze(left_only, two_sided, gaps, answers):
         "lost": hits.count([1, 0]),
     }
 
-# %% misconception: both are read at the gap
-# says: You find that the left-only model fills {left:.0%} of the gaps, and it is {left_right:.0%}.
-# You read it at the gap, where it has already gone on to guess the token **after** it. What it
-# guesses for the gap stands one row before, at the last token that it has seen.
-# edit: [text, gaps - 1] => [text, gaps]
-# %% misconception: both are read before the gap
-# says: You find that the two-sided model fills {both:.0%} of the gaps, and it is {both_right:.0%}.
-# You read it one row before the gap, like the one that writes. A model that fills gaps guesses at
-# each place the token that belongs **there**.
-# edit: [text, gaps] => [text, gaps - 1]
+# %% misconception: both are read at the mask
+# says: You find that the left-only model guesses {left:.0%} of the masked tokens rightly, and it is
+# {left_right:.0%}. You read it at the mask, where it has already gone on to guess the token
+# **after** it. What it guesses for the masked token stands one row before, at the last token that
+# it has seen.
+# edit: [text, masked - 1] => [text, masked]
+# %% misconception: both are read before the mask
+# says: You find that the two-sided model guesses {both:.0%} of the masked tokens rightly, and it is
+# {both_right:.0%}. You read it one row before the mask, like the one that writes. A masked language
+# model guesses at each place the token that belongs **there**.
+# edit: [text, masked] => [text, masked - 1]
 # %% misconception: the wrong one of the two is shifted
 # says: You find {left:.0%} for the left-only model, where {left_right:.0%} is right, and {both:.0%}
 # for the two-sided one, where {both_right:.0%} is. One of them is to be read one row before the
-# gap, and it is the other one: who guesses the **next** token?
-# edit: [text, gaps - 1] => [text, gaps]
-# edit: [text, gaps] => [text, gaps - 1]
+# mask, and it is the other one: who guesses the **next** token?
+# edit: [text, masked - 1] => [text, masked]
+# edit: [text, masked] => [text, masked - 1]
 # %% misconception: the left-only model is read at the end
-# says: You find that the left-only model fills {left:.0%} of the gaps, and it is {left_right:.0%}.
-# You read it at the last place of the text, as one does when it writes on. The last place guesses
-# what comes after the **text**; here the gap is inside, and what counts is the row before it.
-# edit: [text, gaps - 1] => [:, -1]
-# %% misconception: the left-only model is read after the gap
-# says: You find that the left-only model fills {left:.0%} of the gaps, and it is {left_right:.0%}.
-# One step to the side is right, but it is the other side: you read the row **after** the gap. The
-# guess for a place is made at the place before it.
-# edit: [text, gaps - 1] => [text, gaps + 1]
+# says: You find that the left-only model guesses {left:.0%} of the masked tokens rightly, and it is
+# {left_right:.0%}. You read it at the last place of the text, as one does when it continues the
+# text. The last place guesses what comes after the **text**; here the mask is inside, and what
+# counts is the row before it.
+# edit: [text, masked - 1] => [:, -1]
+# %% misconception: the left-only model is read after the mask
+# says: You find that the left-only model guesses {left:.0%} of the masked tokens rightly, and it is
+# {left_right:.0%}. One step to the side is right, but it is the other side: you read the row
+# **after** the mask. The guess for a place is made at the place before it.
+# edit: [text, masked - 1] => [text, masked + 1]
 # %% misconception: probabilities averaged instead of guesses counted
-# says: Your shares, {left:.1%} and {both:.1%}, are the average probability of the right answer.
+# says: Your fractions, {left:.1%} and {both:.1%}, are the average probability of the right answer.
 # Asked for is how often the likeliest id **is** the right one, {left_right:.1%} and
 # {both_right:.1%}: a guess is right or wrong, however sure the model was.
-# edit: left.float().mean() => left_only[text, gaps - 1].softmax(-1)[text, answers].mean()
-# edit: both.float().mean() => two_sided[text, gaps].softmax(-1)[text, answers].mean()
+# edit: left.float().mean() => left_only[text, masked - 1].softmax(-1)[text, answers].mean()
+# edit: both.float().mean() => two_sided[text, masked].softmax(-1)[text, answers].mean()
 # %% misconception: gained and lost are all that each gets right
-# says: Your shares are right. But you report {gained} gained and {lost} lost: all texts that the
+# says: Your fractions are right. But you report {gained} gained and {lost} lost: all texts that the
 # one and the other model has right. Where **both** are right nothing has been gained or lost; leave
 # those out.
 # edit: (both & ~left) => both
 # edit: (left & ~both) => left
 # %% misconception: gained is the difference of the two
-# says: Your shares are right. But you report {gained} gained and {lost} lost: only the difference.
-# Behind it there are texts that go one way and texts that go the other: {gained_right} are gained
-# in fact. Count, text by text, who is right.
+# says: Your fractions are right. But you report {gained} gained and {lost} lost: only the
+# difference. Behind it there are texts that go one way and texts that go the other: {gained_right}
+# are gained in fact. Count, text by text, who is right.
 # edit: int((both & ~left).sum()) => max(int(both.sum() - left.sum()), 0)
 # edit: int((left & ~both).sum()) => max(int(left.sum() - both.sum()), 0)
 # %% misconception: gained and lost exchanged
-# says: Your shares are right, and your {gained} gained and {lost} lost have changed places. Gained
-# are the texts in which only the **two-sided** model is right.
+# says: Your fractions are right, and your {gained} gained and {lost} lost have changed places.
+# Gained are the texts in which only the **two-sided** model is right.
 # edit: "gained": int((both & ~left) => "gained": int((left & ~both)
 # edit: "lost": int((left & ~both) => "lost": int((both & ~left)
-# %% misconception: gained and lost as shares
-# says: Your shares are right. For `gained` and `lost` you return shares, too, {gained:.2f} and
-# {lost:.2f}. Asked for is in how many texts, so a count: {gained_right} are gained.
+# %% misconception: gained and lost as fractions
+# says: Your fractions are right. For `gained` and `lost` you return fractions, too, {gained:.2f}
+# and {lost:.2f}. Asked for is in how many texts, so a count: {gained_right} are gained.
 # edit: int((both & ~left).sum()) => (both & ~left).float().mean().item()
 # edit: int((left & ~both).sum()) => (left & ~both).float().mean().item()
-# %% misconception: counts instead of shares
-# says: You return {left} and {both}, the numbers of gaps filled. Asked for are shares: divide by
-# the number of texts, {texts}.
+# %% misconception: counts instead of fractions
+# says: You return {left} and {both}, the numbers of right guesses. Asked for are fractions: divide
+# by the number of texts, {texts}.
 # edit: left.float().mean().item() => int(left.sum())
 # edit: both.float().mean().item() => int(both.sum())
 # %% hints
-# 1. Which row of the logits speaks about the gap? It is not the same for both models: read what each
-# of them guesses.
+# 1. Which row of the logits speaks about the masked token? It is not the same for both models: read
+# what each of them guesses.
 # 2. `logits[torch.arange(N), rows]` picks one row `(V,)` in each text, `(N, V)` in all; `argmax(-1)`
-# is the likeliest id. For the left-only model the rows are `gaps - 1`.
+# is the likeliest id. For the left-only model the rows are `masked - 1`.
 # 3. With two boolean tensors: `both & ~left` are the texts that are gained, `left & ~both` those that
 # are lost.
 # %% explanation
-# A model that writes answers for the next place, one that fills gaps for its own; who overlooks
-# that compares one of them with the wrong token and finds it stupid. And two shares hide how often
-# the models differ: which texts are gained and which are lost says more about the two sides than
-# the difference does.
+# A model that writes answers for the next place, a masked language model for its own; who overlooks
+# that compares one of them with the wrong token and finds it stupid. And two fractions hide how
+# often the models differ: which texts are gained and which are lost says more about the two
+# directions than the difference does.
 
 # %% task 7.3: A flag that is forgotten
 # kind: repair; points: 20; minutes: 10; function: mix
@@ -325,14 +329,14 @@ def cloze(left_only, two_sided, gaps, answers):
 # `mix(query, key, value, attention_mask, is_causal)` is the attention of a model that can be told,
 # by one flag, to read from the left. `query`, `key` and `value` are `(B, H, T, d)`.
 # `attention_mask` is `(B, T)` with 1 at tokens and 0 at padding, which stands at the right, or it
-# is `None` if nothing is padded. `is_causal` is `True` if a token must not look at those after it.
-# Nobody may ever look at padding. Return the mixed values `(B, H, T, d)`; what stands in the rows
-# of padding does not matter.
+# is `None` if nothing is padded. `is_causal` is `True` if a token must not attend to those after
+# it. Nothing may ever attend to padding. Return the mixed values `(B, H, T, d)`; what stands in the
+# rows of padding does not matter.
 #
 # With a single text the version below does what it should. A left-only model was trained with it on
 # batches of texts of different lengths, with an excellent loss, and could not write. Find out why,
 # and mend it. (The function it calls is PyTorch's own attention. Its boolean `attn_mask` is `True`
-# where looking is allowed. By its documentation it may be given a mask or `is_causal`, but not
+# where attending is allowed. By its documentation it may be given a mask or `is_causal`, but not
 # both.)
 #
 # *Example.* Let `query` and `key` be zero, so that all who may be seen have equal weights, and let
@@ -417,8 +421,8 @@ def mix(query, key, value, attention_mask, is_causal):
 # has become a left-only one.
 # edit: dtype=torch.bool) => dtype=torch.bool).tril()
 # %% misconception: the padding is forgotten instead
-# says: The flag is heeded now. But with a mask and `is_causal=False` your tokens look at padding.
-# Is the mask used in that case, and does it close the **columns**, those who are looked at? (With
+# says: The flag is heeded now. But with a mask and `is_causal=False` your tokens attend to padding.
+# Is the mask used in that case, and does it close the **columns**, the keys? (With
 # padding at the right a causal mask hides it from the real tokens in passing; a two-sided model has
 # no such luck.)
 # - if attention_mask is not None:
@@ -426,7 +430,7 @@ def mix(query, key, value, attention_mask, is_causal):
 # %% misconception: allowed by either of the two masks
 # says: With padding and `is_causal=True` the first token comes out as {first}, and it should be its
 # own value, {alone}. You join the masks with “or”: whatever one of them allows is then allowed. A
-# place may be looked at only if **both** allow it.
+# place may be attended to only if **both** allow it.
 # edit: allowed & attention_mask => allowed | attention_mask
 # %% misconception: the mask holds numbers that are added
 # says: With padding the first token comes out as {first}. Your mask holds 0 and 1 as floats, and a
@@ -436,20 +440,20 @@ def mix(query, key, value, attention_mask, is_causal):
 # + allowed = allowed * attention_mask[:, None, None, :].float()
 # %% misconception: the past is hidden and the future open
 # says: With `is_causal=True` the first token comes out as {first}, and it should be its own value,
-# {alone}. It sees what comes after it. Rows ask and columns are looked at, so what came before lies
-# **below** the diagonal: `tril`, not `triu`.
+# {alone}. It sees what comes after it. Rows are queries and columns are keys, so what came before
+# lies **below** the diagonal: `tril`, not `triu`.
 # edit: tril() => triu()
-# %% misconception: True where looking is forbidden
+# %% misconception: True where attending is forbidden
 # says: With padding the first token comes out as {first}: your mask is the wrong way round. PyTorch
-# has both conventions. In `nn.MultiheadAttention` a boolean mask is `True` where looking is
-# forbidden; in `scaled_dot_product_attention` it is `True` where looking is **allowed**.
+# has both conventions. In `nn.MultiheadAttention` a boolean mask is `True` where attending is
+# forbidden; in `scaled_dot_product_attention` it is `True` where attending is **allowed**.
 # edit: attn_mask=allowed => attn_mask=~allowed
-# %% misconception: a token may not look at itself
+# %% misconception: a token may not attend to itself
 # says: With `is_causal=True` the first token comes out as {first}, and it should be its own value,
-# {alone}. With you it may look at nobody. A token looks at itself, too: `tril()` keeps the
+# {alone}. With you it may attend to nothing. A token attends to itself, too: `tril()` keeps the
 # diagonal, `tril(diagonal=-1)` does not.
 # edit: tril() => tril(diagonal=-1)
-# %% misconception: a token may look at the next one
+# %% misconception: a token may attend to the next one
 # says: With `is_causal=True` the first token comes out as {first}, and it should be its own value,
 # {alone}. It still sees one token too many: `tril(diagonal=1)` keeps a diagonal above the main one.
 # edit: tril() => tril(diagonal=1)
@@ -471,8 +475,8 @@ def mix(query, key, value, attention_mask, is_causal):
 #
 # In a text of `length` tokens the token at place `changed` is replaced by another. Which outputs
 # move, after `layers` layers of attention? Here a layer is attention alone: nothing is carried past
-# it, so a token knows of itself only if it may look at itself. `kind` says whom each token may look
-# at:
+# it, so a token knows of itself only if it may attend to itself. `kind` says what each token may
+# attend to:
 #
 # - `"full"`: everybody;
 # - `"causal"`: itself and all that stand before it;
@@ -534,7 +538,7 @@ def judge(case, got, expected):
         if layers == 1 and got == places:
             return "a token that hears of itself at once"
         if layers > 1 and got == [place for place in places if place != changed]:
-            return "whoever may not look at itself never hears of itself"
+            return "what may not attend to itself never hears of itself"
         return ""
     if got == [place for place in expected if place != changed]:
         return "the changed token does not see itself"
@@ -566,7 +570,7 @@ def numbers(case, got, expected):
 # %% another right solution
 def who_moves(kind, length, layers, changed):
     place = torch.arange(length)
-    distance = place[None, :] - place[:, None]  # column minus row: who is looked at, who asks
+    distance = place[None, :] - place[:, None]  # column minus row: key minus query
     looks = {
         "full": distance < length,
         "causal": distance <= 0,
@@ -588,31 +592,31 @@ def who_moves(kind, length, layers, changed):
 
 # %% misconception: the mask the wrong way round
 # says: Under the causal mask, with token {changed} of {length} changed, you let the places {yours}
-# move. These are the ones that it may look **at**. Who moves are those that may look at **it**:
+# move. These are the ones that it may attend **to**. Those that move may attend to **it**:
 # itself and all that come after.
 # edit: place >= changed => place <= changed
 # %% misconception: the changed token does not see itself
 # says: Under “{kind}”, with token {changed} changed, you let {yours} move. Place {changed} is
-# missing: it may look at itself, and it has been replaced. The diagonal belongs to this mask.
+# missing: it may attend to itself, and it has been replaced. The diagonal belongs to this mask.
 # edit: if moves[kind](place) => if moves[kind](place) and (place != changed or kind == "others")
 # %% misconception: in many layers the past hears of it as well
-# says: Under the causal mask, in {many}, you let {yours} move. In no layer may a place look at one
-# behind it, so nothing that stands before {changed} can learn of it from anybody: whoever knows of
-# it stands at {changed} or later. However many layers there are, no news goes left.
+# says: Under the causal mask, in {many}, you let {yours} move. In no layer may a place attend to
+# one behind it, so nothing that stands before {changed} can learn of it from anybody: whoever knows
+# of it stands at {changed} or later. However many layers there are, no news goes left.
 # edit: place >= changed => place >= changed or layers > 1
 # %% misconception: only the changed token moves
 # says: Under “{kind}”, with token {changed} of {length} changed, you let only {yours} move. In
-# attention every row becomes an average of the rows that it may look at. Whoever may look at
+# attention every row becomes an average of the rows that it may attend to. Whatever may attend to
 # {changed} has it in that average.
 # edit: [place for place in places if moves[kind](place)] => [changed]
 # %% misconception: neighbours of neighbours never hear of it
 # says: With neighbours only, in {many}, you let {yours} move. That is right for one layer. In the
-# second layer a place looks at neighbours that have heard of the change in the first: the news goes
-# one place further in each layer, to both sides.
+# second layer a place attends to neighbours that have heard of the change in the first: the news
+# goes one place further in each layer, to both sides.
 # edit: <= layers => <= 1
-# %% misconception: whoever may not look at itself never hears of itself
+# %% misconception: what may not attend to itself never hears of itself
 # says: With “others”, in {many}, you leave {changed} out. In the first layer it does not see
-# itself. But all the others do, and in the second it looks at them: a token sees itself **through
+# itself. But all the others do, and in the second it attends to them: a token sees itself **through
 # its neighbours**. That is why hiding a token from itself does not do for training in depth, and
 # why BERT's words are masked.
 # edit: place != changed or layers > 1 => place != changed
@@ -624,24 +628,24 @@ def who_moves(kind, length, layers, changed):
 # edit: "pair": lambda place: True => "pair": lambda place: place >= changed
 # %% misconception: the first layer brings no news
 # says: Under “{kind}”, in {many}, you let {yours} move, and it should be {right}. You count one
-# layer too few. The first layer already looks at the tokens: after it, all who may look at
+# layer too few. The first layer already attends to the tokens: after it, all that may attend to
 # {changed} have heard of it.
 # edit: places = range(length) => places = range(length) if layers > 1 else [changed]
 # edit: <= layers => < layers
 # edit: layers > 1 => layers != 2
 # %% misconception: a layer for each place, whatever the mask
 # says: Under “{kind}”, in {many}, you let {yours} move, as if the news needed a layer for each
-# place. That is so where a token sees its neighbours only. Here whoever may look at {changed} looks
-# at it directly, however far away: for attention all places are equally near.
+# place. That is so where a token sees its neighbours only. Here whatever may attend to {changed}
+# does so directly, however far away: for attention all places are equally near.
 # - places = range(length)
 # + places = [i for i in range(length) if abs(i - changed) <= layers or kind == "pair"]
 # %% misconception: a token that hears of itself at once
 # says: With “others” you let all places move in a single layer, {changed} included. There it may
-# look at everybody but itself, and nothing is carried past attention here: what it gives out is
+# attend to everything but itself, and nothing is carried past attention here: what it gives out is
 # made from the others, and none of these has changed.
 # edit: place != changed or layers > 1 => True
 # %% hints
-# 1. Draw a text of five tokens and an arrow from each token to all that may look at it. After one
+# 1. Draw a text of five tokens and an arrow from each token to all that may attend to it. After one
 # layer the news has gone along one arrow, after two layers along two.
 # 2. Under which masks can the news reach somebody in the second layer who has not heard in the first?
 # And which arrows of the causal mask point to the left?
@@ -667,7 +671,7 @@ def who_moves(kind, length, layers, changed):
 #
 # *Example.* The vectors `[1, 0], [2, 0], [0, 1], [0, 3]` with the senses `0, 0, 1, 1`: within a
 # sense the cosines are 1 and 1, across they are all 0, so the gap is 1; and each one's nearest has
-# its own sense, so the share is 1.
+# its own sense, so the fraction is 1.
 
 # %% stub
 def senses_apart(word: Tensor, stop: Tensor, senses: Tensor) -> dict:
@@ -729,7 +733,7 @@ def senses_apart(word, stop, senses):
     return out
 
 # %% misconception: each sentence is compared with itself
-# says: For the word you find a gap of {gap:.3f} and a nearest share of {nearest:.0%}; right are
+# says: For the word you find a gap of {gap:.3f} and a nearest fraction of {nearest:.0%}; right are
 # {gap_right:.3f} and {nearest_right:.0%}. Every vector has the cosine 1 with itself, so each
 # sentence is its own nearest, and {count} ones have come into the mean within. Leave the diagonal
 # out.
@@ -741,7 +745,7 @@ def senses_apart(word, stop, senses):
 # it up. Only pairs of different sentences count.
 # edit: cosines[same & other] => cosines[same]
 # %% misconception: each sentence is its own nearest
-# says: Your gaps are right, and your nearest share is {nearest:.0%}: nothing is as near to a
+# says: Your gaps are right, and your nearest fraction is {nearest:.0%}: nothing is as near to a
 # sentence as itself. Take its own place out before you look for the nearest, for example with minus
 # infinity on the diagonal.
 # edit: cosines.masked_fill(~other, -torch.inf) => cosines

@@ -283,13 +283,14 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 # are of all selected tokens, which is half of what the masks leave.
 # edit: second >= 0.9 => second >= 0.98
 # %% misconception: the input itself is changed
-# says: The shares are right, but the `input_ids` that came in are corrupted too. In the next epoch
-# the text would be corrupted a second time, and its labels would be masks. Work on a copy:
+# says: The fractions are right, but the `input_ids` that came in are corrupted too. In the next
+# epoch the text would be corrupted a second time, and its labels would be masks. Work on a copy:
 # `clone()`, `torch.where` and `masked_fill` (without the underscore) make one.
 # edit: input_ids.masked_fill(selected => input_ids.masked_fill_(selected
 # %% misconception: not repeatable
-# says: The shares are right, but with the same `generator` you draw other tokens the second time. A
-# random number is drawn somewhere without `generator=generator`, so that a run cannot be repeated.
+# says: The fractions are right, but with the same `generator` you draw other tokens the second
+# time. A random number is drawn somewhere without `generator=generator`, so that a run cannot be
+# repeated.
 # edit: *input_ids.shape, generator=generator => *input_ids.shape
 # edit: , input_ids.shape, generator=generator => , input_ids.shape
 # %% hints
@@ -481,10 +482,10 @@ def masked_lm_loss(logits, labels):
 # %% task 8.3: Weights that weigh nothing
 # kind: repair; points: 20; minutes: 10; function: slot_loss
 #
-# A well-known teaching program keeps its blanks in slots. Each text has `P` of them: `logits` `(B,
-# P, V)`, `labels` `(B, P)`, and `weights` `(B, P)`, which is 1.0 for a slot that is used and 0.0
-# for one that only fills up the row. A slot that is not used has the label 0, which is also the id
-# of a real token.
+# A well-known teaching program keeps its masked tokens in slots. Each text has `P` of them:
+# `logits` `(B, P, V)`, `labels` `(B, P)`, and `weights` `(B, P)`, which is 1.0 for a slot that is
+# used and 0.0 for one that only fills up the row. A slot that is not used has the label 0, which is
+# also the id of a real token.
 #
 # The loss should be the mean cross-entropy over the **used** slots of the batch. The line with the
 # weights looks right, the loss falls, and yet the weights change nothing: the model is taught to
@@ -686,8 +687,8 @@ def random_tokens(count, vocab_size, special_ids, generator):
 # edit: is_ordinary.nonzero().flatten() => torch.arange(int(special_ids.max()) + 1, vocab_size)
 # %% misconception: some ids come up more often
 # says: No special id comes up, but id {often} does {times} times, where about {fair} are fair.
-# Whoever drew a special id was sent to a neighbour or to one fixed id, which then has more than its
-# share.
+# Whoever drew a special id was sent to a neighbour or to one fixed id, which is then drawn more
+# often than the others.
 # - return choices[torch.randint(len(choices), (count,), generator=generator)]
 # + drawn = torch.randint(vocab_size, (count,), generator=generator)
 # + return choices[torch.searchsorted(choices, drawn)]  # the next one that is not special
@@ -769,9 +770,10 @@ def predict(texts, length, vocab_size, special):
 # says: You expect {my_masked:.1f} masks; {right_masked:.1f} are right. Each text has {length}
 # tokens, but `[CLS]` and `[SEP]` are never selected: {inside} of them take part.
 # edit: (length - 2) => length
-# %% misconception: shares of all tokens
+# %% misconception: fractions of all tokens
 # says: Your three counts add up to {sum:.0f}, which is every token of the batch that is not
-# special. The 80, 10 and 10 % are shares of the selected tokens, and these are 15 % of the others.
+# special. The 80, 10 and 10 % are fractions of the selected tokens, and these are 15 % of the
+# others.
 # edit: 0.15 * texts => texts
 # %% misconception: a logarithm to the base two
 # says: Your loss is {my_loss:.3f}; {right_loss:.3f} is expected. You count in bits, with the
@@ -805,7 +807,7 @@ def predict(texts, length, vocab_size, special):
 # 3. The copier is right at the kept tokens, which is a tenth, and at a random token if it happens to
 # be the old one: one chance among the ordinary ids.
 # %% explanation
-# Expected counts are products of shares. A model that knows nothing gives each entry the
+# Expected counts are products of fractions. A model that knows nothing gives each entry the
 # probability one over `vocab_size`, and minus the logarithm of that is the first value of any
 # honest training log; a start far above it means a mistake in the set-up. And copying pays at a
 # tenth of the selected tokens: this is what makes an accuracy over all of them look better than one

@@ -3,7 +3,7 @@
 #
 # Chapter 9 made questions about pairs of texts out of plain documents, and showed how easily such
 # pairs give themselves away. Here you draw pairs, lay them out in rows, mend a loss that hears only
-# one half of the answers, and write the judge that cannot read.
+# one half of the answers, and write the classifier that cannot read.
 
 # %% setup
 import math
@@ -396,7 +396,7 @@ def lay_out(pairs, cls_id, sep_id, pad_id):
 # edit: [*b, sep_id] if b else [] => [*b, sep_id]
 # %% misconception: the mask shows padding
 # says: Your first row has the mask `{my_mask}`; `{right_mask}` is expected. 1 stands where there is
-# a token to be read, 0 where there is padding, so that nobody looks at it.
+# a token to be read, 0 where there is padding, so that nothing attends to it.
 # edit: mask[row, :end] => mask[row, end:]
 # %% misconception: the mask lets padding through
 # says: Your mask is 1 everywhere, in the first row `{my_mask}`. It has only {tokens} tokens; behind
@@ -640,14 +640,14 @@ def predict(sentences, a, b):
 # right if all documents were equally long. Most sentences stand in long documents, A as well as B,
 # so that the two meet there much more often.
 # edit: sum(chance * n / total for chance, n in zip(chances, sentences)) => 1 / len(sentences)
-# %% misconception: a share of all pairs, not a chance
+# %% misconception: a fraction of all pairs, not a chance
 # says: Your “same” is {my_same:.4f}, half of {right_same:.4f}. The question is about the careless
 # B: given that one is drawn, how probable is the own document? That only one half of the pairs has
 # a random B matters for “denied” alone.
 # edit: sum(chance * n => 0.5 * sum(chance * n
 # %% misconception: denied among the random pairs only
 # says: Your “denied” is {my_denied:.4f}; {right_denied:.4f} is expected. One careless B in {total}
-# is the true next sentence, that is right. But the question is for a share of all pairs, and one
+# is the true next sentence, that is right. But the question is for a fraction of all pairs, and one
 # half of these are not meant to be random.
 # edit: 0.5 / total => 1 / total
 # %% misconception: A itself left out
@@ -684,28 +684,28 @@ def predict(sentences, a, b):
 # documents this is far from rare. That B is just the next sentence is rare in a large corpus; that
 # it continues A's subject is not.
 
-# %% task 9.5: A judge who counts tokens
-# kind: measure; points: 20; minutes: 12; function: length_judge
+# %% task 9.5: A classifier that counts tokens
+# kind: measure; points: 20; minutes: 12; function: length_classifier
 #
 # Somebody has made pairs. Can they be told apart by their **lengths** alone? `lengths` `(N, 2)`
 # holds the number of tokens of A and of B, `labels` `(N,)` 0 or 1; both are numpy arrays of whole
-# numbers, and `N` is even. Write `length_judge(lengths, labels)`, which tries two judges, one who
-# sees only the length of A, and one who sees only that of B:
+# numbers, and `N` is even. Write `length_classifier(lengths, labels)`, which tries two classifiers,
+# one that sees only the length of A, and one that sees only that of B:
 #
-# - a judge **learns from the first half** of the pairs: for each length, the label that is commoner
-#   there;
-# - he **answers the second half** in this way; where there was a tie, or a length that he has never
-#   met, he says 0.
+# - a classifier **learns from the first half** of the pairs: for each length, the label that is
+#   commoner there;
+# - it **answers the second half** in this way; where there was a tie, or a length that it has never
+#   met, it says 0.
 #
-# Return `{"A": ..., "B": ...}`: the share of right answers of each, on the second half.
+# Return `{"A": ..., "B": ...}`: the fraction of right answers of each, on the second half.
 #
 # *Example.* With the lengths `[[5, 8], [5, 9], [5, 8], [5, 9]]` and the labels `[0, 1, 0, 1]` the
-# judge of A meets a tie, says 0 and is right in 0.5; the judge of B is right in 1.0: B gives itself
-# away.
+# classifier of A meets a tie, says 0 and is right in 0.5; the classifier of B is right in 1.0: B
+# gives itself away.
 
 # %% stub
-def length_judge(lengths: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Share of right answers of a judge who sees the length of A, and of one who sees that of B."""
+def length_classifier(lengths: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Accuracies of a classifier that sees the length of A, and of one that sees that of B."""
     # BEGIN SOLUTION
     half, found = len(labels) // 2, {}
     for name, length in zip("AB", lengths.T):
@@ -745,7 +745,7 @@ def numbers(case, got, expected):
     }
 
 # %% another right solution
-def length_judge(lengths, labels):
+def length_classifier(lengths, labels):
     from collections import Counter
 
     half = len(labels) // 2
@@ -760,50 +760,52 @@ def length_judge(lengths, labels):
         shares[name] = right / half
     return shares
 
-# %% misconception: judged on the pairs that he learned from
-# says: From the length of A your judge is right in {my_a:.2f}, though it says nothing here ({a:.2f}
-# on the second half). He is asked about the very pairs that he has learned, and has some of them by
-# heart. What a judge is worth shows on pairs that he has not seen.
+# %% misconception: tested on the pairs that it learned from
+# says: From the length of A your classifier is right in {my_a:.2f}, though it says nothing here
+# ({a:.2f} on the second half). It is asked about the very pairs that it has learned, and has some
+# of them by heart. What a classifier is worth shows on pairs that it has not seen.
 # edit: says[length[half:]] == labels[half:] => says[length[:half]] == labels[:half]
 # %% misconception: learned from all pairs
-# says: From the length of A your judge is right in {my_a:.2f}; {a:.2f} is expected. He learns from
-# all pairs, and the second half, on which he is tested, is among them. Let him see the first half
-# only.
+# says: From the length of A your classifier is right in {my_a:.2f}; {a:.2f} is expected. It learns
+# from all pairs, and the second half, on which it is tested, is among them. Let it see the first
+# half only.
 # edit: np.bincount(length[:half], => np.bincount(length,
 # edit: length[:half][labels[:half] == 1] => length[labels == 1]
 # %% misconception: tested on all pairs
-# says: From the length of A your judge is right in {my_a:.2f}; {a:.2f} is expected. He learns from
-# the first half, but is then tested on all pairs, and those that he knows make him look better than
-# he is.
+# says: From the length of A your classifier is right in {my_a:.2f}; {a:.2f} is expected. It learns
+# from the first half, but is then tested on all pairs, and those that it knows make it look better
+# than it is.
 # edit: says[length[half:]] == labels[half:] => says[length] == labels
 # %% misconception: one limit between short and long
-# says: From the length of B your judge is right in {my_b:.2f}; {b:.2f} is expected. He knows only
-# “shorter” and “longer” than a limit. Here the random B are of middle length and the true ones
-# short or long, which no limit can tell. Let him learn an answer for each length.
+# says: From the length of B your classifier is right in {my_b:.2f}; {b:.2f} is expected. It knows
+# only “shorter” and “longer” than a limit. Here the random B are of middle length and the true ones
+# short or long, which no limit can tell. Let it learn an answer for each length.
 # - says = random > met - random  # at each length; False where there is a tie, or nothing
 # + learn, known = length[:half], labels[:half]
 # + means = [learn[known == label].mean() for label in (0, 1)]
 # + says = (np.arange(size) > sum(means) / 2) == (means[1] > means[0])
 # %% misconception: the commoner label for all lengths
-# says: From the length of B your judge is right in {my_b:.2f}; {b:.2f} is expected. He gives the
-# same answer to every pair, the label that is commoner on the whole, and never looks at a length.
+# says: From the length of B your classifier is right in {my_b:.2f}; {b:.2f} is expected. It gives
+# the same answer to every pair, the label that is commoner on the whole, and never looks at a
+# length.
 # edit: random > met - random => np.full(size, labels[:half].mean() > 0.5)
-# %% misconception: at a tie he says 1
-# says: From the length of {which} your judge is right in {mine:.4f}; {right:.4f} is expected. Where
-# both labels were equally common, or where he has never met a length, he says 1. By the rule he
-# says 0: otherwise two people who measure the same pairs get two results.
+# %% misconception: at a tie it says 1
+# says: From the length of {which} your classifier is right in {mine:.4f}; {right:.4f} is expected.
+# Where both labels were equally common, or where it has never met a length, it says 1. By the rule
+# it says 0: otherwise two people who measure the same pairs get two results.
 # edit: random > met - random => random >= met - random
 # %% misconception: at a tie the first label counts
-# says: From the length of {which} your judge is right in {mine:.4f}; {right:.4f} is expected. Where
-# both labels were equally common he says the one that he met first, as `most_common` and `max` do.
-# By the rule he says 0 at a tie, so that the result does not depend on the order of the pairs.
+# says: From the length of {which} your classifier is right in {mine:.4f}; {right:.4f} is expected.
+# Where both labels were equally common it says the one that it met first, as `most_common` and
+# `max` do. By the rule it says 0 at a tie, so that the result does not depend on the order of the
+# pairs.
 # - says = random > met - random  # at each length; False where there is a tie, or nothing
 # + first = dict(zip(length[:half][::-1].tolist(), labels[:half][::-1].tolist()))
 # + says = 2 * random + np.array([first.get(n, 0) for n in range(size)]) > met
 # %% misconception: wrong answers counted
-# says: You say {my_b:.2f} for B, and the judge is right in {b:.2f}: you have counted his wrong
-# answers. A share far from one half is a leak in either direction, but the task asks for the right
-# ones.
+# says: You say {my_b:.2f} for B, and the classifier is right in {b:.2f}: you have counted its wrong
+# answers. An accuracy far from one half is a leak in either direction, but the task asks for the
+# right ones.
 # edit: says[length[half:]] == labels[half:] => says[length[half:]] != labels[half:]
 # %% misconception: A and B exchanged
 # says: You say {my_a:.2f} for A and {my_b:.2f} for B; it is the other way round. The first column
@@ -815,7 +817,7 @@ def length_judge(lengths, labels):
 # 2. `np.bincount(length[:half], minlength=size)` counts each length; with the lengths of the random
 # pairs alone it counts these. A length means 1 if more than half of its pairs are random.
 # %% explanation
-# A judge who has learned one answer for each length is the best that lengths alone allow, up to
-# what chance did to the first half. On the half that he learned from he is right in more than one
-# half even if the lengths say nothing, since he has learned its accidents; only the second half
+# A classifier that has learned one answer for each length is the best that lengths alone allow, up
+# to what chance did to the first half. On the half that it learned from it is right in more than
+# one half even if the lengths say nothing, since it has learned its accidents; only the second half
 # shows whether there is a leak. If it does, look at how B is drawn before you train anything.

@@ -4,7 +4,7 @@
 # Chapter 10 ran a pre-training and did its sums. Here you write the parts of a step that people get
 # wrong without noticing: the schedule, the weight decay, the gradient of a batch that comes in
 # parts. Then you do the arithmetic of a training, and at the end, as the project of part II, you
-# train a model to fill in blanks that no reader from left to right can fill in.
+# train a model to predict masked tokens that no reader from left to right can fill in.
 
 # %% setup
 import math
@@ -131,8 +131,8 @@ def learning_rate(step, total, warmup, peak):
 # the peak.
 # edit: if step < warmup => if (step + 1) / warmup <= 1
 # %% misconception: a factor, not a rate
-# says: Step {step} has {mine:.3f} with you; {right:.2e} is expected. That is the share of the peak:
-# the rate is this share times `peak`.
+# says: Step {step} has {mine:.3f} with you; {right:.2e} is expected. That is the fraction of the
+# peak: the rate is this fraction times `peak`.
 # edit: peak * (step + 1) => (step + 1)
 # edit: peak * (total - step) => (total - step)
 # %% hints
@@ -513,7 +513,7 @@ def judge(case, got, expected):
 
 # %% another right solution
 def accumulate(model, parts):
-    # Means of the parts, each weighted by its share of the whole, and one way back for all.
+    # Means of the parts, each weighted by its fraction of the whole, and one backward pass for all.
     counts = torch.tensor([(part["labels"] != -100).sum().item() for part in parts])
     rows = torch.tensor([part["labels"].shape[0] for part in parts])
     shares = counts / counts.sum(), rows / rows.sum()
@@ -543,7 +543,7 @@ def accumulate(model, parts):
 # %% misconception: everything by tokens
 # says: Your gradient has the length {mine:.3f}, that of the whole batch {right:.3f}. The tokens are
 # weighted rightly, by {labels} labels, but you give the pairs the same weights. There are {pairs}
-# pairs in the parts, and each of them counts alike: the second loss needs shares of its own.
+# pairs in the parts, and each of them counts alike: the second loss needs fractions of its own.
 # edit: / pairs => / len(pair_logits) * (part["labels"] != -100).sum() / labelled
 # %% misconception: everything by pairs
 # says: Your gradient has the length {mine:.3f}, that of the whole batch {right:.3f}. You weigh each
@@ -802,31 +802,31 @@ def update(model, optimizer, parts, limit):
 # A gradient is cleared once for each update, filled part by part, and cut when it is whole. Each
 # part's mean enters with the weight one over the number of parts. That holds for parts of the same
 # size; where a loss counts tokens, and the parts have different numbers of them, it takes the
-# shares of task 10.3.
+# fractions of task 10.3.
 
 # %% task 10.5: What a training costs
 # kind: predict; points: 15; minutes: 15; function: predict
 #
 # A pre-training is told to you in a few numbers. Check it **by arithmetic**. A product of `(n, a)`
-# with `(a, b)` takes $n a b$ multiplications and as many additions. For **each token** the way
-# forward takes:
+# with `(a, b)` takes $n a b$ multiplications and as many additions. For **each token** the forward
+# pass takes:
 #
 # - in each of `layers` layers: four products with a square matrix of `width` by `width`, two with
 #   one of `width` by `inner` (or `inner` by `width`), and attention over the `length` positions of
 #   the sequence: scores and average are `length * width` multiplications each;
-# - at the share `asked` of the tokens the head: one product with a square matrix, and one with the
-#   `width` by `vocab` output matrix.
+# - at the fraction `asked` of the tokens the head: one product with a square matrix, and one with
+#   the `width` by `vocab` output matrix.
 #
-# All else counts nothing. The way back costs twice the way forward. `plan` is a list of `(steps,
-# length)`: so many steps with full sequences of that length, `batch` sequences each. Return a
-# dictionary:
+# All else counts nothing. The backward pass costs twice the forward pass. `plan` is a list of
+# `(steps, length)`: so many steps with full sequences of that length, `batch` sequences each.
+# Return a dictionary:
 #
 # - `"tokens"`: how many tokens the training goes through;
 # - `"rounds"`: how often it goes through a corpus of `words` words, if a word makes `pieces`
 #   tokens;
-# - `"operations"`: additions and multiplications, forward and back, of the whole training;
-# - `"used"`: the share of `chips` chips' peak, `peak` operations a second each, that was used if it
-#   took `days` days.
+# - `"operations"`: additions and multiplications, forward and backward, of the whole training;
+# - `"used"`: the fraction of `chips` chips' peak, `peak` operations a second each, that was used if
+#   it took `days` days.
 #
 # *Example.* `layers=1, width=2, inner=8, vocab=10, asked=0.5, batch=2, plan=[(10, 4)], words=20,
 # pieces=2.0, chips=1, peak=1.0, days=1`: 80 tokens are 2 rounds. Forward, a token takes 2 · (16 +
@@ -848,7 +848,7 @@ def predict(
     peak: float,
     days: float,
 ) -> dict:
-    """Tokens, rounds, operations, and the share of the chips' peak."""
+    """Tokens, rounds, operations, and the fraction of the chips' peak."""
     # BEGIN SOLUTION
     tokens, operations = 0, 0.0
     for steps, length in plan:
@@ -928,14 +928,14 @@ def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chip
 # many. Each product of two numbers is also added to a sum: a product of matrices takes as many
 # additions as multiplications.
 # edit: 2 * (layers => (layers
-# %% misconception: the way back counted once
-# says: You count {my_operations:.4g} operations; {right_operations:.4g} are expected. The way back
-# costs twice the way forward, for each product has two gradients, one for the matrix and one for
-# what went in. Both ways together are three, not two.
+# %% misconception: the backward pass counted once
+# says: You count {my_operations:.4g} operations; {right_operations:.4g} are expected. The backward
+# pass costs twice the forward pass, for each product has two gradients, one for the matrix and one
+# for what went in. Both passes together are three, not two.
 # edit: 3 * forward => 2 * forward
 # %% misconception: forward only
-# says: You count {my_operations:.4g} operations, a third of {right_operations:.4g}. That is the way
-# forward alone. A training also goes back, and that costs twice as much.
+# says: You count {my_operations:.4g} operations, a third of {right_operations:.4g}. That is the
+# forward pass alone. A training step also has a backward pass, which costs twice as much.
 # edit: 3 * forward => forward
 # %% misconception: attention left out
 # says: You count {my_operations:.4g} operations; {right_operations:.4g} are expected. The six
@@ -944,8 +944,8 @@ def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chip
 # edit: 2 * width * inner + 2 * length * width => 2 * width * inner
 # %% misconception: the head at every token
 # says: You count {my_operations:.4g} operations; {right_operations:.4g} are expected. You send
-# every token through the head, but only the share {asked} of them is asked. With a large vocabulary
-# that makes a difference.
+# every token through the head, but only the fraction {asked} of them is asked. With a large
+# vocabulary that makes a difference.
 # edit: asked * head => head
 # %% misconception: an average length
 # says: You count {my_operations:.5g} operations; {right_operations:.5g} are expected. The tokens
@@ -966,25 +966,25 @@ def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chip
 # than in words. (It is the kind of mistake that made characters of BERT's 3.3 billion words.)
 # edit: (words * pieces) => words
 # %% misconception: one chip
-# says: Your share of the peak is {my_used:.4g}; {right_used:.4g} is expected. `peak` is that of one
-# chip, and {chips} of them worked.
+# says: Your fraction of the peak is {my_used:.4g}; {right_used:.4g} is expected. `peak` is that of
+# one chip, and {chips} of them worked.
 # edit: (chips * peak => (peak
 # %% hints
-# 1. Begin with one token on its way forward, and check the 152 of the example. How many
+# 1. Begin with the forward pass of one token, and check the 152 of the example. How many
 # multiplications does a product of one row with an `(a, b)` matrix take?
 # 2. `layer = 4 * width * width + 2 * width * inner + 2 * length * width`, and the head in the same
-# manner, times `asked`. All of it twice for the additions, and three times for both ways.
+# manner, times `asked`. All of it twice for the additions, and three times for both passes.
 # 3. Go through `plan` with a loop: tokens are `steps * batch * length`, and the cost of a token
 # depends on the length.
 # %% explanation
 # One row times a matrix costs two operations for each number in the matrix: so the work of a layer
-# is about twice its parameters, and three times that for both ways, which is the rule of six
+# is about twice its parameters, and three times that for both passes, which is the rule of six
 # operations for each parameter and token. Attention comes on top and grows with the length. For
 # BERT-Base this gives 2.4e19 operations, so that four days on 16 chips of the second generation
 # used about a tenth of their peak, and about ten rounds over the text.
 
 # %% task 10.6: Project: what neither side knows alone
-# kind: project; points: 20; minutes: 30; function: fill_blanks; seconds: 60
+# kind: project; points: 20; minutes: 30; function: predict_masked; seconds: 60
 #
 # The project of part II: a masked language model of your own, for a language of which you know
 # nothing. Its tokens are the ids `0` to `tokens - 1`; a text is a row of `T` of them, `T` odd. At
@@ -992,20 +992,20 @@ def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chip
 # token **between** two of these is decided by them: it needs the left **and** the right neighbour.
 # The rule is hidden in the texts, and when your work is graded it is another one.
 #
-# Write `fill_blanks(texts, questions, tokens)`. `texts` `(N, T)` are whole; make the blanks for
+# Write `predict_masked(texts, questions, tokens)`. `texts` `(N, T)` are whole; mask the tokens for
 # training yourself. Each row of `questions` `(M, T)` has the id `tokens`, a `[MASK]`, at one odd
 # place. Return what belongs there, ids `(M,)`. You pass with **95 %** on questions that are not
-# among the texts. One processor core needs less than a second with two small tables and one hidden
-# layer; a small encoder with attention can do it in ten. Whoever looks to the left alone is right
-# in four of ten.
+# among the texts. One CPU core needs less than a second with two small tables and one hidden layer;
+# a small encoder with attention can do it in ten. Whoever looks to the left alone is right in four
+# of ten.
 #
 # *Example.* With the rule “the middle one is the left one plus twice the right one, counted modulo
 # 5” a text could be `[1, 2, 3, 1, 4]`, since 1 + 2 · 3 = 7 is 2, and 3 + 2 · 4 = 11 is 1. For the
 # question `[1, 5, 3, 1, 4]` the answer is 2. (The real rules need not be sums of any kind.)
 
 # %% stub
-def fill_blanks(texts: Tensor, questions: Tensor, tokens: int) -> Tensor:
-    """Train on whole texts; say what belongs into the blank of each question: ids (M,)."""
+def predict_masked(texts: Tensor, questions: Tensor, tokens: int) -> Tensor:
+    """Train on whole texts; predict the masked token of each question: ids (M,)."""
     # BEGIN SOLUTION
     torch.manual_seed(0)
     left, right = nn.Embedding(tokens, 32), nn.Embedding(tokens, 32)
@@ -1019,14 +1019,14 @@ def fill_blanks(texts: Tensor, questions: Tensor, tokens: int) -> Tensor:
     optimizer = torch.optim.AdamW(modules.parameters(), lr=0.02)
     for step in range(250):
         row = torch.randint(len(texts), (256,))
-        blank = 2 * torch.randint(texts.shape[1] // 2, (256,)) + 1
-        loss = F.cross_entropy(forward(texts, row, blank), texts[row, blank])
+        spot = 2 * torch.randint(texts.shape[1] // 2, (256,)) + 1
+        loss = F.cross_entropy(forward(texts, row, spot), texts[row, spot])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    row, blank = (questions == tokens).nonzero().T
+    row, spot = (questions == tokens).nonzero().T
     with torch.no_grad():
-        return forward(questions, row, blank).argmax(-1)
+        return forward(questions, row, spot).argmax(-1)
     # END SOLUTION
 
 # %% check
@@ -1053,14 +1053,14 @@ def cases(rng):
     # Three questions belong together: the second has the left side of the first, the third its
     # right side. So the answers say who looks only to one of them.
     texts, first = draw(2000), draw(200)
-    blank = 2 * rng.integers(length // 2, size=200) + 1
+    spot = 2 * rng.integers(length // 2, size=200) + 1
     column = np.arange(length)
-    left = np.where(column < blank[:, None], first, draw(200))
-    right = np.where(column > blank[:, None], first, draw(200))
-    questions, blank = np.concatenate([first, decide(left), decide(right)]), np.tile(blank, 3)
+    left = np.where(column < spot[:, None], first, draw(200))
+    right = np.where(column > spot[:, None], first, draw(200))
+    questions, spot = np.concatenate([first, decide(left), decide(right)]), np.tile(spot, 3)
     row = np.arange(600)
-    answers = questions[row, blank].copy()
-    questions[row, blank] = tokens
+    answers = questions[row, spot].copy()
+    questions[row, spot] = tokens
     yield (
         {
             "texts": torch.from_numpy(texts), "questions": torch.from_numpy(questions),
@@ -1088,8 +1088,8 @@ def judge(case, got, expected):
     if share >= 0.95:
         return None
     tokens, questions, texts = case["tokens"], case["questions"], case["texts"]
-    row, blank = (questions == tokens).nonzero().T
-    left, right = questions[row, blank - 1], questions[row, blank + 1]
+    row, spot = (questions == tokens).nonzero().T
+    left, right = questions[row, spot - 1], questions[row, spot + 1]
     if share_of(got, torch.full_like(got, tokens)) > 0.5:
         return "answers with the mask"
 
@@ -1136,23 +1136,23 @@ def judge(case, got, expected):
         return (
             f"{share:.0%} are right on new questions, about what guessing gives. Was the answer "
             "itself in view while you trained? Then your model has learned to copy it: in training "
-            "the place that is asked for has to be blank, too. And do the neighbours of the blank "
+            "the place that is asked for has to be masked, too. And do the neighbours of the mask "
             "reach the model?"
         )
     if share > 0.75:
         return (
             f"{share:.0%} are right on new questions; 95 % are needed. Most of the rule is found. "
-            "Do you blank out odd places only, as the questions do? What stands at an even place "
-            "nobody can know. Otherwise train longer, or with more blanks in a batch."
+            "Do you mask odd places only, as the questions do? What stands at an even place "
+            "nobody can know. Otherwise train longer, or with more masked tokens in a batch."
         )
     return (
-        f"{share:.0%} are right on new questions; 95 % are needed. Do both neighbours of the blank "
+        f"{share:.0%} are right on new questions; 95 % are needed. Do both neighbours of the mask "
         "reach your model, and does it know which is which? Is there a layer that is not linear, "
         "where they meet before the logits? Then train longer, or look at the hints."
     )
 
 # %% another right solution
-def fill_blanks(texts, questions, tokens):
+def predict_masked(texts, questions, tokens):
     # Without a gradient: count what stands between each two neighbours.
     counts = torch.zeros(tokens, tokens, tokens)
     for text in texts.tolist():
@@ -1160,20 +1160,20 @@ def fill_blanks(texts, questions, tokens):
             counts[left, right, middle] += 1
     answers = []
     for question in questions.tolist():
-        blank = question.index(tokens)
-        answers.append(int(counts[question[blank - 1], question[blank + 1]].argmax()))
+        spot = question.index(tokens)
+        answers.append(int(counts[question[spot - 1], question[spot + 1]].argmax()))
     return torch.tensor(answers)
 
 # %% misconception: only what is left
 # says: {share:.0%} are right, and your answer stays the same whatever stands to the right of the
-# blank. More training will not help: what is left of it leaves all answers open, and a reader from
+# mask. More training will not help: what is left of it leaves all answers open, and a reader from
 # left to right can only bet on the commonest right neighbour. Let your model see what follows the
-# blank as well.
+# mask as well.
 # edit: left(rows[row, place - 1]) + right(rows[row, place + 1]) => left(rows[row, place - 1])
 # edit: range(250) => range(60)
 # %% misconception: only what is right
 # says: {share:.0%} are right, and your answer stays the same whatever stands to the left of the
-# blank. The rule needs the left neighbour, too: with one of the two every answer is still possible.
+# mask. The rule needs the left neighbour, too: with one of the two every answer is still possible.
 # edit: left(rows[row, place - 1]) + right(rows[row, place + 1]) => right(rows[row, place + 1])
 # edit: range(250) => range(60)
 # %% misconception: both neighbours, but not which is which
@@ -1191,34 +1191,33 @@ def fill_blanks(texts, questions, tokens):
 # %% misconception: left and right exchanged
 # says: {share:.0%} are right, and nearly all of your answers would be if left and right changed
 # places. In the questions you read the neighbours in another order than in the texts.
-# - return forward(questions, row, blank).argmax(-1)
-# + return forward(questions.flip(1), row, questions.shape[1] - 1 - blank).argmax(-1)
+# - return forward(questions, row, spot).argmax(-1)
+# + return forward(questions.flip(1), row, questions.shape[1] - 1 - spot).argmax(-1)
 # edit: range(250) => range(60)
 # %% misconception: always the same place
 # says: {share:.0%} are right. Your model has learned the rule, and answers for one and the same
-# place in every question. The blank stands elsewhere in each: `(questions == tokens).nonzero()`
+# place in every question. The mask stands elsewhere in each: `(questions == tokens).nonzero()`
 # finds it.
-# edit: forward(questions, row, blank) => forward(questions, row, torch.ones_like(blank))
+# edit: forward(questions, row, spot) => forward(questions, row, torch.ones_like(spot))
 # edit: range(250) => range(60)
 # %% misconception: the same answer everywhere
 # says: {share:.0%} are right: nearly all of your answers are {common}, whatever stands around the
-# blank. Either nothing of the context reaches the logits, or the answer was in view while you
-# trained. Then your model has learned to copy it, and behind a blank there is nothing to copy.
+# mask. Either nothing of the context reaches the logits, or the answer was in view while you
+# trained. Then your model has learned to copy it, and behind a mask there is nothing to copy.
 # - torch.manual_seed(0)
 # + return torch.full((len(questions),), int(texts[:, 1::2].flatten().bincount().argmax()))
 # %% misconception: answers with the mask
 # says: Most of your answers are {mask}, the `[MASK]` itself. Your model repeats what it sees. The
-# label of a blank is the token that stood there before it was blanked out, and the mask is never an
-# answer.
+# label of a masked token is what stood there before it was masked, and the mask is never an answer.
 # edit: torch.manual_seed(0) => return torch.full((len(questions),), tokens)
 # %% hints
-# 1. To make a blank for training, choose a text and an odd place in it: the label is what stands
+# 1. To mask a token for training, choose a text and an odd place in it: the label is what stands
 # there, and the input is what stands on both sides. You can have thousands of these.
 # 2. Two tables of vectors, one for the left neighbour and one for the right, so that the model can
 # tell them apart. Add the two vectors, bend the sum (`F.gelu`), and let a linear layer make logits
 # of it.
-# 3. AdamW with a learning rate of 0.02, batches of 256 blanks, 250 steps, cross-entropy. In a question
-# the blank is found by `row, blank = (questions == tokens).nonzero().T`.
+# 3. AdamW with a learning rate of 0.02, batches of 256 masked tokens, 250 steps, cross-entropy. In
+# a question the mask is found by `row, spot = (questions == tokens).nonzero().T`.
 # %% explanation
 # The two tables tell left from right, and the bend between the sum and the logits lets the two
 # sides meet: without it each side could only add its own votes, and no such sum fits a rule in

@@ -157,12 +157,12 @@ def text_vectors(states, attention_mask, weight, bias):
 # The pooler is a dense layer and a tanh on `[CLS]` alone, whatever its name says. `minibert` makes
 # the same vectors in `text_vectors`, for every layer at once.
 
-# %% task 11.2: Where does `[CLS]` look, and how evenly?
+# %% task 11.2: What does `[CLS]` attend to, and how evenly?
 # kind: write; points: 20; minutes: 10; function: cls_attention
 #
-# In the middle layers of chapter 11's models `[CLS]` looked at almost nothing but itself. Put a
+# In the middle layers of chapter 11's models `[CLS]` attended to almost nothing but itself. Put a
 # number on such a thing. Write `cls_attention(attentions, attention_mask)` for the maps of a whole
-# batch, `attentions` `(L, B, H, T, T)` (layer, text, head, who asks, who is looked at) and
+# batch, `attentions` `(L, B, H, T, T)` (layer, text, head, query, key) and
 # `attention_mask` `(B, T)`. Return
 #
 # - the **row** of `[CLS]`, mean of the heads: `(L, B, T)`;
@@ -174,7 +174,7 @@ def text_vectors(states, attention_mask, weight, bias):
 #
 # *Example.* One layer, one text of three places of which the last is padding, two heads. In one
 # head `[CLS]` gives `[1, 0, 0]`, in the other `[0, 1, 0]`. The row is `[0.5, 0.5, 0]` and its
-# spread is 1: the entropy of two equal shares is $\ln 2$, and more than $\ln 2$ is not to be had
+# spread is 1: the entropy of two equal weights is $\ln 2$, and more than $\ln 2$ is not to be had
 # from two tokens.
 
 # %% stub
@@ -261,8 +261,8 @@ def cls_attention(attentions, attention_mask):
 
 # %% misconception: the column instead of the row
 # says: Your first row sums to {sum:.2f} and not to one. You took what every token gives to `[CLS]`,
-# which is a column of the map. What `[CLS]` itself gives away is its row: it is the asking side,
-# the last axis but one, that has to be 0.
+# which is a column of the map. What `[CLS]` itself gives away is its row: it is the axis of the
+# queries, the last but one, that has to be 0.
 # edit: attentions[:, :, :, 0] => attentions[..., 0]
 # %% misconception: the heads are added up
 # says: Your first row sums to {sum:.2f}, as many as there are heads ({heads}). Each head shares out
@@ -276,7 +276,7 @@ def cls_attention(attentions, attention_mask):
 # %% misconception: the entropy of each head first
 # says: Your first spread is {spread:.3f}, where {right:.3f} is expected: you have averaged the
 # entropies of the heads. The task wants the entropy of the averaged row. They differ: in the
-# example each head looks at a single token, and yet all heads together look at both.
+# example each head attends to a single token, and yet all heads together attend to both.
 # - entropy = -torch.xlogy(rows, rows).sum(-1)  # (L, B); xlogy(0, 0) is 0
 # + each = attentions[:, :, :, 0]
 # + entropy = -torch.xlogy(each, each).sum(-1).mean(2)
@@ -292,20 +292,20 @@ def cls_attention(attentions, attention_mask):
 # different lengths can be compared.
 # edit: entropy / attention_mask.sum(-1).log() => entropy
 # %% misconception: the minus sign is missing
-# says: Your spreads are negative ({spread:.3f} at the start). The logarithm of a share is never
+# says: Your spreads are negative ({spread:.3f} at the start). The logarithm of a weight is never
 # above zero, so the sum of the products is not either; the entropy is minus that sum.
 # edit: -torch.xlogy => torch.xlogy
 # %% hints
-# 1. Five axes: layer, text, head, who asks, who is looked at. `[CLS]` is who asks, at place 0; then
+# 1. Five axes: layer, text, head, query, key. `[CLS]` is the query, at place 0; then
 # the heads are averaged, which takes one more axis away.
 # 2. `torch.xlogy(w, w)` is `w * ln w` and gives 0 where `w` is 0. The number of real tokens of each
 # text is a sum over the mask.
 # %% explanation
-# A row of the map belongs to who asks, so the asking axis is 0, and a mean over heads still sums to
-# one. The entropy is largest when all real tokens get the same share; measured against that, a row
-# says how evenly it looks, whatever the length of the text. A spread near zero in a middle layer
-# does not mean that `[CLS]` has found the important word: in chapter 11 the one token that got
-# nearly everything was `[CLS]` itself.
+# A row of the map belongs to a query, so the axis of queries is 0, and a mean over heads still sums
+# to one. The entropy is largest when all real tokens get the same weight; measured against that, a
+# row says how evenly it attends, whatever the length of the text. A spread near zero in a middle
+# layer does not mean that `[CLS]` has found the important word: in chapter 11 the one token that
+# got nearly everything was `[CLS]` itself.
 
 # %% task 11.3: A probe that has seen the exam
 # kind: repair; points: 20; minutes: 10; function: probe; tolerance: 0.002
@@ -386,13 +386,13 @@ def probe(states, labels, sentence, penalty):
 
 # %% misconception: both mistakes are still there
 # says: This is still what you were given. With it {both} of the {sentences} sentences have tokens
-# on both sides. Compare the two lines with the two demands in the task: what is held back, and
+# in both splits. Compare the two lines with the two demands in the task: what is held back, and
 # whose mean is subtracted.
 # edit: sentence % 4 == 0 => torch.arange(len(states)) % 4 == 0
 # edit: states[~exam] => states
-# %% misconception: tokens of one sentence on both sides
-# says: {both} of the {sentences} sentences have tokens on both sides with you. Tokens of one
-# sentence have been looking at each other all through the model, so their vectors are alike:
+# %% misconception: tokens of one sentence in both splits
+# says: {both} of the {sentences} sentences have tokens in both splits with you. Tokens of one
+# sentence have been attending to each other all through the model, so their vectors are alike:
 # whoever has learned from one of them knows part of the answer for the next. Hold back whole
 # sentences.
 # edit: sentence % 4 => torch.arange(len(states)) % 4
@@ -401,7 +401,7 @@ def probe(states, labels, sentence, penalty):
 # {right:.3f}: mean and spread were taken over all tokens, those of the exam among them. Scaling is
 # part of learning. What is measured about the exam before the exam makes it a little less unseen.
 # edit: states[~exam] => states
-# %% misconception: each side has its own scale
+# %% misconception: each split has its own scale
 # says: You scale the exam by its own mean and spread (your first score is {yours:.3f}, expected is
 # {right:.3f}). Then the same vector means one thing in training and another in the exam, and a
 # score depends on which other tokens happen to be asked with it. The exam is measured with the
@@ -431,10 +431,10 @@ def probe(states, labels, sentence, penalty):
 # both for all tokens.
 # %% explanation
 # A fair split keeps apart what belongs together: tokens of one sentence share their context, and
-# copies of a context on both sides make every vector look better than it is. And everything that is
-# estimated, the scale included, comes from the training side. Leaking a mean often changes little;
-# but whether it did can only be said after doing it properly. A pipeline such as chapter 11's, with
-# the scaler inside, cannot get the order wrong.
+# copies of a context in both splits make every vector look better than it is. And everything that
+# is estimated, the scale included, comes from the training split. Leaking a mean often changes
+# little; but whether it did can only be said after doing it properly. A pipeline such as chapter
+# 11's, with the scaler inside, cannot get the order wrong.
 
 # %% task 11.4: States and maps before you run anything
 # kind: predict; points: 15; minutes: 8; function: predict
@@ -513,7 +513,7 @@ def judge(case, got, expected):
         math.isclose(a, b, rel_tol=1e-4) for a, b in zip(mine, expected["even"], strict=True)
     ):
         return None if set(got) == set(expected) else ""
-    return "padding shares in the even spread" if set(mine) == {1 / length} else ""
+    return "padding counts in the even spread" if set(mine) == {1 / length} else ""
 
 def numbers(case, got, expected):
     return {
@@ -556,13 +556,13 @@ def predict(words, layers, hidden, heads):
 # edit: (layers, batch, heads => (layers + 1, batch, heads
 # edit: "zeros": layers => "zeros": (layers + 1)
 # %% misconception: maps as wide as a head
-# says: Your maps end in the width of a head. A weight belongs to a pair of tokens, one who asks and
-# one who is looked at; both axes are {needed} long, however wide the vectors are.
+# says: Your maps end in the width of a head. A weight belongs to a pair of tokens, a query and a
+# key; both axes are {needed} long, however wide the vectors are.
 # edit: length, length => length, hidden // heads
 # %% misconception: padded rows are counted as zeros
 # says: You count {zeros:,} zeros, and there are {right:,}. Padding is hidden as something to look
-# at: its columns are zero. Its rows are not; a padded place asks like any other, its row sums to
-# one, and only nobody reads the result.
+# at: its columns are zero. Its rows are not; a padded place is a query like any other, its row sums
+# to one, and only nobody reads the result.
 # edit: length * padded => sum(length * length - tokens * tokens for tokens in real)
 # %% misconception: the zeros of one head only
 # says: You count {zeros:,} zeros. That is right for one head in every layer; there are {heads}
@@ -572,7 +572,7 @@ def predict(words, layers, hidden, heads):
 # says: You count {zeros:,} zeros, those of a single row of each map. Padding is hidden from every
 # row, not from `[CLS]` alone, and there are {needed} rows.
 # edit: length * padded => padded
-# %% misconception: padding shares in the even spread
+# %% misconception: padding counts in the even spread
 # says: You spread every row over all {needed} places. Padding gets nothing, so in the shortest
 # text, with {short} words, each of the {real} real tokens would get 1/{real}.
 # edit: 1 / tokens => 1 / length
@@ -668,7 +668,7 @@ def judge(case, got, expected):
     if len(mine) != depth + 1:
         return f"You return {len(mine)} accuracies; one for each of {depth + 1} layers is expected."
     if (mine > 1).any():
-        return f"An accuracy is a share between 0 and 1; yours goes up to {mine.max():.1f}."
+        return f"An accuracy is a fraction between 0 and 1; yours goes up to {mine.max():.1f}."
     gap, peak = mine - right, int(right.argmax())
     # With the truth turned round an honest probe is wrong where it was right.
     again = np.array([float(share) for share in turned["accuracy"]])
@@ -772,14 +772,14 @@ def by_layer(states, labels, unseen, truth):
 # +     weights, bias = weights - 1e-7 * x.T @ error / len(x), bias - 1e-7 * error.mean()
 # + said = new @ weights + bias > 0
 # %% misconception: wrong answers are counted
-# says: Your accuracies are the shares of wrong answers: in layer {layer} you have {yours:.2f}, and
-# one minus that is about what is expected. Or every label is the other way round: score above zero
-# means 1 if you gave 1 the target +1.
+# says: Your accuracies are the fractions of wrong answers: in layer {layer} you have {yours:.2f},
+# and one minus that is about what is expected. Or every label is the other way round: score above
+# zero means 1 if you gave 1 the target +1.
 # edit: said == truth => said != truth
 # %% misconception: the constant answer is scored on the training texts
-# says: Your accuracies are right. For the constant answer you have {constant:.2f}, the share of the
-# commonest label among the texts to learn from. It has to be compared with accuracies on the unseen
-# texts, so it must be scored on them as well: {should:.2f}.
+# says: Your accuracies are right. For the constant answer you have {constant:.2f}, the fraction of
+# the commonest label among the texts to learn from. It has to be compared with accuracies on the
+# unseen texts, so it must be scored on them as well: {should:.2f}.
 # edit: share = truth => share = labels
 # %% misconception: the constant answer is taken to be one half
 # says: Your accuracies are right, but the constant answer gets one half only where both labels are
@@ -800,7 +800,7 @@ def by_layer(states, labels, unseen, truth):
 # 3. With scikit-learn: `make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000))`,
 # then `fit` on the one and `score` on the other, as arrays (`.numpy()`).
 # %% explanation
-# One probe a layer, each with its own scale, fitted on one side and scored on the other. The best
+# One probe a layer, each with its own scale, fitted on one split and scored on the other. The best
 # layer was somewhere in the middle here because the vectors were made that way; in chapter 11 it
 # depended on the question. What carries over is the procedure: unseen texts, a rival that knows
 # nothing, and layer 0 beside the others. (With real data you would not choose the best layer on the

@@ -3,7 +3,7 @@
 #
 # Chapter 12 took one sentence from its characters to a label. Here you foretell the shapes of that
 # walk, go its last steps yourself, mend the end of a published script, count what one step of
-# training can reach, and ask a classifier what its answer hangs on.
+# training can reach, and ask a classifier what its answer depends on.
 
 # %% setup
 import math
@@ -136,7 +136,7 @@ def predict(text, layers, hidden, heads, intermediate, labels):
 # edit: (1, heads, tokens, hidden => (1, tokens, heads, hidden
 # %% misconception: weights as wide as a head
 # says: Your attention weights end in {width}, the width of a head. A weight belongs to two tokens,
-# one that asks and one that answers, so the last two axes are both {needed} long.
+# a query and a key, so the last two axes are both {needed} long.
 # edit: tokens, tokens => tokens, hidden // heads
 # %% misconception: nothing gets wider
 # says: Inside the feed-forward part you have rows of {hidden} numbers. That is what goes in and
@@ -720,8 +720,8 @@ def reached(input_ids, attention_mask, vocab_size, hidden, layers, labels):
 # edit: len(used) => vocab_size
 # %% misconception: [PAD] is counted
 # says: You count {token} numbers, one row of {hidden} too many: that of the padding. Its vector
-# goes in, but nobody may look at it and the head does not read it, so the loss does not depend on
-# it. The mask tells which tokens are real.
+# goes in, but nothing may attend to it and the head does not read it, so the loss does not depend
+# on it. The mask tells which tokens are real.
 # edit: input_ids[attention_mask.bool()].unique() => input_ids.unique()
 # %% misconception: a token counts as often as it occurs
 # says: You count a row for each of the {places} real places. A token that occurs twice, as `[CLS]`
@@ -736,7 +736,7 @@ def reached(input_ids, attention_mask, vocab_size, hidden, layers, labels):
 # edit: "segment": hidden => "segment": 1
 # %% misconception: positions of padding are counted
 # says: You count {position} numbers, those of all {length} places of the batch. The longest text
-# has {longest} real tokens; behind it there is only padding, which nobody looks at, and so the
+# has {longest} real tokens; behind it there is only padding, which nothing attends to, and so the
 # positions there get nothing.
 # edit: longest * hidden => input_ids.shape[1] * hidden
 # %% misconception: the whole position matrix
@@ -767,7 +767,7 @@ def reached(input_ids, attention_mask, vocab_size, hidden, layers, labels):
 # edit: labels * hidden + labels => labels * hidden + labels + hidden * hidden + hidden
 # %% hints
 # 1. A row of a matrix gets a gradient if the loss depends on it. Which rows of the token matrix were
-# looked up for a place that somebody may look at?
+# looked up for a place that some query may attend to?
 # 2. `input_ids[attention_mask.bool()].unique()` are the tokens that count. Positions: 0 to the last
 # real token of the longest text.
 # 3. The key bias: what happens to a softmax when the same number is added to all of its inputs?
@@ -777,7 +777,7 @@ def reached(input_ids, attention_mask, vocab_size, hidden, layers, labels):
 # looks at it. The key bias is used and cannot matter, because a softmax does not notice what is
 # added to a whole row. With a frozen encoder a single small matrix and its bias are left.
 
-# %% task 12.5: What does the answer hang on?
+# %% task 12.5: What does the answer depend on?
 # kind: write; points: 20; minutes: 8; function: occlude
 #
 # Write `occlude(words, probability)`. `words` is a text as a list; `probability` is a function that
@@ -905,9 +905,9 @@ def occlude(words, probability):
 # expected. Alone a word has no neighbours: “good” by itself cannot show that it stands behind
 # “not”. Take the word away and leave the others.
 # edit: whole - probability(words[:i] + words[i + 1 :]) => probability(words[i : i + 1])
-# %% misconception: a share of the whole
-# says: You divide by the probability of the whole text, so that your numbers say what share of it
-# is lost ({yours:+.3f} for {word!r}). Asked for is the plain difference, {right:+.3f}.
+# %% misconception: a fraction of the whole
+# says: You divide by the probability of the whole text, so that your numbers say what fraction of
+# it is lost ({yours:+.3f} for {word!r}). Asked for is the plain difference, {right:+.3f}.
 # - return [whole - probability(words[:i] + words[i + 1 :]) for i in range(len(words))]
 # + return [1 - probability(words[:i] + words[i + 1 :]) / whole for i in range(len(words))]
 # %% hints

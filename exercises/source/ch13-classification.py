@@ -205,7 +205,7 @@ def losses(logits, labels, targets):
 # - `"accuracy"`: the share of texts that were classified rightly;
 # - `"recall"`: for each class, the share of its texts that were found, `(C,)`;
 # - `"macro_f1"`: the plain mean of the classes' F1. F1 is $2PR/(P + R)$, with $R$ the recall of the
-#   class and $P$ its precision, the share of those said to be of the class that are. A class of
+#   class and $P$ its precision, the fraction of those said to be of the class that are. A class of
 #   which no text was found has an F1 of 0, also if it was never said.
 # - `"weights"`: a weight for each class, `(C,)`, for a loss that lets small classes count as much
 #   as large ones: $n / (C \, n_c)$, for $n$ texts of which $n_c$ truly are of the class.
@@ -357,7 +357,7 @@ def scores(confusion):
 # edit: f1.mean() => np.average(f1, weights=true)
 # %% misconception: weights that favour the large class
 # says: Your weight of the large class is {large:.3f}, and of a small one {small:.3f}: the classes'
-# shares. In the loss the large class counts more anyway, because it has more texts. The weights
+# frequencies. In the loss the large class counts more anyway, because it has more texts. The weights
 # have to make up for that, so they fall with the number of texts.
 # edit: confusion.sum() / (len(confusion) * true) => true / confusion.sum()
 # %% misconception: weights that are not scaled
@@ -500,9 +500,9 @@ def topics(logits, targets, threshold):
 # edit: logits.sigmoid() => logits.softmax(-1)
 # %% misconception: the loss still shares out one whole
 # says: You have changed the answers, and the loss is still the cross-entropy of a softmax:
-# {loss:.3f} instead of {right:.3f}. A model trained with it learns shares, which say nothing about
-# yes or no; and a text without any topic divides by zero in it. Both halves have to mean the same
-# thing.
+# {loss:.3f} instead of {right:.3f}. A model trained with it learns fractions, which say nothing
+# about yes or no; and a text without any topic divides by zero in it. Both halves have to mean the
+# same thing.
 # - loss = F.binary_cross_entropy_with_logits(logits, targets)
 # + loss = F.cross_entropy(logits, targets / targets.sum(-1, keepdim=True))
 # %% misconception: the answer still shares out one whole
@@ -516,7 +516,7 @@ def topics(logits, targets, threshold):
 # A number between 0 and 1 is never below zero, so no label could ever be given less than one half.
 # edit: (logits, targets) => (logits.sigmoid(), targets)
 # %% misconception: a softmax in front of the loss
-# says: Your loss is {loss:.3f} instead of {right:.3f}: yes and no are asked of the shares of a
+# says: Your loss is {loss:.3f} instead of {right:.3f}: yes and no are asked of the fractions of a
 # softmax. The loss has changed and the probabilities have not: two right labels still cannot both
 # come near one.
 # edit: _with_logits(logits, targets) => (logits.softmax(-1), targets)
@@ -547,20 +547,20 @@ def topics(logits, targets, threshold):
 # texts with different numbers of topics, and a text with none makes the loss NaN. Loss and answer
 # have to be changed together, since only together do they say what the outputs mean.
 
-# %% task 13.4: The same text on both sides
+# %% task 13.4: The same text in both splits
 # kind: repair; points: 15; minutes: 10; function: split
 #
 # `split(texts, labels)` is to say which rows of a table are for training, for development and for
 # testing: a dictionary of three lists of row numbers, `"train"`, `"dev"` and `"test"`. The rules
 # are those of the course:
 #
-# - The side is decided by the text alone: `int(sha256(text).hexdigest(), 16) % 10`, with the text
+# - The split is decided by the text alone: `int(sha256(text).hexdigest(), 16) % 10`, with the text
 #   encoded in UTF-8; 0 to 7 is for training, 8 for development, 9 for testing.
 # - A text that occurs several times with the same label counts once, with its first row.
 # - A text that occurs with two different labels is left out altogether.
 #
-# The version below goes by the place in the file. Copies of one text end up on several sides; and a
-# row added at the top sends other texts to training and to testing than before. Mend it.
+# The version below goes by the place in the file. Copies of one text end up in several splits; and
+# a row added at the top sends other texts to training and to testing than before. Mend it.
 #
 # *Example.* For `texts = ["a", "b", "a", "b", "c"]` and `labels = ["x", "x", "x", "y", "y"]` row 0
 # and row 4 are left. The hash of “a” leaves the remainder 9 and that of “c” 8, so the result is
@@ -569,11 +569,11 @@ def topics(logits, targets, threshold):
 # %% stub
 def split(texts: list[str], labels: list[str]) -> dict[str, list[int]]:
     """Row numbers for training, development and testing."""
-    sides: dict[str, list[int]] = {"train": [], "dev": [], "test": []}
+    splits: dict[str, list[int]] = {"train": [], "dev": [], "test": []}
     # BEGIN STUB
     for row, text in enumerate(texts):
         bucket = row % 10
-        sides["train" if bucket < 8 else "dev" if bucket == 8 else "test"].append(row)
+        splits["train" if bucket < 8 else "dev" if bucket == 8 else "test"].append(row)
     # END STUB
     # BEGIN SOLUTION
     first, names = {}, {}
@@ -583,12 +583,12 @@ def split(texts: list[str], labels: list[str]) -> dict[str, list[int]]:
     for text, row in first.items():
         if len(names[text]) == 1:
             bucket = int(hashlib.sha256(text.encode("utf-8")).hexdigest(), 16) % 10
-            sides["train" if bucket < 8 else "dev" if bucket == 8 else "test"].append(row)
+            splits["train" if bucket < 8 else "dev" if bucket == 8 else "test"].append(row)
     # END SOLUTION
-    return sides
+    return splits
 
 # %% check
-def side_of(text):
+def split_of(text):
     bucket = int(hashlib.sha256(text.encode("utf-8")).hexdigest(), 16) % 10
     return "train" if bucket < 8 else "dev" if bucket == 8 else "test"
 
@@ -614,22 +614,22 @@ def judge(case, got, expected):
     texts, labels = case["texts"], case["labels"]
     if any(isinstance(row, str) for rows in got.values() for row in rows):
         return "The numbers of the rows are asked for, and you return texts."
-    mine = {row: side for side, rows in got.items() for row in rows}
+    mine = {row: part for part, rows in got.items() for row in rows}
     if sum(map(len, got.values())) > len(mine):
-        return "You have put a row on two sides."
-    right = {row: side for side, rows in expected.items() for row in rows}
+        return "You have put a row in two splits."
+    right = {row: part for part, rows in expected.items() for row in rows}
     if mine == right:
         return None
     kinds = {}
     for text, label in zip(texts, labels, strict=True):
         kinds.setdefault(text, set()).add(label)
     once = {text for text in texts if texts.count(text) == 1}
-    by_text = all(side_of(texts[row]) == side for row, side in mine.items())
+    by_text = all(split_of(texts[row]) == part for row, part in mine.items())
     firsts = {text: row for row, text in reversed(list(enumerate(texts)))}
     by_row = "train", "train", "train", "train", "train", "train", "train", "train", "dev", "test"
     if len(mine) == len(texts):
-        if all(by_row[row % 10] == side for row, side in mine.items()):
-            return "sides by the place in the file"
+        if all(by_row[row % 10] == part for row, part in mine.items()):
+            return "splits by the place in the file"
         return "copies are still there" if by_text else ""
     if by_text:
         if set(mine) == set(firsts.values()):
@@ -644,25 +644,25 @@ def judge(case, got, expected):
             return "You keep the right texts, but not always the first row of each."
         return ""
     if set(mine) == set(right):
-        if all(side_of(texts[row] + labels[row]) == side for row, side in mine.items()):
+        if all(split_of(texts[row] + labels[row]) == part for row, part in mine.items()):
             return "the label is hashed too"
-        if all(by_row[row % 10] == side for row, side in mine.items()):
-            return "texts counted once, sides still by the place"
+        if all(by_row[row % 10] == part for row, part in mine.items()):
+            return "texts counted once, splits still by the place"
         return "another hash than SHA-256"
     if set(mine) == set(firsts.values()) and all(
-        by_row[row % 10] == side for row, side in mine.items()
+        by_row[row % 10] == part for row, part in mine.items()
     ):
-        return "texts counted once, sides still by the place"
+        return "texts counted once, splits still by the place"
     return ""
 
 def numbers(case, got, expected):
     texts = case["texts"]
-    sides = {}
-    for side, rows in got.items():
+    splits = {}
+    for part, rows in got.items():
         for row in rows:
-            sides.setdefault(texts[row], set()).add(side)
-    mine = {row: side for side, rows in got.items() for row in rows}
-    right = {row: side for side, rows in expected.items() for row in rows}
+            splits.setdefault(texts[row], set()).add(part)
+    mine = {row: part for part, rows in got.items() for row in rows}
+    right = {row: part for part, rows in expected.items() for row in rows}
     kinds = {}
     for text, label in zip(texts, case["labels"], strict=True):
         kinds.setdefault(text, set()).add(label)
@@ -670,33 +670,33 @@ def numbers(case, got, expected):
     moved = [row for row in right if mine.get(row, right[row]) != right[row]]
     row = (moved or [0])[0]
     return {
-        "both": sum(len(found) > 1 for found in sides.values()), "kept": len(mine),
+        "both": sum(len(found) > 1 for found in splits.values()), "kept": len(mine),
         "right": len(right), "row": row, "text": texts[row], "yours": mine.get(row, ""),
-        "side": right.get(row, ""), "torn": len(torn), "example": texts[torn[0]] if torn else "",
+        "split": right.get(row, ""), "torn": len(torn), "example": texts[torn[0]] if torn else "",
         "moved": len(moved),
     }
 
 # %% another right solution
 def split(texts, labels):
-    sides = {"train": [], "dev": [], "test": []}
+    splits = {"train": [], "dev": [], "test": []}
     for row, text in enumerate(texts):
         rows = [i for i, other in enumerate(texts) if other == text]
         if rows[0] < row or len({labels[i] for i in rows}) > 1:
             continue
         digest = hashlib.sha256(text.encode()).digest()
         bucket = int.from_bytes(digest, "big") % 10
-        sides[["train", "dev", "test"][max(0, bucket - 7)]].append(row)
-    return sides
+        splits[["train", "dev", "test"][max(0, bucket - 7)]].append(row)
+    return splits
 
-# %% misconception: sides by the place in the file
-# says: This is still what you were given: all rows are kept, and the side goes by the place in the
-# file. {both} texts stand on two sides, so that the test asks for what the training has shown. Let
+# %% misconception: splits by the place in the file
+# says: This is still what you were given: all rows are kept, and the split goes by the place in the
+# file. {both} texts stand in two splits, so that the test asks for what the training has shown. Let
 # the text decide, and each text count once.
 # edit: first.items() => zip(texts, range(len(texts)))
 # edit: len(names[text]) == 1 => True
 # edit: int(hashlib.sha256(text.encode("utf-8")).hexdigest(), 16) => row
 # %% misconception: copies are still there
-# says: The text decides about its side now, so that all its copies are on the same one. But they
+# says: The text decides about its split now, so that all its copies are in the same one. But they
 # are all kept: you have {kept} rows where {right} are expected. In the test set such a text would
 # count as often as it was copied. Count it once, with its first row.
 # edit: first.items() => zip(texts, range(len(texts)))
@@ -718,30 +718,30 @@ def split(texts, labels):
 # with the same label contradicts nothing: such a text stays, with its first row.
 # edit: len(names[text]) == 1 => texts.count(text) == 1
 # %% misconception: the label is hashed too
-# says: You keep the right rows, but {moved} of them are on another side: row {row}, “{text}”, is in
-# {yours!r} and belongs in {side!r}. Text and label are hashed together. Then correcting a label
-# moves the text to another side; let the text alone decide.
+# says: You keep the right rows, but {moved} of them are in another split: row {row}, “{text}”, is
+# in {yours!r} and belongs in {split!r}. Text and label are hashed together. Then correcting a label
+# moves the text to another split; let the text alone decide.
 # edit: text.encode("utf-8") => (text + labels[row]).encode()
-# %% misconception: texts counted once, sides still by the place
-# says: Copies are dealt with, but the side still goes by the place in the file: row {row},
-# “{text}”, is in {yours!r} and its hash says {side!r}. Add one row at the top, and the test set
+# %% misconception: texts counted once, splits still by the place
+# says: Copies are dealt with, but the split still goes by the place in the file: row {row},
+# “{text}”, is in {yours!r} and its hash says {split!r}. Add one row at the top, and the test set
 # consists of other texts than before, which the model may have learned from.
 # edit: int(hashlib.sha256(text.encode("utf-8")).hexdigest(), 16) => row
 # %% misconception: another hash than SHA-256
-# says: You keep the right rows, but {moved} of them are on another side: row {row}, “{text}”, is in
-# {yours!r} and belongs in {side!r}. Check the whole of the rule: SHA-256 of the text in UTF-8, its
-# hex digits read as one number to the base of 16, the remainder modulo 10. If you took Python's own
-# `hash`: it is mixed with a random number at every start of Python, so that the next run would
+# says: You keep the right rows, but {moved} of them are in another split: row {row}, “{text}”, is
+# in {yours!r} and belongs in {split!r}. Check the whole of the rule: SHA-256 of the text in UTF-8,
+# its hex digits read as one number to the base of 16, the remainder modulo 10. If you took Python's
+# own `hash`: it is mixed with a random number at every start of Python, so that the next run would
 # split otherwise.
 # edit: sha256 => md5
 # %% hints
 # 1. Two passes: read all rows first, and note for each text its first row and all labels that it
-# occurs with. Only then hand out sides.
+# occurs with. Only then hand out the splits.
 # 2. `hashlib.sha256(text.encode("utf-8")).hexdigest()` gives hex digits; `int(digits, 16)` makes one
 # large number of them.
 # %% explanation
 # A hash of the text is a random-looking decision that is the same every time, on every machine and
-# for every order of the file, so a text never changes sides and its copies cannot be parted.
+# for every order of the file, so a text never changes splits and its copies cannot be parted.
 # Python's own `hash` of a string would not do, being different at every start. And a text with two
 # labels cannot be answered rightly: it goes.
 
@@ -905,7 +905,7 @@ def predict(probabilities, right, labels, topics):
 # %% hints
 # 1. All four losses are minus the logarithm of a probability. Which probability is it in each?
 # 2. The slope is “probability minus target”, for every label. A fresh softmax gives 1/labels, a fresh
-# sigmoid one half; the best shares for `topics` right labels are equal.
+# sigmoid one half; the best fractions for `topics` right labels are equal.
 # %% explanation
 # The loss looks only at what the right label got, the slope at all: it is the error itself. The two
 # starting values are worth remembering, since a first loss far above them means that something is
@@ -924,8 +924,8 @@ def predict(probabilities, right, labels, topics):
 # - for each size the 95 % interval of Wilson for its mean accuracy, `(len(sizes), 2)`: how far off
 #   could that be because only `M` questions were asked?
 #
-# With the share $s$ (here the mean accuracy), the number of questions $M$ and $z = 1.96$ the interval
-# runs from $c - h$ to $c + h$:
+# With the proportion $s$ (here the mean accuracy), the number of questions $M$ and $z = 1.96$ the
+# interval runs from $c - h$ to $c + h$:
 #
 # $$ c = \frac{s + z^2 / 2M}{1 + z^2 / M}, \qquad
 #    h = \frac{z}{1 + z^2 / M} \sqrt{\frac{s (1 - s)}{M} + \frac{z^2}{4 M^2}} $$
@@ -997,7 +997,7 @@ def judge(case, got, expected):
     if mine.shape != (len(sizes), draws) or intervals.shape != (len(sizes), 2):
         return ""
     if mine.max() > 1:
-        return f"An accuracy is a share between 0 and 1; yours goes up to {mine.max():.1f}."
+        return f"An accuracy is a fraction between 0 and 1; yours goes up to {mine.max():.1f}."
     mean, right = mine.mean(1), np.asarray(expected[0]).mean(1)
     if mean[0] > 0.95:
         return "scored on texts that it learned from"
@@ -1030,7 +1030,7 @@ def judge(case, got, expected):
     if near(mean[:, None] + spread / asked**0.5) or near(
         (mean[:, None] + spread / asked**0.5).clip(0, 1)
     ):
-        return "share plus or minus, without Wilson"
+        return "proportion plus or minus, without Wilson"
     labelled = np.array([wilson(m, n) for m, n in zip(mean, sizes, strict=True)])
     if near(labelled):
         return "the number of labels is taken for the number of questions"
@@ -1103,10 +1103,10 @@ def learning_curve(vectors, labels, unseen, truth, sizes, draws):
 # texts. With so few labels it matters a great deal which ones they are, and that is what the draws
 # are to show. Is the generator started again from the same seed inside the loop?
 # edit: rng.permutation(group) => np.random.default_rng(0).permutation(group)
-# %% misconception: share plus or minus, without Wilson
+# %% misconception: proportion plus or minus, without Wilson
 # says: Your accuracies are fine. Your interval for {largest} labels, {low:.3f} to {high:.3f}, is
-# the share plus or minus 1.96 of its standard errors. Near one that is not right any more, and at a
-# share of one it would have no width at all; Wilson's runs from {right_low:.3f} to
+# the proportion plus or minus 1.96 of its standard errors. Near one that is not right any more, and
+# at a proportion of one it would have no width at all; Wilson's runs from {right_low:.3f} to
 # {right_high:.3f}. Its middle is moved towards one half.
 # edit: centre = (share + rest / 2) / (1 + rest) => centre = share
 # - half = (share * (1 - share) * rest + rest**2 / 4).sqrt() / (1 + rest)
@@ -1132,7 +1132,7 @@ def learning_curve(vectors, labels, unseen, truth, sizes, draws):
 # these, of which `size // 3` are taken. One generator, made before the loops.
 # 2. A classifier in three lines: `LogisticRegression(C=0.1, max_iter=500).fit(x, y)` on arrays, and
 # `.score` on the unseen ones.
-# 3. In the interval `M` is `len(truth)`, for every size; the share is the mean over the draws.
+# 3. In the interval `M` is `len(truth)`, for every size; the proportion is the mean over the draws.
 # %% explanation
 # Two kinds of luck: which texts were drawn for learning, which the columns of the table show, and
 # which questions were asked, which the interval shows. The first shrinks with more labels, the

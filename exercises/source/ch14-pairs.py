@@ -533,14 +533,15 @@ def mismatch(passage_of, seed):
 # - `"longest_first"`: the same if tokens are taken one at a time from the end of the longer text,
 #   of two equally long ones from the passage;
 # - `"ones"`: how many 1s stand in the `token_type_ids` of the row that `only_second` gives;
-# - `"one_row"`: there are `questions` questions and `passages` passages, and each question is
+# - `"cross_encoder"`: there are `questions` questions and `passages` passages, and each question is
 #   compared with each passage. How many rows go through the model if question and passage stand in
 #   one row?
-# - `"two_rows"`: and how many if each text goes through by itself, once, and vectors are compared?
+# - `"bi_encoder"`: and how many if each text goes through by itself, once, and vectors are
+#   compared?
 #
 # *Example.* With `question=4, passage=9, max_length=12, questions=2, passages=5`: 9 places beside
 # the special tokens, so `only_second` keeps `(4, 5)` and `longest_first` `(4, 5)` as well; `ones`
-# is 6, `one_row` 10, `two_rows` 7.
+# is 6, `cross_encoder` 10, `bi_encoder` 7.
 
 # %% stub
 def predict(question: int, passage: int, max_length: int, questions: int, passages: int) -> dict:
@@ -554,8 +555,8 @@ def predict(question: int, passage: int, max_length: int, questions: int, passag
         "only_second": (question, behind),
         "longest_first": (min(question, room - second), second),
         "ones": behind + 1,
-        "one_row": questions * passages,
-        "two_rows": questions + passages,
+        "cross_encoder": questions * passages,
+        "bi_encoder": questions + passages,
     }
     # END SOLUTION
 
@@ -582,7 +583,8 @@ def numbers(case, got, expected):
         **case, "room": case["max_length"] - 3, "kept": got["only_second"][1],
         "all": sum(got["only_second"]), "row": sum(got["only_second"]) + 3, "ones": got["ones"],
         "first": got["longest_first"], "right": expected["longest_first"],
-        "right_ones": expected["ones"], "one_row": got["one_row"], "two_rows": got["two_rows"],
+        "right_ones": expected["ones"], "cross_encoder": got["cross_encoder"],
+        "bi_encoder": got["bi_encoder"],
         "sum": case["questions"] + case["passages"],
         "product": case["questions"] * case["passages"],
     }
@@ -602,8 +604,8 @@ def predict(question, passage, max_length, questions, passages):
         "only_second": [question, second],
         "longest_first": [a, b],
         "ones": len([*range(second), "[SEP]"]),
-        "one_row": len([(i, j) for i in range(questions) for j in range(passages)]),
-        "two_rows": len([*range(questions), *range(passages)]),
+        "cross_encoder": len([(i, j) for i in range(questions) for j in range(passages)]),
+        "bi_encoder": len([*range(questions), *range(passages)]),
     }
 
 # %% misconception: no room for the special tokens
@@ -644,20 +646,20 @@ def predict(question, passage, max_length, questions, passages):
 # of the batch.
 # edit: min(passage, room - question) => room - question
 # edit: min(passage, fair) => fair
-# %% misconception: rows in one row added up
-# says: For pairs in one row you count {one_row} rows. That would do if the vectors of a passage
-# could be stored and used again. In one row they depend on the question beside it, so every
+# %% misconception: rows of a cross-encoder added up
+# says: For the cross-encoder you count {cross_encoder} rows. That would do if the vectors of a
+# passage could be stored and used again. There they depend on the question beside it, so every
 # **combination** goes through the model: {questions} times {passages}.
 # edit: questions * passages => questions + passages
-# %% misconception: two rows for every combination
-# says: For two rows you count {two_rows} rows. Each text goes through by itself, so its vector does
-# not depend on what it is compared with: once is enough, and that makes {sum} rows. The {product}
-# comparisons that are left are cosines, which cost next to nothing.
+# %% misconception: a bi-encoder run for every combination
+# says: For the bi-encoder you count {bi_encoder} rows. Each text goes through by itself, so its
+# vector does not depend on what it is compared with: once is enough, and that makes {sum} rows. The
+# {product} comparisons that are left are cosines, which cost next to nothing.
 # edit: questions + passages => 2 * questions * passages
 # %% misconception: one passage vector for each question anew
-# says: For two rows you count {two_rows} rows, as many as for pairs in one row. Then nothing would
-# be gained. A text that goes through by itself has the same vector whatever it is compared with, so
-# each text goes through once: {questions} and {passages}.
+# says: For the bi-encoder you count {bi_encoder} rows, as many as for the cross-encoder. Then
+# nothing would be gained. A text that goes through by itself has the same vector whatever it is
+# compared with, so each text goes through once: {questions} and {passages}.
 # edit: questions + passages => questions * passages
 # %% hints
 # 1. A pair has three special tokens. What is left of `max_length` is shared by the two texts.
@@ -665,13 +667,14 @@ def predict(question, passage, max_length, questions, passages):
 # from there on they take turns, the passage first. With an odd number of places, who has one more
 # at the end?
 # 3. The passage keeps `min(passage, max(room // 2, room - question))`, the question what is left of
-# the room, and never more than it has. In one row every combination is a row of its own; by itself
-# each text is one.
+# the room, and never more than it has. In the cross-encoder every combination is a row of its own;
+# in the bi-encoder each text is one.
 # %% explanation
 # Three places go to the special tokens. `only_second` protects the question, `longest_first`
 # protects whichever text is shorter. And reading together has its price: as many rows as there are
 # combinations, while vectors of single texts are made once and compared as often as one likes. That
-# is why search engines take two rows to find candidates and one row to put these in order.
+# is why search engines take a bi-encoder to find candidates and a cross-encoder to put these in
+# order.
 
 # %% task 14.5: Which of these passages?
 # kind: measure; points: 15; minutes: 10; function: in_batch
@@ -693,7 +696,7 @@ def predict(question, passage, max_length, questions, passages):
 
 # %% stub
 def in_batch(questions: Tensor, passages: Tensor, passage_of: Tensor) -> tuple[float, float]:
-    """Share of right choices by cosine, and the share by blind choice."""
+    """Fraction of right choices by cosine, and the fraction by blind choice."""
     # BEGIN SOLUTION
     unit = torch.nn.functional.normalize
     cosines = unit(questions, dim=-1) @ unit(passages, dim=-1).mT  # (B, B): row i asks
@@ -820,18 +823,18 @@ def in_batch(questions, passages, passage_of):
 # Every other passage of the batch serves as a wrong one, at no cost, since its vector is there
 # anyway. Two things go wrong easily: lengths that have no meaning are left in, and a passage that
 # occurs twice is called wrong. Chance belongs beside the score, since it changes with the size of
-# the batch: the same model gets a lower share in a larger one.
+# the batch: the same model gets a lower fraction in a larger one.
 
 # %% task 14.6: What a careless split is worth
 # kind: measure; points: 15; minutes: 10; function: leak
 #
 # Several rows of a data set speak about the same title, and tend to have the same label. Whoever
-# divides it **row by row** has rows of one title on both sides, and a model that only recognises
+# divides it **row by row** has rows of one title in both splits, and a model that only recognises
 # titles looks clever. Measure it with the plainest model there is: a row that is held back gets the
 # label of the nearest row (smallest Euclidean distance) that was learned from.
 #
 # Write `leak(vectors, labels, titles)` for tensors `(n, d)`, `(n,)`, `(n,)`. Each row is held back
-# in turn. Return two floats, the share of rows that get their right label
+# in turn. Return two floats, the fraction of rows that get their right label
 #
 # - if all **other rows** were learned from;
 # - if all rows of **other titles** were learned from.

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Exercises 15 · Labelling tokens
 #
-# People label words, the model reads pieces, and what counts in the end are names. Here you write
-# the two steps between them, from words to pieces and from tags to names, and mend two programs
-# that did not take them: one that praises itself too much, and one whose answers stand beside the
-# wrong words.
+# People label words, the model reads subword tokens, and what counts in the end are names. Here you
+# write the two steps between them, from words to subword tokens and from tags to names, and mend
+# two programs that did not take them: one that praises itself too much, and one whose answers stand
+# beside the wrong words.
 
 # %% setup
 import math
@@ -15,15 +15,15 @@ from torch import Tensor
 
 IGNORED = -100  # the label of a position that the loss passes over
 
-# %% task 15.1: From words to pieces
+# %% task 15.1: From words to subword tokens
 # kind: write; points: 20; minutes: 10; function: align
 #
 # A tokenizer that is given words tells for every token which word it comes from: `word_ids` is a
 # list of `T` entries, the number of the word, or `None` at `[CLS]`, `[SEP]` and padding. Write
 # `align(word_ids, tags, label2id)`, which returns the `labels`, a list of `T` whole numbers:
 #
-# - The **first** piece of word `w` gets `label2id[tags[w]]`.
-# - Every other place gets `IGNORED`: further pieces, special tokens, padding.
+# - The **first** subword token of word `w` gets `label2id[tags[w]]`.
+# - Every other place gets `IGNORED`: further subword tokens, special tokens, padding.
 #
 # The row may have been cut: then there are more `tags` than words in it, and the last ones do not
 # occur.
@@ -90,28 +90,29 @@ def align(word_ids, tags, label2id):
             labels[word_ids.index(word)] = label2id[tag]
     return labels
 
-# %% misconception: every piece carries the tag
+# %% misconception: every subword token carries the tag
 # says: You label {labelled} places, where {wanted} are expected, one for each word. With you all
-# pieces of a word carry its tag ({yours}). Then a long word counts more than a short one, and a
-# name whose first word has three pieces begins three times. (If you do compare with the place
-# before: is it remembered at every step?)
+# subword tokens of a word carry its tag ({yours}). Then a long word counts more than a short one,
+# and a name whose first word has three subword tokens begins three times. (If you do compare with
+# the place before: is it remembered at every step?)
 # edit: word is not None and word != previous => word is not None
-# %% misconception: further pieces get an I- tag
+# %% misconception: further subword tokens get an I- tag
 # says: You label {labelled} places, where {wanted} are expected, one for each word. Behind a `B-`
-# your further pieces get an `I-` ({yours}). That makes sense to a reader, and some do it so; but
-# the tags belong to words, and here the further pieces are left out of the loss.
+# your further subword tokens get an `I-` ({yours}). That makes sense to a reader, and some do it
+# so; but the tags belong to words, and here the further subword tokens are left out of the loss.
 # - labels.append(label2id[tags[word]] if is_first else IGNORED)
 # + tag = "" if word is None else tags[word] if is_first else tags[word].replace("B-", "I-")
 # + labels.append(label2id.get(tag, IGNORED))
-# %% misconception: the last piece carries the tag
-# says: As many places are labelled as there are words, but it is the last piece of each that
-# carries the tag with you ({yours}); expected is {right}. It could be done so, if training and
-# reading agree. BERT's authors took the first piece, and so does everybody who uses their rule.
+# %% misconception: the last subword token carries the tag
+# says: As many places are labelled as there are words, but it is the last subword token of each
+# that carries the tag with you ({yours}); expected is {right}. It could be done so, if training and
+# reading agree. BERT's authors took the first subword token, and so does everybody who uses their
+# rule.
 # edit: for word in word_ids => for word in reversed(word_ids)
 # edit: return labels => return labels[::-1]
-# %% misconception: further pieces are called O
-# says: You label {labelled} places, where {wanted} are expected. Further pieces get the tag `O`
-# with you, so the model is taught that the rest of a name is no name. To leave a place out is
+# %% misconception: further subword tokens are called O
+# says: You label {labelled} places, where {wanted} are expected. Further subword tokens get the tag
+# `O` with you, so the model is taught that the rest of a name is no name. To leave a place out is
 # something else than to call it `O`: it has the label -100.
 # edit: else IGNORED => else IGNORED if word is None else label2id["O"]
 # %% misconception: special tokens are called O
@@ -127,7 +128,7 @@ def align(word_ids, tags, label2id):
 # %% misconception: the tags laid along the tokens
 # says: The words of the tokens are {words}; your labels are {yours}, expected is {right}. You lay
 # the tags one by one along the tokens, behind `[CLS]`. That fits until the first word that falls
-# into pieces; from there on every tag stands too far to the left.
+# into subword tokens; from there on every tag stands too far to the left.
 # - labels, previous = [], None
 # + labels = [IGNORED, *(label2id[tag] for tag in tags)][: len(word_ids) - 1]
 # + return labels + [IGNORED] * (len(word_ids) - len(labels))
@@ -151,7 +152,7 @@ def align(word_ids, tags, label2id):
 # edit: in word_ids => in (w for w in word_ids if w is not None)
 # %% hints
 # 1. Go through `word_ids` once, and remember the entry before. Which two conditions must hold for a
-# place to be the first piece of a word?
+# place to be the first subword token of a word?
 # 2. It is a word at all (`word is not None`), and another one than at the place before. Everything
 # else is -100.
 # 3. `is_first = word is not None and word != previous`; append `label2id[tags[word]]` or `IGNORED`;
@@ -323,9 +324,9 @@ def entity_spans(tags):
 #
 # Mend `scores(truth, found)` so that it returns **precision, recall and F1 of names**, counted over
 # all sentences together. A name is right if type, first and last word are those of a true name of
-# the same sentence. Precision is the share of the names found that are right, recall the share of
-# the true names that were found, F1 their harmonic mean, `2 p r / (p + r)`. What has nothing below
-# the line is 0.
+# the same sentence. Precision is the fraction of the names found that are right, recall the
+# fraction of the true names that were found, F1 their harmonic mean, `2 p r / (p + r)`. What has
+# nothing below the line is 0.
 #
 # *Example.* True is one sentence with `[("PER", 0, 1), ("LOC", 4, 4)]`, found is `[("PER", 0, 1)]`.
 # Then precision is 1, recall 1/2, and F1 is 2/3.
@@ -492,11 +493,11 @@ def scores(truth, found):
 # lengths of the two lists. F1 is `2 * precision * recall / (precision + recall)`, if that can be
 # divided, and else 0.
 # %% explanation
-# Most words are no names, so a share of words is near one before anything has been found. Names are
-# counted as a whole, sentence by sentence, and pooled: that is what `conlleval` and `seqeval`
-# report. Put in terms of the three counts, the harmonic mean is `2 * right / (told + true)`, which
-# needs no care unless there is no name at all. Always saying `O` now gets what it is worth,
-# nothing.
+# Most words are no names, so an accuracy over words is near one before anything has been found.
+# Names are counted as a whole, sentence by sentence, and pooled: that is what `conlleval` and
+# `seqeval` report. Put in terms of the three counts, the harmonic mean is `2 * right / (told +
+# true)`, which needs no care unless there is no name at all. Always saying `O` now gets what it is
+# worth, nothing.
 
 # %% task 15.4: Answers beside the wrong words
 # kind: repair; points: 20; minutes: 10; function: read_tags
@@ -505,8 +506,8 @@ def scores(truth, found):
 # tokens to words. `read_tags(logits, word_ids, names, n_words)` gets the `logits` `(T, C)` of
 # **one** sentence, `word_ids` as in task 15.1 (the number of the word for each token, `None` at
 # special tokens), the `names` of the `C` tags and how many words the sentence has. It is to return
-# a list of `n_words` tags: for each word the most probable tag **at its first piece**, and `"O"`
-# for words that the row does not hold because it was cut.
+# a list of `n_words` tags: for each word the most probable tag **at its first subword token**, and
+# `"O"` for words that the row does not hold because it was cut.
 #
 # Mend it.
 #
@@ -598,38 +599,38 @@ def read_tags(logits, word_ids, names, n_words):
     ]
 
 # %% misconception: the tokens are still taken for words
-# says: Word {word} is {tag} with you; its first piece is token {first}, and says {want}. You still
-# read word number `i` off token number `i`. But token 0 is `[CLS]`, and a word may have several
-# pieces: the words of the tokens are {words}.
+# says: Word {word} is {tag} with you; its first subword token is token {first}, and says {want}.
+# You still read word number `i` off token number `i`. But token 0 is `[CLS]`, and a word may have
+# several subword tokens: the words of the tokens are {words}.
 # edit: return tags => return [names[best[word]] for word in range(n_words)]
 # %% misconception: only [CLS] is allowed for
 # says: `[CLS]` is passed over now, but word {word} is still wrong: {tag} instead of {want}. A word
-# that has fallen into pieces moves all that follow it to the right. The words of the tokens are
-# {words}; look up there where each word begins.
+# that has fallen into subword tokens moves all that follow it to the right. The words of the tokens
+# are {words}; look up there where each word begins.
 # edit: return tags => return [names[best[word + 1]] for word in range(n_words)]
-# %% misconception: the last piece decides
+# %% misconception: the last subword token decides
 # says: Word {word} is {tag} with you, {want} is expected. It has the tokens {places}, and you read
-# the last of them: each piece overwrites what the one before has said. In training only the first
-# piece was given a tag; what the model says at the others nobody has taught it.
+# the last of them: each subword token overwrites what the one before has said. In training only the
+# first subword token was given a tag; what the model says at the others nobody has taught it.
 # edit: word_ids.index(word) => len(word_ids) - 1 - word_ids[::-1].index(word)
-# %% misconception: the majority of the pieces decides
-# says: Word {word} is {tag} with you, {want} is expected. You let its pieces vote, tokens {places}.
-# But only the first piece had a tag in training; the others were left out of the loss, and what
-# they say nobody has taught them. They have no vote.
+# %% misconception: the majority of the subword tokens decides
+# says: Word {word} is {tag} with you, {want} is expected. You let its subword tokens vote, tokens
+# {places}. But only the first subword token had a tag in training; the others were left out of the
+# loss, and what they say nobody has taught them. They have no vote.
 # - tags[word] = names[best[word_ids.index(word)]]
 # + votes = [best[place] for place, number in enumerate(word_ids) if number == word]
 # + tags[word] = names[max(votes, key=votes.count)]
-# %% misconception: the mean of the pieces decides
+# %% misconception: the mean of the subword tokens decides
 # says: Word {word} is {tag} with you, {want} is expected. You take the mean of the logits over its
-# pieces, tokens {places}. That sounds fair, but the further pieces were left out of the loss in
-# training: their logits mean nothing. The first piece speaks for the word.
+# subword tokens, tokens {places}. That sounds fair, but the further subword tokens were left out of
+# the loss in training: their logits mean nothing. The first subword token speaks for the word.
 # - tags[word] = names[best[word_ids.index(word)]]
 # + rows = [row for row, number in zip(logits, word_ids) if number == word]
 # + tags[word] = names[int(torch.stack(rows).mean(0).argmax())]
-# %% misconception: any piece that says a name decides
-# says: Word {word} is {tag} with you, {want} is expected. Its first piece says {want}, another one
-# of its tokens {places} says {tag}, and you take the first that is not `O`. The further pieces were
-# left out of the loss in training, so they may say anything.
+# %% misconception: any subword token that says a name decides
+# says: Word {word} is {tag} with you, {want} is expected. Its first subword token says {want},
+# another one of its tokens {places} says {tag}, and you take the first that is not `O`. The further
+# subword tokens were left out of the loss in training, so they may say anything.
 # - tags[word] = names[best[word_ids.index(word)]]
 # + said = [names[best[place]] for place, number in enumerate(word_ids) if number == word]
 # + tags[word] = next((name for name in said if name != "O"), "O")
@@ -637,9 +638,9 @@ def read_tags(logits, word_ids, names, n_words):
 # says: All words that the row holds are right now. But one row was cut, and its last words do not
 # occur in `word_ids`; `index` stops with an error there. Such a word keeps its `"O"`.
 # edit: if word in word_ids => if True
-# %% misconception: one tag for each piece
-# says: You return {length} tags, the sentence has {n} words. Every piece has given one. Only the
-# first piece of a word speaks for it.
+# %% misconception: one tag for each subword token
+# says: You return {length} tags, the sentence has {n} words. Every subword token has given one.
+# Only the first subword token of a word speaks for it.
 # edit: return tags => return [names[b] for b, word in zip(best, word_ids) if word is not None]
 # %% misconception: words that were cut off get no tag
 # says: You return {length} tags, the sentence has {n} words. The row was cut, and its last words
@@ -657,23 +658,24 @@ def read_tags(logits, word_ids, names, n_words):
 # 3. For each word that occurs in `word_ids`: `best[word_ids.index(word)]`. The others keep the `"O"`
 # that is there already.
 # %% explanation
-# What was done on the way in has to be undone on the way out: the tag was laid on the first piece,
-# so it is read there. Counting along gives no error, only tags on the wrong words, and as names are
-# what falls into pieces, it is most wrong where it matters most. A function like `align` and its
-# inverse belong side by side, with a test that the two together give back what was put in.
+# What was done on the way in has to be undone on the way out: the tag was laid on the first subword
+# token, so it is read there. Counting along gives no error, only tags on the wrong words, and as
+# names are what falls into subword tokens, it is most wrong where it matters most. A function like
+# `align` and its inverse belong side by side, with a test that the two together give back what was
+# put in.
 
 # %% task 15.5: How many places carry a label?
 # kind: predict; points: 15; minutes: 8; function: predict
 #
-# `pieces[i][w]` says into how many pieces word `w` of sentence `i` falls. The sentences go through
-# the model as one batch, each with `[CLS]` and `[SEP]`, padded to the longest. First pieces carry
-# the tags, of which there are `tags` kinds. Return a dictionary:
+# `pieces[i][w]` says into how many subword tokens word `w` of sentence `i` falls. The sentences go
+# through the model as one batch, each with `[CLS]` and `[SEP]`, padded to the longest. First
+# subword tokens carry the tags, of which there are `tags` kinds. Return a dictionary:
 #
 # - `"shape"`: the shape `(B, T)` of `input_ids`, a tuple;
 # - `"labelled"`: how many places have a label that the loss looks at;
 # - `"ignored"`: how many places of the batch have the label -100;
-# - `"misplaced"`: how many words would have their tag on a place that is not their first piece, if
-#   the tags were laid along the tokens one by one, behind `[CLS]`;
+# - `"misplaced"`: how many words would have their tag on a place that is not their first subword
+#   token, if the tags were laid along the tokens one by one, behind `[CLS]`;
 # - `"loss"`: the loss of a model that finds all tags equally likely at every place.
 #
 # *Example.* For `pieces = [[1, 2, 1], [1]]` and `tags = 9`: the rows have 6 and 3 tokens, so the
@@ -744,16 +746,16 @@ def predict(pieces, tags):
     }
 
 # %% misconception: no room for the special tokens
-# says: Your shape is {shape}, expected is {right_shape}. The longest sentence has {longest} pieces,
-# and its row has two tokens more: `[CLS]` and `[SEP]`.
+# says: Your shape is {shape}, expected is {right_shape}. The longest sentence has {longest} subword
+# tokens, and its row has two tokens more: `[CLS]` and `[SEP]`.
 # edit: pieces) + 2 => pieces)
 # %% misconception: as long as the words
 # says: Your shape is {shape}, expected is {right_shape}. You have counted words. The model reads
-# pieces, and the longest row has {longest} of them, and two special tokens.
+# subword tokens, and the longest row has {longest} of them, and two special tokens.
 # edit: max(sum(row) => max(len(row)
-# %% misconception: every piece has a label
+# %% misconception: every subword token has a label
 # says: You count {labelled} labelled places; there are {right_labelled}, one for each word. Only
-# the first piece of a word carries its tag.
+# the first subword token of a word carries its tag.
 # edit: words = sum(len(row) => words = sum(sum(row)
 # %% misconception: padding is forgotten
 # says: You count {ignored} places with -100; there are {right_ignored}. The shorter rows are filled
@@ -761,13 +763,13 @@ def predict(pieces, tags):
 # edit: len(pieces) * width - words => sum(sum(row) + 2 for row in pieces) - words
 # %% misconception: only the split words are misplaced
 # says: You count {misplaced} misplaced words; there are {right_misplaced}. You have counted the
-# words that fall into pieces, {split} of them. But such a word may well stand in its right place.
-# It is those **behind** it that are moved, all of them.
+# words that fall into subword tokens, {split} of them. But such a word may well stand in its right
+# place. It is those **behind** it that are moved, all of them.
 # edit: misplaced, => sum(count > 1 for row in pieces for count in row),
 # %% misconception: the first split word is misplaced, too
 # says: You count {misplaced} misplaced words; there are {right_misplaced}. The first word of a
-# sentence that falls into pieces still begins where it should, since all before it had one piece
-# each. Only what comes behind it is moved.
+# sentence that falls into subword tokens still begins where it should, since all before it had one
+# subword token each. Only what comes behind it is moved.
 # edit: sum(row[:w]) != w for => sum(row[: w + 1]) != w + 1 for
 # %% misconception: the loss averaged over every place
 # says: Your loss is {loss:.3f}, expected is {right_loss:.3f}. You let {places} places share it.
@@ -786,12 +788,13 @@ def predict(pieces, tags):
 # 1. Write the tokens of the example below each other, `[CLS]` to padding, and under each its label or
 # -100.
 # 2. There is one label a word, and every place of the rectangle that has none has -100. A word is in
-# its right place exactly if the words before it have one piece each: `sum(row[:w]) == w`.
+# its right place exactly if the words before it have one subword token each: `sum(row[:w]) == w`.
 # 3. With all tags equally likely the right one has the probability `1 / tags` at every labelled place,
 # and minus its logarithm is `math.log(tags)`, whatever the mean runs over, as long as it is
 # labelled places.
 # %% explanation
-# Labels are counted in words, rows in pieces, and the batch is a rectangle: what is no first piece
-# has -100, padding included. A word that falls into pieces moves all behind it, which is why a few
-# such words put many tags in the wrong place. And since the loss is a mean over labelled places, it
-# begins at the logarithm of the number of tags, however much padding there is.
+# Labels are counted in words, rows in subword tokens, and the batch is a rectangle: what is no
+# first subword token has -100, padding included. A word that falls into subword tokens moves all
+# behind it, which is why a few such words put many tags in the wrong place. And since the loss is a
+# mean over labelled places, it begins at the logarithm of the number of tags, however much padding
+# there is.

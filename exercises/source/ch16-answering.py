@@ -571,11 +571,11 @@ def answer(context, offsets, spans, scores, nulls, threshold):
 # the highest, {highest:.1f}. In a long text some window always has nothing to do with the question;
 # so the lowest is to count, {lowest:.1f}.
 # edit: min(nulls) => max(nulls)
-# %% misconception: the pieces joined by spaces
+# %% misconception: the subword tokens joined by spaces
 # says: You give {yours}, expected is {right}. You put the answer together token by token. Then a
-# word that fell into two pieces has a space in it, and commas and double spaces of the text are
-# lost. One slice of the context, from the first character to the last, gives the answer letter for
-# letter.
+# word that fell into two subword tokens has a space in it, and commas and double spaces of the text
+# are lost. One slice of the context, from the first character to the last, gives the answer letter
+# for letter.
 # - return context[begin:behind], begin
 # + rows = offsets[best][first : last + 1].tolist()
 # + return " ".join(context[a:b] for a, b in rows), begin
@@ -804,11 +804,11 @@ def squad_scores(answers, prediction):
 # +     continue
 # + precision, recall = both / max(len(guess), 1), both / max(len(truth), 1)
 # + f1 = 2 * precision * recall / (precision + recall) if truth or guess else 1.0
-# %% misconception: the share of the words said
+# %% misconception: the fraction of the words said
 # says: Accepted: {answers}, said: {prediction}. Your F1 is {f:.2f}, expected is {right_f:.2f}. You
-# give the share of the words **said** that are right, the precision. Then one safe word would be a
-# perfect answer. Recall, the share of the answer's words, belongs to it, and F1 is the harmonic
-# mean of both.
+# give the fraction of the words **said** that are right, the precision. Then one safe word would be
+# a perfect answer. Recall, the fraction of the answer's words, belongs to it, and F1 is the
+# harmonic mean of both.
 # edit: 2 * both / (len(truth) + len(guess)) => both / len(guess)
 # %% misconception: articles stay
 # says: Accepted: {answers}, said: {prediction}. You give exact match {em:.0f} and F1 {f:.2f};

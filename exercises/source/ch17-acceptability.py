@@ -3,8 +3,8 @@
 #
 # Chapter 17 had one task and many numbers. Here you compute the numbers yourself: a correlation
 # from four counts, an interval that compares two models, a calibration error. You mend a report
-# that looked at the test side, and measure how far an interval may be trusted. The last task is the
-# **project of Part III**: a judge of sentences, in a language that nobody has seen before.
+# that looked at the test split, and measure how far an interval may be trusted. The last task is
+# the **project of Part III**: a classifier of sentences, in a language that nobody has seen before.
 
 # %% setup
 import math
@@ -87,27 +87,27 @@ def mcc(counts):
 # best. Python's own whole numbers have no such end, and floats are exact enough.
 # edit: counts.tolist() => counts
 # edit: math.sqrt(below) => np.sqrt(below)
-# %% misconception: NaN for a judge that always says the same
-# says: For {table} you have {yours}: this judge said the same of every sentence, a factor below the
-# line is zero, and zero by zero is not a number. The coefficient is *set* to zero there, since such
-# answers have nothing to do with the truth.
+# %% misconception: NaN for a classifier that always says the same
+# says: For {table} you have {yours}: this classifier said the same of every sentence, a factor
+# below the line is zero, and zero by zero is not a number. The coefficient is *set* to zero there,
+# since such answers have nothing to do with the truth.
 # edit: counts.tolist() => counts.astype(float)
 # - return (a * d - b * c) / math.sqrt(below) if below else 0.0
 # + return float((a * d - b * c) / np.sqrt(below))
-# %% misconception: a division by zero for a judge that always says the same
-# says: Your function stops with a division by zero. That is the judge that said the same of every
-# sentence: a factor below the line is zero, and the coefficient has to be *set* to zero before
-# anything is divided.
+# %% misconception: a division by zero for a classifier that always says the same
+# says: Your function stops with a division by zero. That is the classifier that said the same of
+# every sentence: a factor below the line is zero, and the coefficient has to be *set* to zero
+# before anything is divided.
 # edit: math.sqrt(below) if below else 0.0 => math.sqrt(below)
 # %% misconception: zero as soon as one count is zero
 # says: For {table} you have 0, and {right:.3f} is expected. One of the four counts may well be
-# zero: a judge without a single mistake of one kind is a good judge, not an undefined one. What
-# must not be zero are the four *sums* below the line.
+# zero: a classifier without a single mistake of one kind is a good classifier, not an undefined
+# one. What must not be zero are the four *sums* below the line.
 # edit: if below else 0.0 => if counts.all() else 0.0
 # %% misconception: the mistakes are added
 # says: For {table} you have {yours:.3f}; expected is {right:.3f}. Above the line you have {plus:,},
 # where {above:,} should stand: the product of the two kinds of mistakes is taken *off*. With a plus
-# a judge that is wrong about everything would look as good as one that is always right.
+# a classifier that is wrong about everything would look as good as one that is always right.
 # edit: a * d - b * c => a * d + b * c
 # %% misconception: no root below the line
 # says: For {table} you have {yours:.6f}: four sums are multiplied below the line and only two
@@ -122,9 +122,9 @@ def mcc(counts):
 # %% hints
 # 1. Take the four counts out by name first, and write the formula of the chapter down with them. Then
 # ask: for which tables is there a zero below the line?
-# 2. Two things are left once the example is right: a judge that always says the same, and a table with
-# hundreds of thousands of sentences. How large is the product below the line there, and how large
-# may an int64 be?
+# 2. Two things are left once the example is right: a classifier that always says the same, and a
+# table with hundreds of thousands of sentences. How large is the product below the line there, and
+# how large may an int64 be?
 # 3. `(d, b), (c, a) = counts.tolist()` gives Python's own whole numbers, which never overflow. If the
 # product is zero return `0.0`, else divide by `math.sqrt` of it.
 # %% explanation
@@ -225,7 +225,7 @@ def judge(case, got, expected):
         return f"Your low end, {low:.3f}, is above your high end, {high:.3f}."
     ratio = (high - low) / width
     if ratio < 0.8 and (high < expected["low"] or low > expected["high"]):
-        return "shares taken for per cent"
+        return "fractions taken for per cent"
     if ratio < 0.002:
         return "no interval: drawn without repetition"
     if ratio < 0.1:
@@ -311,10 +311,10 @@ def compare(labels, first, second, draws, seed):
 # says: Your interval is {width:.3f} wide; the one that is asked for is {right_width:.3f}. Yours
 # would fit 90 %: the middle 95 % leave two and a half per cent on *either* side, not five.
 # edit: [0.025, 0.975] => [0.05, 0.95]
-# %% misconception: shares taken for per cent
+# %% misconception: fractions taken for per cent
 # says: Your interval runs from {low:.3f} to {high:.3f}, beyond all but a handful of the draws. The
-# middle 95 % lie between the shares 0.025 and 0.975 for `np.quantile`, and between 2.5 and 97.5 for
-# `np.percentile`: is one given the numbers of the other?
+# middle 95 % lie between the fractions 0.025 and 0.975 for `np.quantile`, and between 2.5 and 97.5
+# for `np.percentile`: is one given the numbers of the other?
 # edit: np.quantile => np.percentile
 # %% misconception: second minus first
 # says: Your difference is {difference:.3f}: it is the second's MCC minus the first's. The first
@@ -344,20 +344,20 @@ def compare(labels, first, second, draws, seed):
 # %% task 17.3: A score that was chosen by looking
 # kind: repair; points: 16; minutes: 10; function: choose_and_report
 #
-# A judge was trained with `S` seeds. `dev_scores` `(S, N)` and `test_scores` `(S, M)` hold the
+# A classifier was trained with `S` seeds. `dev_scores` `(S, N)` and `test_scores` `(S, M)` hold the
 # scores for “acceptable” that each of them gives, `dev_labels` `(N,)` and `test_labels` `(M,)` the
 # truth; a sentence is called acceptable if its score is *above* the threshold. One seed and one of
 # the `thresholds` are to be chosen **together**, so that MCC is best where one may look, and the
-# number reported is the **MCC on the test side**. Return seed, threshold and that number.
+# number reported is the **MCC on the test split**. Return seed, threshold and that number.
 #
 # The function below stands at the end of more than one project, and its number was printed in bold.
 # Mend it. (`matthews` is in the first cell.)
 #
 # *Example.* One seed, two thresholds: `dev_scores = [[0.2, 0.4, 0.6, 0.8]]` with labels
 # `[0, 0, 1, 1]`, `test_scores = [[0.1, 0.6, 0.4, 0.9]]` with the same labels,
-# `thresholds = [0.3, 0.5]`. On the development side 0.5 separates everything. On the test side it
+# `thresholds = [0.3, 0.5]`. On the development split 0.5 separates everything. On the test split it
 # is right about two of four sentences, one of each label, so the result is `(0, 0.5, 0.0)`. (A look
-# at the test side would have chosen 0.3.)
+# at the test split would have chosen 0.3.)
 
 # %% stub
 def choose_and_report(
@@ -367,7 +367,7 @@ def choose_and_report(
     test_labels: np.ndarray,
     thresholds: list[float],
 ) -> tuple[int, float, float]:
-    """The chosen seed, the chosen threshold, and the test side's MCC with both."""
+    """The chosen seed, the chosen threshold, and the test split's MCC with both."""
     best, chosen = -2.0, (0, thresholds[0])
     for seed in range(len(dev_scores)):
         for threshold in thresholds:
@@ -430,7 +430,7 @@ def cases(rng):
         apart = all(
             a[0] != b[0] or abs(a[1] - b[1]) > 0.005 for a, b in itertools.combinations(found, 2)
         )
-        # The look at the test side is to flatter, and accuracy to let more through than MCC.
+        # The look at the test split is to flatter, and accuracy to let more through than MCC.
         places = [pair[0] % len(thresholds) for pair in found]
         if apart and found[1][1] > found[0][1] + 0.05 and places[2] < places[0]:
             made += 1
@@ -460,43 +460,43 @@ def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, threshol
 
 # %% misconception: everything is as it was
 # says: This is still what you were given. It reports {value:.2f}; an honest choice among these five
-# seeds has an MCC of {right:.2f}. Two questions: on which side is the choice made? And what would a
-# judge that calls everything acceptable get by this number?
+# seeds has an MCC of {right:.2f}. Two questions: on which split is the choice made? And what would
+# a classifier that calls everything acceptable get by this number?
 # - found = matthews(dev_labels, dev_scores[seed] > threshold)
 # + found = ((test_scores[seed] > threshold) == test_labels).mean()
 # edit: matthews(test_labels, said) => (said == test_labels).mean()
-# %% misconception: MCC, but still chosen on the test side
+# %% misconception: MCC, but still chosen on the test split
 # says: Now it is MCC that is reported, {value:.2f}, but it is the best of {looks} looks at the test
-# side and high by selection. The same seeds, chosen where one may look, reach {right:.2f}. Seed and
-# threshold are chosen on the development side.
+# split and high by selection. The same seeds, chosen where one may look, reach {right:.2f}. Seed
+# and threshold are chosen on the development split.
 # edit: matthews(dev_labels, dev_scores[seed] => matthews(test_labels, test_scores[seed]
-# %% misconception: the development side's score is reported
+# %% misconception: the development split's score is reported
 # says: You choose rightly, seed {seed} and threshold {threshold}, and then report {value:.2f}, the
 # very score by which they were chosen. That is flattered: it won among {looks} because it was the
 # highest. What was chosen has to be measured on sentences that had no part in the choice, and gets
 # {right:.2f}.
 # edit: float(matthews(test_labels, said)) => best
 # %% misconception: chosen by accuracy
-# says: You look at the right side, but what you choose, seed {seed} with threshold {threshold}, is
+# says: You look at the right split, but what you choose, seed {seed} with threshold {threshold}, is
 # best by *accuracy*. Where seven in ten are acceptable that favours a low threshold, which lets
 # nearly everything through. Choose by the number that you are going to report, by MCC.
 # - found = matthews(dev_labels, dev_scores[seed] > threshold)
 # + found = ((dev_scores[seed] > threshold) == dev_labels).mean()
-# %% misconception: the other side, but accuracy throughout
-# says: The choice is now made on the development side, but by accuracy, and the {value:.2f} that
-# you report is the accuracy there. Seven in ten sentences are acceptable, so 0.70 is what a judge
-# gets that has learned nothing. On the test side your choice has an MCC of {test:.2f}.
+# %% misconception: the other split, but accuracy throughout
+# says: The choice is now made on the development split, but by accuracy, and the {value:.2f} that
+# you report is the accuracy there. Seven in ten sentences are acceptable, so 0.70 is what a
+# classifier gets that has learned nothing. On the test split your choice has an MCC of {test:.2f}.
 # - found = matthews(dev_labels, dev_scores[seed] > threshold)
 # + found = ((dev_scores[seed] > threshold) == dev_labels).mean()
 # edit: float(matthews(test_labels, said)) => best
 # %% misconception: chosen rightly, accuracy reported
 # says: Seed {seed} and threshold {threshold} are the right choice. The number beside them,
-# {value:.2f}, is their accuracy on the test side, and a judge that says “acceptable” to all would
-# have 0.70 there. Their MCC is what is asked for.
+# {value:.2f}, is their accuracy on the test split, and a classifier that says “acceptable” to all
+# would have 0.70 there. Their MCC is what is asked for.
 # edit: matthews(test_labels, said) => (said == test_labels).mean()
-# %% misconception: the threshold is chosen again on the test side
-# says: The seed is chosen on the development side, and then the threshold, {threshold}, once more
-# on the test side. A threshold is a choice like any other: yours reports {value:.2f} where
+# %% misconception: the threshold is chosen again on the test split
+# says: The seed is chosen on the development split, and then the threshold, {threshold}, once more
+# on the test split. A threshold is a choice like any other: yours reports {value:.2f} where
 # {right:.2f} is honest.
 # - said = test_scores[chosen[0]] > chosen[1]
 # + scores = test_scores[chosen[0]]
@@ -512,14 +512,14 @@ def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, threshol
 # + best, chosen = -2.0, (0, thresholds[0])
 # %% hints
 # 1. Follow the names: which of the four arrays of the signature are never used?
-# 2. Two things change in the loop, the side and the score. After the loop `best` is the score of the
-# *choice*: is that the number that is to be reported?
+# 2. Two things change in the loop, the split and the score. After the loop `best` is the score of
+# the *choice*: is that the number that is to be reported?
 # 3. In the loop `matthews(dev_labels, dev_scores[seed] > threshold)`. After it, apply the chosen seed
 # and threshold to `test_scores` once, and report the MCC of that.
 # %% explanation
 # The best of thirty-five numbers is high by selection, whatever was trained; chapter 17 got a
-# “result” out of coins that way. So seed and threshold are chosen on the development side, whose
-# best score is flattered in turn, and the test side is asked once, about that one choice. Accuracy
+# “result” out of coins that way. So seed and threshold are chosen on the development split, whose
+# best score is flattered in turn, and the test split is asked once, about that one choice. Accuracy
 # would have hidden a choice that lets everything through.
 
 # %% task 17.4: Does it mean what it says?
@@ -610,15 +610,15 @@ def calibration_error(probabilities, labels, bins=10):
 
 # %% misconception: every bin counts the same
 # says: You have {yours:.4f}, where {right:.4f} is expected. Each of your bins counts the same,
-# whether one answer is in it or most of the {n}. Weigh each distance by the share of the answers in
-# its bin; otherwise a single unlucky answer may decide.
+# whether one answer is in it or most of the {n}. Weigh each distance by the fraction of the answers
+# in its bin; otherwise a single unlucky answer may decide.
 # edit: inside.mean() * abs( => abs(
 # edit: float(error) => float(error / len(np.unique(np.ceil(confidence * bins))))
 # %% misconception: empty bins count as perfect
 # says: You have {yours:.4f}, where {right:.4f} is expected. You add up the distances and divide by
 # all {bins} bins, of which only {used} hold any answer: an empty bin passes for perfectly
-# calibrated. Weigh each bin by the share of the answers that are in it, and empty ones drop out by
-# themselves.
+# calibrated. Weigh each bin by the fraction of the answers that are in it, and empty ones drop out
+# by themselves.
 # edit: inside.mean() * abs( => abs(
 # edit: float(error) => float(error / bins)
 # %% misconception: too sure here and too unsure there cancel out
@@ -662,7 +662,7 @@ def calibration_error(probabilities, labels, bins=10):
 # %% hints
 # 1. Two arrays first, both `(N,)`: `confidence`, and whether the answer was right. Check them by hand
 # on the example.
-# 2. Then a loop over the bins. `inside` is boolean, `(N,)`; `inside.mean()` is the share of the
+# 2. Then a loop over the bins. `inside` is boolean, `(N,)`; `inside.mean()` is the fraction of the
 # answers in the bin; skip a bin that is empty.
 # 3. For each bin add `inside.mean() * abs(confidence[inside].mean() - right[inside].mean())`, where
 # `inside` is `confidence > lower edge` and `confidence <= upper edge`.
@@ -675,60 +675,61 @@ def calibration_error(probabilities, labels, bins=10):
 # %% task 17.5: Does a 95 % interval hold 95 times in 100?
 # kind: measure; points: 16; minutes: 15; function: coverage
 #
-# A model is truly right about a share $p$ of all sentences. You test it on $n$ of them, find the
-# share $\hat p$, and give an interval. How often does the interval contain the truth? Two formulas,
-# both with $z = 1.96$:
+# A model is truly right about a proportion $p$ of all sentences. You test it on $n$ of them, find
+# the proportion $\hat p$, and give an interval. How often does the interval contain the truth? Two
+# formulas, both with $z = 1.96$:
 #
 # - the simple one, $\hat p \pm z \sqrt{\hat p (1 - \hat p) / n}$;
 # - Wilson's, $\dfrac{\hat p + z^2 / 2n}{1 + z^2 / n} \pm \dfrac{z}{1 + z^2 / n}
 #   \sqrt{\dfrac{\hat p (1 - \hat p)}{n} + \dfrac{z^2}{4 n^2}}$.
 #
-# Write `coverage(share, trials, experiments, seed)`: draw `experiments` test sets of `trials`
-# sentences, each sentence being right with probability `share`; compute both intervals for each;
-# return the share of experiments whose interval contains `share`, for the simple interval and for
-# Wilson's. Your result is compared with the exact one, with room for the luck of the draws.
+# Write `coverage(proportion, trials, experiments, seed)`: draw `experiments` test sets of `trials`
+# sentences, each sentence being right with probability `proportion`; compute both intervals for
+# each; return the fraction of experiments whose interval contains `proportion`, for the simple
+# interval and for Wilson's. Your result is compared with the exact one, with room for the luck of
+# the draws.
 #
 # *Example.* For one test set of 20 sentences with 20 right, the simple interval is [1, 1], and
 # Wilson's [0.839, 1]. If the truth is 0.95, the first misses it and the second does not.
 #
-# Before you run it, write down what you expect for `share=0.95`, `trials=30`.
+# Before you run it, write down what you expect for `proportion=0.95`, `trials=30`.
 
 # %% stub
-def coverage(share: float, trials: int, experiments: int, seed: int) -> tuple[float, float]:
-    """How often the simple and Wilson's 95 % interval contain the true share."""
+def coverage(proportion: float, trials: int, experiments: int, seed: int) -> tuple[float, float]:
+    """How often the simple and Wilson's 95 % interval contain the true proportion."""
     # BEGIN SOLUTION
     z, n = 1.96, trials
-    found = np.random.default_rng(seed).binomial(n, share, experiments) / n
+    found = np.random.default_rng(seed).binomial(n, proportion, experiments) / n
     half = z * np.sqrt(found * (1 - found) / n)
-    simple = abs(found - share) <= half
+    simple = abs(found - proportion) <= half
     centre = (found + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(found * (1 - found) / n + z * z / (4 * n * n))
-    wilson = abs(centre - share) <= half
+    wilson = abs(centre - proportion) <= half
     return float(simple.mean()), float(wilson.mean())
     # END SOLUTION
 
 # %% check
-def exact(share, n):
+def exact(proportion, n):
     """Exact coverage of right and wrong intervals, from every number of right sentences."""
     k = np.arange(n + 1)
     ways = np.cumprod(np.append(1.0, (n - k[:-1]) / k[1:]))
-    weight = ways * share**k * (1 - share) ** (n - k)
+    weight = ways * proportion**k * (1 - proportion) ** (n - k)
     p, z = k / n, 1.96
-    spread, true = p * (1 - p) / n, share * (1 - share) / n
+    spread, true = p * (1 - p) / n, proportion * (1 - proportion) / n
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(spread + z * z / (4 * n * n))
     holds = {
-        "simple": abs(p - share) <= z * np.sqrt(spread), "wilson": abs(centre - share) <= half,
-        "true spread": abs(p - share) <= z * np.sqrt(true), "no root": abs(p - share) <= z * spread,
-        "no n": abs(p - share) <= z * np.sqrt(spread * n), "centre": abs(p - share) <= half,
+        "simple": abs(p - proportion) <= z * np.sqrt(spread), "wilson": abs(centre - proportion) <= half,
+        "true spread": abs(p - proportion) <= z * np.sqrt(true), "no root": abs(p - proportion) <= z * spread,
+        "no n": abs(p - proportion) <= z * np.sqrt(spread * n), "centre": abs(p - proportion) <= half,
     }
     return {name: float(weight[held].sum()) for name, held in holds.items()}
 
 def cases(rng):
     made = 0
     while made < 2:
-        share, trials = float(np.round(rng.uniform(0.9, 0.97), 4)), int(rng.integers(20, 45))
-        found = exact(share, trials)
+        proportion, trials = float(np.round(rng.uniform(0.9, 0.97), 4)), int(rng.integers(20, 45))
+        found = exact(proportion, trials)
         others = ("wilson", "true spread", "no root", "no n")
         # Every mistake is to show, and to differ from the others.
         apart = min(abs(found["simple"] - found[name]) for name in others)
@@ -736,12 +737,12 @@ def cases(rng):
         apart = min(apart, abs(found["true spread"] - found["no n"]), found["no root"])
         if apart > 0.03:
             made += 1
-            case = {"share": share, "trials": trials, "experiments": 40_000}
+            case = {"proportion": proportion, "trials": trials, "experiments": 40_000}
             yield {**case, "seed": int(rng.integers(2**31))}, found
 
 def judge(case, got, expected):
     if not isinstance(got, list | tuple | np.ndarray | Tensor) or len(got) != 2:
-        return "Two shares are expected: that of the simple interval, and that of Wilson's."
+        return "Two fractions are expected: that of the simple interval, and that of Wilson's."
     simple, wilson = (float(x) for x in got)
 
     def near(value, name):
@@ -762,7 +763,7 @@ def judge(case, got, expected):
     if simple == 1:
         return "an interval that always holds"
     if near(simple, "true spread"):
-        return "the true share under the root"
+        return "the true proportion under the root"
     if near(simple, "no root"):
         return "no root"
     if near(simple, "no n"):
@@ -780,38 +781,39 @@ def numbers(case, got, expected):
     return {"simple": simple, "wilson": wilson, **case, "right": expected["simple"]}
 
 # %% another right solution
-def coverage(share, trials, experiments, seed):
+def coverage(proportion, trials, experiments, seed):
     torch.manual_seed(seed)
-    draws = torch.rand(experiments, trials, dtype=torch.float64) < share
+    draws = torch.rand(experiments, trials, dtype=torch.float64) < proportion
     hits = {"simple": 0, "wilson": 0}
     z = 1.96
     counts = draws.sum(1).bincount(minlength=trials + 1)
     for right, times in enumerate(counts.tolist()):
         p = right / trials
         half = z * (p * (1 - p) / trials) ** 0.5
-        hits["simple"] += times * (p - half <= share <= p + half)
-        # Wilson's ends are where the share lies z of *its own* spreads away from p.
-        hits["wilson"] += times * ((p - share) ** 2 <= z * z * share * (1 - share) / trials)
+        hits["simple"] += times * (p - half <= proportion <= p + half)
+        # Wilson's ends are where the proportion lies z of *its own* spreads away from p.
+        hits["wilson"] += times * ((p - proportion) ** 2 <= z * z * proportion * (1 - proportion) / trials)
     return hits["simple"] / experiments, hits["wilson"] / experiments
 
 # %% misconception: misses are counted
-# says: You have {simple:.3f} and {wilson:.3f}: these are the shares of intervals that *miss* the
+# says: You have {simple:.3f} and {wilson:.3f}: these are the fractions of intervals that *miss* the
 # truth. Asked for are those that contain it.
 # edit: float(simple.mean()) => float((~simple).mean())
 # edit: float(wilson.mean()) => float((~wilson).mean())
 # %% misconception: an interval that always holds
 # says: With you the simple interval holds in every single experiment. Most likely you ask whether
-# it contains the share that was *found*, around which it was built; the question is whether it
-# contains the true one, {share}. (If that is what you ask: is the generator seeded inside the loop,
-# so that all experiments draw the same test set?)
-# edit: abs(found - share) => abs(found - found)
-# edit: abs(centre - share) => abs(centre - found)
-# %% misconception: the true share under the root
+# it contains the proportion that was *found*, around which it was built; the question is whether it
+# contains the true one, {proportion}. (If that is what you ask: is the generator seeded inside the
+# loop, so that all experiments draw the same test set?)
+# edit: abs(found - proportion) => abs(found - found)
+# edit: abs(centre - proportion) => abs(centre - found)
+# %% misconception: the true proportion under the root
 # says: You measure {simple:.3f} for the simple interval; exact is {right:.3f}. Your width is made
-# from the true share {share}. Whoever tests a model does not know it: under the root stands the
-# share that was found, and when that happens to be 1 the interval shrinks to a point. This is what
-# makes the simple one fail. (With the true share it would be just as good as Wilson's.)
-# edit: np.sqrt(found * (1 - found) / n) => np.sqrt(share * (1 - share) / n)
+# from the true proportion {proportion}. Whoever tests a model does not know it: under the root
+# stands the proportion that was found, and when that happens to be 1 the interval shrinks to a
+# point. This is what makes the simple one fail. (With the true proportion it would be just as good
+# as Wilson's.)
+# edit: np.sqrt(found * (1 - found) / n) => np.sqrt(proportion * (1 - proportion) / n)
 # %% misconception: no root
 # says: Your simple interval holds in {simple:.3f} of the experiments only, {right:.3f} is exact. Is
 # there a root over p (1 − p) / n? That is a variance, and so small that without the root the
@@ -820,29 +822,29 @@ def coverage(share, trials, experiments, seed):
 # edit: np.sqrt(found * (1 - found) / n + => (found * (1 - found) / n +
 # %% misconception: not divided by n
 # says: Your simple interval holds in {simple:.3f} of the experiments, {right:.3f} is exact: it is
-# too wide. Its width is the spread of a single sentence, 0 or 1. A share of {trials} sentences
+# too wide. Its width is the spread of a single sentence, 0 or 1. A proportion of {trials} sentences
 # spreads less: there is a division by n under the root.
 # edit: np.sqrt(found * (1 - found) / n) => np.sqrt(found * (1 - found))
 # %% misconception: Wilson's width around the wrong centre
 # says: Your simple interval is right. Wilson's holds in {wilson:.3f} of the experiments with you:
-# its width is there, but it still sits around the share that was found. Its centre is drawn towards
-# one half, (p + z² / 2n) / (1 + z² / n), and near 1 that matters as much as the width.
-# edit: abs(centre - share) => abs(found - share)
+# its width is there, but it still sits around the proportion that was found. Its centre is drawn
+# towards one half, (p + z² / 2n) / (1 + z² / n), and near 1 that matters as much as the width.
+# edit: abs(centre - proportion) => abs(found - proportion)
 # %% hints
 # 1. First one experiment: draw the number of right sentences, compute both intervals by the formulas,
 # and hold them against the example. Then many.
-# 2. `np.random.default_rng(seed).binomial(trials, share, experiments)` gives the number of right
-# sentences of all experiments at once; NumPy's formulas then work on the whole array.
-# 3. An interval “centre ± half” contains the truth where `abs(centre - share) <= half`; the mean of
-# that boolean array is the coverage.
+# 2. `np.random.default_rng(seed).binomial(trials, proportion, experiments)` gives the number of
+# right sentences of all experiments at once; NumPy's formulas then work on the whole array.
+# 3. An interval “centre ± half” contains the truth where `abs(centre - proportion) <= half`; the
+# mean of that boolean array is the coverage.
 # %% explanation
 # The simple interval promises 95 % and keeps far less near the ends, because it measures its own
-# width with the share that was found: a run of luck without a mistake makes it sure and narrow at
-# once. Wilson's asks instead which true shares would make the finding unsurprising, and stays near
-# 95 %. That is why the chapter's bars carry it. Measuring the coverage is how any recipe for
-# intervals is tested.
+# width with the proportion that was found: a run of luck without a mistake makes it sure and narrow
+# at once. Wilson's asks instead which true proportions would make the finding unsurprising, and
+# stays near 95 %. That is why the chapter's bars carry it. Measuring the coverage is how any recipe
+# for intervals is tested.
 
-# %% task 17.6: Project of Part III: a judge of a language nobody knows
+# %% task 17.6: Project of Part III: a classifier of a language nobody knows
 # kind: project; points: 20; minutes: 40; function: judge_sentences; seconds: 40
 #
 # Somewhere people speak a language of which you have 3,000 sentences (`texts`, strings of words
@@ -854,7 +856,7 @@ def coverage(share, trials, experiments, seed):
 #
 # Write `judge_sentences(texts, labels, questions)`: return a 0 or 1 for each of the `questions`,
 # 1,000 new sentences with the same mixture. You pass with an **MCC of 0.80** or more. Any method is
-# allowed. A good one needs about a second on one processor core.
+# allowed. A good one needs about a second on one CPU core.
 #
 # *Example of a language.* `su bovuka el su nigumi satero su bovumi` is acceptable: *the dog near
 # the cats sees the dogs*. The first noun is the subject, and *sees* agrees with it, not with
@@ -1048,17 +1050,17 @@ def judge_sentences(texts, labels, questions):
 # %% misconception: neighbours only
 # says: Your MCC is {mcc:.2f}. You find {order:.0%} of the sentences in a wrong order, and of those
 # with a wrong verb {agreement:.0%}, while you reject {alarms:.0%} of the good ones. So far your
-# judge knows which words may stand *beside* each other. Between subject and verb there is another
-# noun, and agreement has to be seen over that distance. If your model sees pairs of neighbours, it
-# never will; if it sees whole sentences, it has not got there yet: train longer, or cut the words
-# so that there are fewer kinds to learn.
+# classifier knows which words may stand *beside* each other. Between subject and verb there is
+# another noun, and agreement has to be seen over that distance. If your model sees pairs of
+# neighbours, it never will; if it sees whole sentences, it has not got there yet: train longer, or
+# cut the words so that there are fewer kinds to learn.
 # - torch.manual_seed(0)
 # + neighbours = lambda text: list(zip(text.split(), text.split()[1:]))
 # + good = {pair for t, label in zip(texts, labels, strict=True) if label for pair in neighbours(t)}
 # + return [int(good.issuperset(neighbours(question))) for question in questions]
 # %% misconception: the labels the wrong way round
-# says: Your MCC is {mcc:.2f}, so your judge knows the language well and says the opposite of what
-# is asked: 1 stands for acceptable, 0 for spoilt.
+# says: Your MCC is {mcc:.2f}, so your classifier knows the language well and says the opposite of
+# what is asked: 1 stands for acceptable, 0 for spoilt.
 # edit: [:, 0] > 0 => [:, 0] < 0
 # edit: range(300) => range(80)
 # %% misconception: scores instead of answers
@@ -1071,8 +1073,8 @@ def judge_sentences(texts, labels, questions):
 # 1. Print ten acceptable sentences below each other. Which words occur all the time? What do the
 # others have in common at their ends?
 # 2. As in English, a word is a stem and an ending, and the ending says noun or verb, one or many. The
-# stem decides nothing. Chapter 2 cut words into pieces for that reason: here the last two letters
-# are enough, and instead of some sixty words there are about ten pieces.
+# stem decides nothing. Chapter 2 cut words into subword tokens for that reason: here the last two
+# letters are enough, and instead of some sixty words there are about ten subword tokens.
 # 3. Turn every sentence into the numbers of its endings, padded to 12 places. An embedding of width
 # 16, all places laid side by side (`torch.nn.Flatten`), a hidden layer of 64 with ReLU, one logit;
 # AdamW with 0.01, batches of 128, 300 steps.
@@ -1081,5 +1083,5 @@ def judge_sentences(texts, labels, questions):
 # can compare the first noun with the verb and pass over the noun in between; a bag of words cannot,
 # since half of the spoilt sentences hold the very words of a good one. (A table of all patterns of
 # endings, without any training, does as well: the language is small. On whole words a recurrent
-# network needs a few seconds.) And MCC was the right judge of it: seven in ten would have been
+# network needs a few seconds.) And MCC was the right metric for it: seven in ten would have been
 # right without a thought.

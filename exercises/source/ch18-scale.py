@@ -126,8 +126,8 @@ def step_memory(parameters, trained, layers, batch, length, hidden, heads, check
 # edit: heads * length**2 => length**2
 # %% misconception: checkpointing without the layer that is computed again
 # says: With checkpointing you have {yours:,} bytes, the inputs of {layers} layers and nothing more.
-# On the way back a layer runs forward once more, and at that moment all that *one* layer leaves
-# behind is there as well. For a large batch that is a good part of the whole.
+# In the backward pass a layer runs forward once more, and at that moment all that *one* layer
+# leaves behind is there as well. For a large batch that is a good part of the whole.
 # edit: (layers - 1) * into + layer => layers * into
 # %% misconception: an input that is there twice
 # says: With checkpointing you have {into:,} bytes too many, one layer's input. The inputs of all
@@ -144,7 +144,7 @@ def step_memory(parameters, trained, layers, batch, length, hidden, heads, check
 # %% explanation
 # Sixteen bytes for every trained parameter, four for a frozen one; what the text leaves behind
 # comes on top, and does not ask how many parameters are trained. Checkpointing keeps about an
-# eighteenth of it for each layer, or less, and pays with a second way forward.
+# eighteenth of it for each layer, or less, and pays with a second forward pass.
 # `minibert.course.analysis.memory.training_memory` is this sum with the small things put back, and is right to the
 # byte.
 
@@ -634,7 +634,7 @@ def shared_gradient(weight, features, labels):
 # edit: total / count => total / len(features)
 # %% misconception: divided twice
 # says: Your first number is {yours:.4f}, where {right:.4f} is expected, {workers} times as much.
-# The shares of the workers already sum to one, so what they exchange is to be added up. If it is
+# The fractions of the workers already sum to one, so what they exchange is to be added up. If it is
 # divided by the number of workers as well, the learning rate shrinks unnoticed with every machine.
 # (DDP does divide by it: there each worker's loss has to be multiplied by their number.)
 # edit: total / count => total / count / len(features)
@@ -666,7 +666,7 @@ def shared_gradient(weight, features, labels):
 # - `"moved"`: the share of the weights that are different from `start` after *one* step taken in
 #   bf16;
 # - `"bf16"`: all steps in bf16, one after the other, each rounded. How far have the weights come
-#   from `start`, on average, as a share of the whole way `steps * step`?
+#   from `start`, on average, as a fraction of the whole way `steps * step`?
 # - `"mixed"`: the same if the steps are added to the weights in 32 bits, and a copy in bf16 is made
 #   only at the end.
 #
@@ -769,9 +769,9 @@ def small_steps(weights, step, steps):
 # measure the weights in 32 bits themselves. What is multiplied is their copy in bf16, made at the
 # end: how far has *that* come?
 # edit: share(master.to(torch.bfloat16)) => share(master)
-# %% misconception: distances, not shares of the way
+# %% misconception: distances, not fractions of the way
 # says: For the way covered you have {your_bf16:.1e} and {your_mixed:.1e}. These are distances; as a
-# share of the whole way, {steps} steps of {step:g}, they are easier to read: divide by `steps *
+# fraction of the whole way, {steps} steps of {step:g}, they are easier to read: divide by `steps *
 # step`.
 # edit: .mean() / (steps * step) => .mean()
 # %% misconception: the sum slips back into 32 bits
@@ -807,7 +807,7 @@ def small_steps(weights, step, steps):
 # - `a` and `b` have at most **`budget` numbers** together;
 # - on *fresh* examples the mean squared error is at most **5 %** of that of the frozen network.
 #
-# Half a second on one processor core is enough.
+# Half a second on one CPU core is enough.
 #
 # *Example.* With `h = 48` and `c = 32` a rank of 1 costs 48 + 32 = 80 numbers, the whole matrix
 # 1536. A budget of 250 pays for rank 3.

@@ -12,6 +12,8 @@ from minibert.training.devices import choose_device, choose_precision
 from minibert.training.resume import SETTINGS_FILE
 from minibert.weights.files import read_json
 
+_ROWS = 32  # of a batch at most, where nothing is said
+
 
 class Computing(NamedTuple):
     """A device, "float32" or "bf16", and the rows of a batch."""
@@ -29,6 +31,9 @@ def computing(options: Namespace) -> Computing:
     path = weights.resolve(options.model) / SETTINGS_FILE
     noted: dict[str, Any] = read_json(path) if path.is_file() else {}
     device = choose_device(options.device)
-    precision = choose_precision(options.precision or noted.get("precision", "auto"), device)
-    rows = getattr(options, "batch_size", None) or noted.get("batch_size", 32)
+    # A model that notes nothing is run as Python runs it.
+    precision = choose_precision(options.precision or noted.get("precision", "float32"), device)
+    rows = getattr(options, "batch_size", None)
+    if rows is None:
+        rows = min(_ROWS, noted.get("batch_size", _ROWS))
     return Computing(device, precision, rows)

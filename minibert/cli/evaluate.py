@@ -38,7 +38,7 @@ def run(options: Namespace) -> None:
         return
     result = _finetuned(options)
     if options.json:
-        print(json.dumps(_as_json(result), indent=2, ensure_ascii=False))
+        print(json.dumps(_as_json(result), indent=2))
     else:
         print(_as_text(result))
     if options.plots is not None:

@@ -26,7 +26,7 @@ def run(options: Namespace) -> None:
             [{"token": token, "probability": chance} for token, chance in candidates]
             for candidates in masks
         ]
-        print(json.dumps(content, ensure_ascii=False))
+        print(json.dumps(content))
         return
     for number, candidates in enumerate(masks, 1):
         if len(masks) > 1:

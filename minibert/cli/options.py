@@ -10,7 +10,7 @@ import argparse
 import re
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
-from dataclasses import Field, fields, replace
+from dataclasses import MISSING, Field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -34,7 +34,8 @@ def add_options(group: Group, kind: type, *names: str, **defaults: Any) -> None:
         if names and entry.name not in names:
             continue
         flag, words = _flag(entry), entry.metadata["help"] or ""
-        default = defaults.get(entry.name, entry.default)
+        is_required = entry.default is MISSING
+        default = None if is_required else defaults.get(entry.name, entry.default)
         told: dict[str, Any] = {"help": words, "dest": entry.name, "default": default}
         if hints[entry.name] is bool:
             group.add_argument(flag, action="store_true", **told)
@@ -50,7 +51,7 @@ def add_options(group: Group, kind: type, *names: str, **defaults: Any) -> None:
                 told[name] = entry.metadata[name]
         if "const" in told:
             told["nargs"] = "?"
-        group.add_argument(flag, **told, required=entry.name == "output_dir")
+        group.add_argument(flag, **told, required=is_required)
 
 
 def read_options(kind: type[Settings], options: Namespace, **given: Any) -> Settings:
@@ -70,6 +71,8 @@ def in_options(message: str, options: Mapping[str, Any]) -> str:
 
     "pass max_length=64" becomes "pass --max-length 64" where there is such an option.
     """
+    # What stands between quotes, or beside a slash, is the user's own.
+    message, kept = _set_aside(message)
     for name, flag in _flags(options).items():
         message = re.sub(rf"\b{name}=True\b", flag, message)
         message = re.sub(rf"\b{name}=\.\.\.", flag, message)
@@ -77,7 +80,21 @@ def in_options(message: str, options: Mapping[str, Any]) -> str:
         # A name of one word may be an ordinary word, except where a message begins.
         plain = name if "_" in name else rf"^{name}(?= must| needs| trains)"
         message = re.sub(rf"(?<![\w/.-]){plain}\b(?![-/]|\.\w)", flag, message)
+    for place, text in enumerate(kept):
+        message = message.replace(f"\0{place}\0", text)
     return message
+
+
+def _set_aside(message: str) -> tuple[str, list[str]]:
+    """A message with its paths and quoted words taken out, and those."""
+    kept: list[str] = []
+
+    def keep(found: re.Match[str]) -> str:
+        kept.append(found[0])
+        return f"\0{len(kept) - 1}\0"
+
+    # Not the quotes of an argument, as in device='cpu'.
+    return re.sub(r"(?<!=)(['\"]).*?\1(?!\w)|[^\s'\"]*[/\\][^\s'\"]*", keep, message), kept
 
 
 def check_new_folder(folder: Path) -> None:

@@ -44,9 +44,7 @@ def run(options: Namespace) -> None:
         if options.json:
             given = text if isinstance(text, str) else None
             content = {"text": given, **asdict(prediction)}
-            print(
-                json.dumps({k: v for k, v in content.items() if v is not None}, ensure_ascii=False)
-            )
+            print(json.dumps({k: v for k, v in content.items() if v is not None}))
         else:
             print(_line(text, prediction, alone=len(texts) == 1))
 

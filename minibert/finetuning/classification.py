@@ -137,9 +137,10 @@ def predicted_scores(
         (examples, classes) probabilities, by softmax, or for several labels by sigmoid; (examples,)
         numbers for regression. For a text in several windows, their mean.
     """
-    width = 1 if dataset.problem_type == REGRESSION else len(dataset.label_names)
-    sums = np.zeros((dataset.size, width))
+    sums = np.zeros((dataset.size, 0))
     for indices, _, output in results:
+        if not sums.size:
+            sums = np.zeros((dataset.size, output.logits.shape[1]))
         scores = output.logits.float().cpu()  # (B, C)
         if dataset.problem_type == SINGLE_LABEL:
             scores = scores.softmax(-1)

@@ -55,7 +55,7 @@ def finetune(
     base: str,
     settings: TaskSettings,
     training: TrainingConfig,
-    what: FinetuningSettings | None = None,
+    finetuning: FinetuningSettings | None = None,
 ) -> dict[str, dict[str, float]]:
     """Fine-tune a model and write it, with its metrics, to `training.output_dir`.
 
@@ -64,7 +64,7 @@ def finetune(
         base: name or folder of the pre-trained model.
         settings: the task, and how texts are brought to the model.
         training: of the loop.
-        what: is trained of the base, and how its classes count.
+        finetuning: what is trained of the base, and how its classes count.
 
     Returns:
         what `metrics.json` gets: metrics of "dev" and "test" where they are, and of "train" the
@@ -73,10 +73,10 @@ def finetune(
     Raises:
         ValueError, FileNotFoundError: for anything that does not fit; nothing is written then.
     """
-    what = what or FinetuningSettings()
+    finetuning = finetuning or FinetuningSettings()
     out = Path(training.output_dir)
     check_output(out, training.resume)
-    if what.adapter is not None and weights.read_adapter(weights.resolve(base)) is not None:
+    if finetuning.adapter is not None and weights.read_adapter(weights.resolve(base)) is not None:
         raise ValueError(
             f"{base} is an adapter itself: run `minibert export {base} --merge --out FOLDER` and "
             "pass base=FOLDER"
@@ -84,14 +84,16 @@ def finetune(
     tokenizer = Tokenizer.from_pretrained(base)
     train, held_out = _datasets(splits, settings, tokenizer)
     torch.manual_seed(training.seed)  # the new head is drawn at random
-    model = _model_for(train, base, out, what)
+    model = _model_for(train, base, out, finetuning)
     if isinstance(train, AnsweringDataset) and train.has_impossible:
         # Having seen questions without an answer, it may say so.
         settings = replace(settings, null_threshold=settings.null_threshold or 0.0)
     dev = held_out.get("dev")
     metrics = metrics_for(dev, **settings.thresholds) if dev is not None else None
     if dev is not None:
-        training = replace(training, best_metric=best_metric(train, what.class_weights is not None))
+        training = replace(
+            training, best_metric=best_metric(train, finetuning.class_weights is not None)
+        )
     trainer = Trainer(model, training, train, dev, metrics)
     if distributed.is_main():
         tokenizer.save_pretrained(out)
@@ -138,11 +140,13 @@ def best_metric(dataset: Dataset, weighted: bool) -> str | None:
     return "f1_macro" if weighted else "accuracy"
 
 
-def _model_for(train: Dataset, base: str, out: Path, what: FinetuningSettings) -> PretrainedModel:
+def _model_for(
+    train: Dataset, base: str, out: Path, finetuning: FinetuningSettings
+) -> PretrainedModel:
     """The base with a new head for what the training set has."""
     changes: dict[str, Any] = {
-        "hidden_dropout_prob": what.dropout,
-        "attention_probs_dropout_prob": what.dropout,
+        "hidden_dropout_prob": finetuning.dropout,
+        "attention_probs_dropout_prob": finetuning.dropout,
     }
     if isinstance(train, AnsweringDataset):
         model: PretrainedModel = BertForQuestionAnswering.from_pretrained(base, **changes)
@@ -160,13 +164,13 @@ def _model_for(train: Dataset, base: str, out: Path, what: FinetuningSettings) -
         else:
             changes["problem_type"] = train.problem_type
             model = BertForSequenceClassification.from_pretrained(base, **changes)
-    if what.class_weights is not None:
+    if finetuning.class_weights is not None:
         if not isinstance(train, ClassificationDataset):
             raise ValueError("class weights are for `classify`: leave them out")
-        model.class_weights = torch.tensor(parse_class_weights(what.class_weights, train))
-    if what.adapter is None:
+        model.class_weights = torch.tensor(parse_class_weights(finetuning.class_weights, train))
+    if finetuning.adapter is None:
         return model
-    return add_adapter(model, _noted(base, out), what.adapter)
+    return add_adapter(model, _noted(base, out), finetuning.adapter)
 
 
 def _noted(base: str, out: Path) -> str:

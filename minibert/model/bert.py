@@ -100,8 +100,3 @@ class BertModel(PretrainedModel):
             # prediction.
             pooled = torch.tanh(self.pooler(first))
         return BertOutput(last, pooled, states, maps)
-
-    @property
-    def base_model(self) -> BertModel:
-        """This model itself."""
-        return self

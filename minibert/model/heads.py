@@ -96,8 +96,13 @@ class BertForPreTraining(PretrainedModel):
             encoder_options: `output_hidden_states`, `output_attentions`.
         """
         # Output matrix and last layer are computed where something is predicted, at 15 %.
-        at = {"positions": masked_positions}
-        encoded = self.bert(input_ids, attention_mask, token_type_ids, **at, **encoder_options)
+        encoded = self.bert(
+            input_ids,
+            attention_mask,
+            token_type_ids,
+            positions=masked_positions,
+            **encoder_options,
+        )
         logits = self.mlm(encoded.last_hidden_state, self.bert.embeddings.token.weight)
         labels = labels_at(labels, masked_positions)
         relation = self.nsp(encoded.pooler_output)
@@ -137,8 +142,13 @@ class BertForMaskedLM(PretrainedModel):
     ) -> HeadOutput:
         """As `BertForPreTraining`, without the second task."""
         # Output matrix and last layer are computed where something is predicted, at 15 %.
-        at = {"positions": masked_positions}
-        encoded = self.bert(input_ids, attention_mask, token_type_ids, **at, **encoder_options)
+        encoded = self.bert(
+            input_ids,
+            attention_mask,
+            token_type_ids,
+            positions=masked_positions,
+            **encoder_options,
+        )
         logits = self.mlm(encoded.last_hidden_state, self.bert.embeddings.token.weight)
         labels = labels_at(labels, masked_positions)
         return HeadOutput(logits, token_loss(logits, labels, label_count), encoded)

@@ -119,7 +119,7 @@ class PretrainedModel(nn.Module):
     @property
     def base_model(self) -> Any:
         """The `BertModel` under the head; a model without a head is its own."""
-        return self.get_submodule("bert")
+        return getattr(self, "bert", self)
 
     def label_count(self, batch: Mapping[str, Tensor]) -> int | None:
         """How many labelled tokens the loss of a batch is a mean over; `None`: over its rows.

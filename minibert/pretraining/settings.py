@@ -36,7 +36,7 @@ class PretrainingSettings:
             raise ValueError(
                 "base=... goes on with a model, prune_from=... cuts one: give one of them"
             )
-        if self.adapter and not self.base:
+        if self.adapter is not None and not self.base:
             raise ValueError("adapter trains beside a given model: give its name as base=...")
         if self.base and self.tokenizer:
             raise ValueError("base=... has its own tokenizer: leave tokenizer=... out")

@@ -41,7 +41,7 @@ def starting_model(
         model = kind.from_pretrained(base, **rates)
         if model.adapter is not None:
             merge_adapter(model)
-        return add_adapter(model, base, settings.adapter) if settings.adapter else model
+        return add_adapter(model, base, settings.adapter) if settings.adapter is not None else model
     if not settings.prune_from:
         return kind(config.changed(vocab_size=tokenizer.vocab_size, **rates))
     # With the masked-word head that it has, if it has one: that is cut down, too.

@@ -36,7 +36,7 @@ class TrainingConfig:
     """
 
     output_dir: str | Path = option(
-        None, "folder for the model, its log and checkpoints", flag="--out"
+        told="folder for the model, its log and checkpoints", flag="--out"
     )
     epochs: int = option(3)
     max_steps: int | None = option(None, "steps in all, instead of epochs", flag="--steps")

@@ -48,6 +48,6 @@ def choose_precision(name: str, device: torch.device) -> str:
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
     """Matrix products in bf16, sums, norms and the weights themselves in float32."""
-    if precision == "float32":
+    if choose_precision(precision, device) == "float32":
         return nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16)

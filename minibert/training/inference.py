@@ -52,7 +52,7 @@ def run_inference(
     Yields:
         row numbers, batch and output of every batch.
     """
-    was_training, run = model.training, runner or model
+    was_training, run = model.training, model if runner is None else runner
     model.eval()
     batches = ordered_batches(dataset.lengths, batch_size)
     bar = tqdm(batches, desc="reading", delay=2, leave=False, **distributed.bar_options())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import MISSING, field
 from typing import Any
 
 
 def option(
-    default: Any,
+    default: Any = MISSING,
     told: str | None = None,
     *,
     flag: str | None = None,
@@ -19,7 +19,7 @@ def option(
     """A dataclass field that the command line has an option for.
 
     Args:
-        default: as in `dataclasses.field`.
+        default: as in `dataclasses.field`; without one the option is required.
         told: the line of `--help`, which adds the default by itself.
         flag: the option's name where it is not that of the field.
         choices: the values there are.

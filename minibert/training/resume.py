@@ -84,7 +84,7 @@ def restore(folder: Path, model: nn.Module, optimizer: Optimizer) -> None:
     state: dict[str, Any] = {}
     for key, value in load_file(folder / "optimizer.safetensors").items():
         name, _, part = key.removeprefix("state.").rpartition(".")
-        state.setdefault(name, {})[part] = value
+        state.setdefault(name, {})[part] = value.clone()  # not the file's own memory
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     groups = [
         {**group, "params": [names[id(parameter)] for parameter in group["params"]]}

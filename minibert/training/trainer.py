@@ -121,6 +121,7 @@ class Trainer:
         """
         if distributed.is_main():
             settings = {**asdict(self.config), "output_dir": str(self.output)}
+            settings["precision"] = self.precision  # what "auto" came to
             self.output.mkdir(parents=True, exist_ok=True)
             write_json(self.output / resume.SETTINGS_FILE, settings)
         self.model.train()

@@ -43,7 +43,7 @@ def measure(
 
         def score(results: Any, by_epoch: list[float] = by_epoch) -> dict[str, float]:
             truth, said = [], []
-            for batch, output in results:
+            for _, batch, output in results:
                 truth += batch["labels"].tolist()
                 said += output.logits.argmax(-1).tolist()
             by_epoch.append(accuracy(truth, said))
