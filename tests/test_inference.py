@@ -220,6 +220,45 @@ def test_pruning_keeps_the_masked_word_head_of_whatever_has_one(tmp_path, source
     assert torch.isin(small.mlm.dense.weight, old.mlm.dense.weight).all(), "drawn anew"
 
 
+class Compiled(torch.nn.Module):
+    """What `torch.compile` returns: it has a length only where the model has one."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def __len__(self):
+        raise TypeError("does not support len()")
+
+    def forward(self, **batch):
+        return self.model(**batch)
+
+
+def test_a_compiled_model_is_evaluated(tmp_path, monkeypatch):
+    data = pretraining_data("mlm+nsp")
+    losses = []
+    monkeypatch.setattr(torch, "compile", Compiled)
+    for compiled in (False, True):
+        config = TrainingConfig(
+            tmp_path / str(compiled), batch_size=8, precision="float32", compile=compiled
+        )
+        trainer = Trainer(model_for("mlm+nsp"), config, data, data)
+        losses.append(trainer.evaluate()["loss"])
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict"])
+@pytest.mark.parametrize("size", ["0", "-1"])
+def test_a_batch_of_no_rows_is_refused(folders, command, size, capsys):
+    assert main([*COMMANDS[command](folders), "--batch-size", size]) == 2
+    assert "--batch-size must be at least 1" in capsys.readouterr().err
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(ValueError, match="unknown precision 'fp16'"):
+        next(run_inference(model_for("mlm"), pretraining_data("mlm"), precision="fp16"))
+
+
 def test_class_scores_do_not_depend_on_the_batches(tokenizer):
     data, model = classes(tokenizer), classifier()
     scores = [predicted_scores(run_inference(model, data, size), data) for size in (1, 3, 64)]

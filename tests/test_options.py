@@ -79,6 +79,9 @@ def test_whatever_computes_can_be_told_where_and_in_which_precision(command, cap
         ("runs/max_length.csv, line 3: no label", "runs/max_length.csv, line 3: no label"),
         ("seed of the stride of epochs", "seed of the stride of epochs"),
         ("output_dir", "--out"),
+        ("runs/max_length=64/t.jsonl: no such file", "runs/max_length=64/t.jsonl: no such file"),
+        ("there is no column 'batch_size'", "there is no column 'batch_size'"),
+        ("no CUDA device here: use device='cpu'", "use --device cpu"),
     ],
 )
 def test_messages_of_the_package_come_in_the_words_of_the_command_line(python, told):

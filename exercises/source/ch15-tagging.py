@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-IGNORED = -100  # the label of a position that the loss passes over
+IGNORE_INDEX = -100  # the label of a position that the loss passes over
 
 # %% task 15.1: From words to subword tokens
 # kind: write; points: 20; minutes: 10; function: align
@@ -23,7 +23,7 @@ IGNORED = -100  # the label of a position that the loss passes over
 # `align(word_ids, tags, label2id)`, which returns the `labels`, a list of `T` whole numbers:
 #
 # - The **first** subword token of word `w` gets `label2id[tags[w]]`.
-# - Every other place gets `IGNORED`: further subword tokens, special tokens, padding.
+# - Every other place gets `IGNORE_INDEX`: further subword tokens, special tokens, padding.
 #
 # The row may have been cut: then there are more `tags` than words in it, and the last ones do not
 # occur.
@@ -38,7 +38,7 @@ def align(word_ids: list[int | None], tags: list[str], label2id: dict[str, int])
     labels, previous = [], None
     for word in word_ids:
         is_first = word is not None and word != previous
-        labels.append(label2id[tags[word]] if is_first else IGNORED)
+        labels.append(label2id[tags[word]] if is_first else IGNORE_INDEX)
         previous = word
     return labels
     # END SOLUTION
@@ -63,14 +63,14 @@ def cases(rng):
         }
 
 def numbers(case, got, expected):
-    names = {number: name for name, number in case["label2id"].items()} | {IGNORED: "–"}
+    names = {number: name for name, number in case["label2id"].items()} | {IGNORE_INDEX: "–"}
     words = case["word_ids"]
     fields = {
         "words": " ".join("–" if word is None else str(word) for word in words),
         "yours": " ".join(names.get(label, str(label)) for label in got),
         "right": " ".join(names[label] for label in expected),
-        "labelled": sum(label != IGNORED for label in got),
-        "wanted": sum(label != IGNORED for label in expected), "length": len(got),
+        "labelled": sum(label != IGNORE_INDEX for label in got),
+        "wanted": sum(label != IGNORE_INDEX for label in expected), "length": len(got),
         "tokens": len(words), "zero": names[0], "o": case["label2id"]["O"],
         "first_tag": case["tags"][0],
     }
@@ -84,7 +84,7 @@ def numbers(case, got, expected):
 
 # %% another right solution
 def align(word_ids, tags, label2id):
-    labels = [IGNORED] * len(word_ids)
+    labels = [IGNORE_INDEX] * len(word_ids)
     for word, tag in enumerate(tags):
         if word in word_ids:
             labels[word_ids.index(word)] = label2id[tag]
@@ -100,9 +100,9 @@ def align(word_ids, tags, label2id):
 # says: You label {labelled} places, where {wanted} are expected, one for each word. Behind a `B-`
 # your further subword tokens get an `I-` ({yours}). That makes sense to a reader, and some do it
 # so; but the tags belong to words, and here the further subword tokens are left out of the loss.
-# - labels.append(label2id[tags[word]] if is_first else IGNORED)
+# - labels.append(label2id[tags[word]] if is_first else IGNORE_INDEX)
 # + tag = "" if word is None else tags[word] if is_first else tags[word].replace("B-", "I-")
-# + labels.append(label2id.get(tag, IGNORED))
+# + labels.append(label2id.get(tag, IGNORE_INDEX))
 # %% misconception: the last subword token carries the tag
 # says: As many places are labelled as there are words, but it is the last subword token of each
 # that carries the tag with you ({yours}); expected is {right}. It could be done so, if training and
@@ -114,24 +114,24 @@ def align(word_ids, tags, label2id):
 # says: You label {labelled} places, where {wanted} are expected. Further subword tokens get the tag
 # `O` with you, so the model is taught that the rest of a name is no name. To leave a place out is
 # something else than to call it `O`: it has the label -100.
-# edit: else IGNORED => else IGNORED if word is None else label2id["O"]
+# edit: else IGNORE_INDEX => else IGNORE_INDEX if word is None else label2id["O"]
 # %% misconception: special tokens are called O
 # says: You label {labelled} places, where {wanted} are expected. `[CLS]`, `[SEP]` and padding have
 # the tag `O` with you, number {o}. They are no words. The more padding a batch has, the more of its
 # loss would be about nothing; -100 keeps them out.
-# edit: else IGNORED => else label2id["O"] if word is None else IGNORED
+# edit: else IGNORE_INDEX => else label2id["O"] if word is None else IGNORE_INDEX
 # %% misconception: zero for what is left out
 # says: Where nothing is to be learned you write 0, and 0 is the number of a tag, here of {zero}:
 # you have labelled {labelled} places instead of {wanted}. The value that the loss passes over is
 # -100.
-# edit: IGNORED => 0
+# edit: IGNORE_INDEX => 0
 # %% misconception: the tags laid along the tokens
 # says: The words of the tokens are {words}; your labels are {yours}, expected is {right}. You lay
 # the tags one by one along the tokens, behind `[CLS]`. That fits until the first word that falls
 # into subword tokens; from there on every tag stands too far to the left.
 # - labels, previous = [], None
-# + labels = [IGNORED, *(label2id[tag] for tag in tags)][: len(word_ids) - 1]
-# + return labels + [IGNORED] * (len(word_ids) - len(labels))
+# + labels = [IGNORE_INDEX, *(label2id[tag] for tag in tags)][: len(word_ids) - 1]
+# + return labels + [IGNORE_INDEX] * (len(word_ids) - len(labels))
 # %% misconception: word number zero is taken for none
 # says: The first word has no label with you: place {place} is of word 0, and its tag is
 # {first_tag}. In Python 0 counts as false, so `if word` passes over it as over `None`. Ask for
@@ -142,7 +142,7 @@ def align(word_ids, tags, label2id):
 # do not occur in `word_ids`; `index` stops with an error there. Such words get no label, since
 # there is no place that could carry it.
 # - labels, previous = [], None
-# + labels = [IGNORED] * len(word_ids)
+# + labels = [IGNORE_INDEX] * len(word_ids)
 # + for word, tag in enumerate(tags):
 # +     labels[word_ids.index(word)] = label2id[tag]
 # + return labels
@@ -155,7 +155,7 @@ def align(word_ids, tags, label2id):
 # place to be the first subword token of a word?
 # 2. It is a word at all (`word is not None`), and another one than at the place before. Everything
 # else is -100.
-# 3. `is_first = word is not None and word != previous`; append `label2id[tags[word]]` or `IGNORED`;
+# 3. `is_first = word is not None and word != previous`; append `label2id[tags[word]]` or `IGNORE_INDEX`;
 # then set `previous = word`, whatever `word` is.
 # %% explanation
 # Words and tokens are brought together by the number of the word, never by counting along. One

@@ -7,7 +7,7 @@ In this order, each module on what the ones before it have:
 3. `attention`: where positions meet; masks; the explicit implementation beside the fused call.
 4. `encoder`: attention and feed-forward with their residuals and norms, stacked.
 5. `bert`: `BertModel`, all of it together. It stands on `pretrained` (how any model is
-   initialised, loaded and saved), which you may leave for later.
+   initialised, loaded and saved), which you may leave for later: read it after `lora`.
 6. `heads` (with `loss`): masked words, next sentences, next words: what pre-training trains.
 7. `task_heads`: a label a text, a label a token, an answer in a paragraph: what fine-tuning trains.
 8. `generation`: continue a text, one token after the other.

@@ -85,7 +85,7 @@ class EncoderLayer(nn.Module):
     def forward_at(
         self, positions: Tensor, hidden: Tensor, *arguments: Any
     ) -> tuple[Tensor, Tensor | None]:
-        """The same, but only at some positions (n,), flat indices: (n, hidden_size).
+        """The same, but only at some positions (n,), flat indices: (n, hidden_size). No hooks run.
 
         Attention has to read all of them. What follows it does not, and of what the last layer
         would compute, the masked-word head reads 15 %.

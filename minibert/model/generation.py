@@ -34,7 +34,7 @@ def generate(
         top_p: draw among the fewest most probable tokens that together have this probability
             (Holtzman et al. 2020, nucleus sampling).
         use_cache: keep keys and values of what was read, instead of reading all of it again for
-            every token. The same tokens come out.
+            every token. The same tokens come out, up to rounding.
         generator: makes the drawing repeatable; on the device of the model.
         attention_mask: (B, T), 0 at the padding; `None` where nothing is padded.
 

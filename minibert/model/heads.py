@@ -97,11 +97,7 @@ class BertForPreTraining(PretrainedModel):
         """
         # Output matrix and last layer are computed where something is predicted, at 15 %.
         encoded = self.bert(
-            input_ids,
-            attention_mask,
-            token_type_ids,
-            positions=masked_positions,
-            **encoder_options,
+            input_ids, attention_mask, token_type_ids, positions=masked_positions, **encoder_options
         )
         logits = self.mlm(encoded.last_hidden_state, self.bert.embeddings.token.weight)
         labels = labels_at(labels, masked_positions)
@@ -143,11 +139,7 @@ class BertForMaskedLM(PretrainedModel):
         """As `BertForPreTraining`, without the second task."""
         # Output matrix and last layer are computed where something is predicted, at 15 %.
         encoded = self.bert(
-            input_ids,
-            attention_mask,
-            token_type_ids,
-            positions=masked_positions,
-            **encoder_options,
+            input_ids, attention_mask, token_type_ids, positions=masked_positions, **encoder_options
         )
         logits = self.mlm(encoded.last_hidden_state, self.bert.embeddings.token.weight)
         labels = labels_at(labels, masked_positions)
