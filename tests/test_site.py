@@ -41,6 +41,9 @@ JS_LOAD = re.compile(
     re.IGNORECASE,
 )
 
+# Where the site is not fresh it is built first, every chapter executed.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def pages() -> dict[Path, BeautifulSoup]:

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RIGHT = "def double(x):\n    return 2 * x"
 WRONG = "def double(x):\n    return x / 2"
 # Characters that cp1252 has not, in all that a learner may be shown.
-STRANGE = SMALL.replace("title: Double", "title: Double → 加倍").replace(
+STRANGE = SMALL.replace("9.1: Double", "9.1: Double → 加倍").replace(
     "# says: You halve.", "# says: You halve 一半: x ≤ 2 → “less”."
 )
 SETTING = """
@@ -101,7 +101,7 @@ def test_ones_own_work_is_graded_under_a_clock_there(folder):
 
 def test_the_clock_there_stops_what_does_not_end(folder):
     path = folder / "source" / "ch09-small.py"
-    path.write_text(STRANGE.replace("# minutes: 1", "# minutes: 1\n# seconds: 0.2"), "utf-8")
+    path.write_text(STRANGE.replace("minutes: 1", "minutes: 1; seconds: 0.2"), "utf-8")
     notebook = folder / "ch09-small.ipynb"
     notebook.write_text(notebook.read_text().replace("return x / 2", "while True: pass"))
     status, said, _ = run(folder, "sys.exit(commands.main(['grade']))", WINDOWS)
