@@ -69,8 +69,9 @@ def main(root):
         run.optimizer.step = interrupted
         try:
             run.fit()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             figures[f"{parallel}-stopped"] = run.step
+            figures[f"{parallel}-said"] = str(error)
         resumed = trainer(folder, parallel=parallel, resume=True)
         figures[f"{parallel}-resumed-from"] = resumed.step
         resumed.fit()
