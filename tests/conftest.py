@@ -3,6 +3,9 @@
 import signal
 
 import pytest
+
+# Before anything opens the standard library's distutils: torch.compile asserts that it is this one.
+import setuptools  # noqa: F401
 from hypothesis import settings
 
 # Time is measured in benchmarks, never asserted in a test: a busy machine is no failure.
