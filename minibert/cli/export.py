@@ -10,16 +10,16 @@ import torch
 
 from minibert import weights
 from minibert.cli import models
+from minibert.cli.options import check_new_folder
 from minibert.finetuning.settings import TASK_FILE
 from minibert.model.lora import merge_adapter
 from minibert.tokenization.tokenizer import Tokenizer
-from minibert.training.resume import check_output
 
 
 def run(options: Namespace) -> None:
     """Write the model again, in another precision or with its adapter folded in."""
     source, out = weights.resolve(options.model), Path(options.out)
-    check_output(out, resume=False)
+    check_new_folder(out)
     model = models.load(options.model)
     tokenizer = Tokenizer.from_pretrained(options.model)
     if options.merge and model.adapter is not None:

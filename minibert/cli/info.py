@@ -27,8 +27,7 @@ def run(options: Namespace) -> None:
         print(f"\n{parameter_table(kind(config))}")
     if config.id2label is not None:
         print(f"\nlabels: {', '.join(config.labels)}")
-    if (stored := weights.read_adapter(folder)) is not None:
-        adapter = stored[0]
+    if (adapter := weights.read_adapter_config(folder)) is not None:
         print(f"\nadapter: rank {adapter['rank']} beside {adapter['base']}")
     card = folder / "CARD.md"
     if card.is_file():

@@ -76,7 +76,10 @@ def finetune(
     finetuning = finetuning or FinetuningSettings()
     out = Path(training.output_dir)
     check_output(out, training.resume)
-    if finetuning.adapter is not None and weights.read_adapter(weights.resolve(base)) is not None:
+    if (
+        finetuning.adapter is not None
+        and weights.read_adapter_config(weights.resolve(base)) is not None
+    ):
         raise ValueError(
             f"{base} is an adapter itself: run `minibert export {base} --merge --out FOLDER` and "
             "pass base=FOLDER"

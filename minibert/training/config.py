@@ -49,16 +49,16 @@ class TrainingConfig:
     accumulation_steps: int = option(1)
     precision: str = option("auto", choices=PRECISIONS)
     device: str = option("auto", choices=DEVICES)
-    parallel: str = option("ddp", choices=PARALLEL)
-    gradient_checkpointing: bool = option(False, "less memory, slower")
     compile: bool = option(False, "torch.compile the model")
-    tensorboard: bool = option(False)
     seed: int = option(0)
     eval_every: int | None = option(None, "steps; default: each epoch")
     save_every: int | None = option(None, "steps; default: each epoch")
+    resume: bool = option(False, "go on from the last checkpoint")
     best_metric: str | None = None
     patience: int | None = option(None, "stop after so many worse evaluations")
-    resume: bool = option(False, "go on from the last checkpoint")
+    parallel: str = option("ddp", choices=PARALLEL)
+    tensorboard: bool = option(False)
+    gradient_checkpointing: bool = option(False, "less memory, slower")
 
     def __post_init__(self) -> None:
         counts = ("epochs", "batch_size", "accumulation_steps")

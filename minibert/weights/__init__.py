@@ -7,7 +7,7 @@ stands for), `adapter`, `cards` and `parameters`. `files` writes all of it, whol
 May import: `data.download` and its registry, for the weights that are fetched.
 """
 
-from minibert.weights.adapter import read_adapter, write_adapter
+from minibert.weights.adapter import read_adapter, read_adapter_config, write_adapter
 from minibert.weights.folder import (
     fit,
     read_architecture,
@@ -20,6 +20,7 @@ from minibert.weights.folder import (
 __all__ = [
     "fit",
     "read_adapter",
+    "read_adapter_config",
     "read_architecture",
     "read_config",
     "read_weights",

@@ -47,6 +47,21 @@ def write_adapter(
     (folder / WEIGHTS_FILE).unlink(missing_ok=True)
 
 
+def read_adapter_config(folder: Path) -> dict[str, Any] | None:
+    """Base, rank and alpha of the adapter in a folder; `None` where it holds none.
+
+    Raises:
+        ValueError: if one of the three is not there.
+    """
+    path = folder / ADAPTER_CONFIG_FILE
+    if not path.is_file():
+        return None
+    adapter: dict[str, Any] = read_json(path)
+    if set(adapter) != {"base", "rank", "alpha"}:
+        raise ValueError(f"{path} is not one of ours: it needs base, rank and alpha")
+    return adapter
+
+
 def read_adapter(folder: Path) -> tuple[dict[str, Any], Path, dict[str, Tensor]] | None:
     """What `write_adapter` wrote: base, rank and alpha; the base's folder; the tensors.
 
@@ -57,12 +72,9 @@ def read_adapter(folder: Path) -> tuple[dict[str, Any], Path, dict[str, Tensor]]
         FileNotFoundError: if the base cannot be found.
         ValueError: if base, rank or alpha is not said.
     """
-    path = folder / ADAPTER_CONFIG_FILE
-    if not path.is_file():
+    adapter = read_adapter_config(folder)
+    if adapter is None:
         return None
-    adapter: dict[str, Any] = read_json(path)
-    if set(adapter) != {"base", "rank", "alpha"}:
-        raise ValueError(f"{path} is not one of ours: it needs base, rank and alpha")
     try:
         base = _base_folder(adapter["base"], folder)
     except FileNotFoundError as error:
