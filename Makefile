@@ -42,7 +42,7 @@ test: data ## Run every check: lint, format, types, tests, stored notebooks
 	@echo "==> Types"
 	$(BIN)/mypy
 	@echo "==> Tests"
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile
 	@echo "==> The chapters' stored results"
 	$(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with book/nbval.cfg book/notebooks
 

@@ -1,6 +1,11 @@
 """What every test stands on."""
 
+import os
 import signal
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Before torch is imported: workers that each take every core only wait for one another.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 

@@ -61,13 +61,17 @@ DRAWINGS = {
 }
 
 
+# Sixteen heads in one figure take seconds to draw, the others a tenth of one.
+NAMES = [pytest.param(n, marks=pytest.mark.slow) if n == "many heads" else n for n in DRAWINGS]
+
+
 @pytest.fixture(autouse=True)
 def close_figures():
     yield
     plt.close("all")
 
 
-@pytest.mark.parametrize("name", DRAWINGS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_figure_draws_without_a_warning_and_says_what_it_shows(name):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -81,7 +85,7 @@ def test_every_figure_draws_without_a_warning_and_says_what_it_shows(name):
     assert min(small) >= 7, "too small for a phone"
 
 
-@pytest.mark.parametrize("name", DRAWINGS)
+@pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_cut_off_at_the_edge(name):
     picture = plt.imread(io.BytesIO(DRAWINGS[name]().png()))[..., :3]
     for edge in (picture[:2], picture[-2:], picture[:, :2], picture[:, -2:]):
@@ -181,6 +185,7 @@ def test_same_figure_is_the_same_bytes():
     assert DRAWINGS["heads"]().png() == DRAWINGS["heads"]().png()
 
 
+@pytest.mark.slow
 def test_without_a_chinese_font_characters_become_codes_and_nothing_warns(monkeypatch):
     style._covered.cache_clear()
     monkeypatch.setattr(style, "families", lambda: ("DejaVu Sans",))

@@ -54,6 +54,14 @@ def source_of(archive: Path, **changes) -> Source:
     return replace(toy, **changes)
 
 
+@pytest.fixture(autouse=True)
+def _the_registry_is_put_back_in_its_order():
+    known = dict(SOURCES)
+    yield
+    SOURCES.clear()
+    SOURCES.update(known)
+
+
 def register(monkeypatch, *registered: Source) -> None:
     """Put these in the registry, and nothing else: it is the very same dict everywhere."""
     for name in list(SOURCES):
