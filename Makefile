@@ -81,7 +81,7 @@ wheel: $(READY) ## Build dist/*.whl: the package, with all that chapters import
 		"python -m pip install $$wheel              # the package" \
 		"python -m pip install '$$wheel[course]'    # and what the chapters' notebooks need besides"
 
-wheel-test: wheel ## Install the wheel somewhere fresh, execute every notebook there (15 min)
+wheel-test: wheel ## Install the wheel somewhere fresh, execute every notebook there (23 min)
 	$(BIN)/python book/try_wheel.py
 
 clean: ## Remove what was built (the environment and the fetched data stay)

@@ -20,6 +20,8 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from jupyter_cache import get_cache
+from jupyter_cache.executors import load_executor
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 from tqdm import tqdm
@@ -219,6 +221,20 @@ def site_is_fresh() -> bool:
     return stamp_matches(BUILD / ".site", site_fingerprint())
 
 
+def execute_ahead(cache_folder: Path) -> None:
+    """Fill the cache that the site is built from, several chapters at a time.
+
+    Sphinx would execute them one after the other. A chapter that fails here is left out, and fails
+    there once more, with a message.
+    """
+    os.environ.update(kernel_environment())
+    cache = get_cache(cache_folder)
+    for chapter in chapters():
+        cache.add_nb_to_project(str(chapter), read_data={"name": "myst_nb_md", "type": "plugin"})
+    print("Executing the chapters whose results are not held", file=sys.stderr)
+    load_executor("local-parallel", cache).run_and_cache(timeout=SECONDS_A_CELL)
+
+
 def build_site(clean: bool = False) -> None:
     """Execute what changed and build `_build/html`; warnings are errors.
 
@@ -238,6 +254,7 @@ def build_site(clean: bool = False) -> None:
     for old in (HTML, BUILD / ".doctrees"):  # a page that left the table of contents goes too
         shutil.rmtree(old, ignore_errors=True)
     before = site_fingerprint()
+    execute_ahead(cache)
     program = Path(sys.executable).parent / "jupyter-book"
     command = [str(program), "build", str(ROOT), "-W", "--keep-going"]
     done = subprocess.run(command, env={**os.environ, **kernel_environment()}, check=False)

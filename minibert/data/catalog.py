@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from minibert.data.splits import Splits
@@ -53,11 +53,31 @@ def listed(names: Iterable[str]) -> str:
 
 @cache
 def catalog() -> Catalog:
-    """Everything that the installed packages have registered under `minibert.data`."""
+    """Everything that the installed packages have registered under `minibert.data`.
+
+    Raises:
+        ValueError: what a package registers cannot be imported, or is no `Catalog`.
+    """
     datasets: dict[str, NamedDataset] = {}
     corpora: dict[str, NamedCorpus] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        registered: Catalog = point.load()
+        registered = _loaded(point)
         datasets |= registered.datasets
         corpora |= registered.corpora
     return Catalog(datasets, corpora)
+
+
+def _loaded(point: EntryPoint) -> Catalog:
+    package = point.dist.name if point.dist else point.value
+    try:
+        registered = point.load()
+    except Exception as error:  # whatever a package does when it is imported
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    else:
+        if isinstance(registered, Catalog):
+            return registered
+        reason = f"{point.value} is no Catalog"
+    raise ValueError(
+        f"the data sets that the package {package} registers cannot be loaded ({reason}): "
+        f"mend it, or pip uninstall {package}"
+    )
