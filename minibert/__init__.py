@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from minibert.data.datasets import load_dataset
+    from minibert.finetuning.embedding import SentenceEncoder
     from minibert.model.bert import BertModel
     from minibert.model.config import BertConfig
     from minibert.model.generation import generate
@@ -27,6 +28,7 @@ __all__ = [
     "BertForSequenceClassification",
     "BertForTokenClassification",
     "BertModel",
+    "SentenceEncoder",
     "Tokenizer",
     "Trainer",
     "TrainingConfig",
@@ -43,6 +45,7 @@ _HOMES = {
     "BertForSequenceClassification": "model.task_heads",
     "BertForTokenClassification": "model.task_heads",
     "BertModel": "model.bert",
+    "SentenceEncoder": "finetuning.embedding",
     "Tokenizer": "tokenization.tokenizer",
     "Trainer": "training.trainer",
     "TrainingConfig": "training.config",

@@ -2,8 +2,8 @@
 
 A module a task: `classification`, `tagging`, `answering`. Each has the data set that makes rows out
 of examples (`rows` is what they share) and turns scores into predictions. `settings` say how,
-`recipe` trains, `predict` and `evaluate` use what was trained. `metrics` and `calibration` say how
-good it is, `plots` draws two pictures of that.
+`recipe` trains, `predict` and `evaluate` use what was trained; `embedding` makes vectors of texts.
+`metrics` and `calibration` say how good it is, `plots` draws two pictures of that.
 
 May import: `data`, `weights`, `tokenization`, `model`, `training`.
 """
