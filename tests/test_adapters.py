@@ -208,9 +208,11 @@ def test_labels_may_change_with_the_configuration(base, tmp_path):
     assert again.class_weights.tolist() == [1.0, 3.0]
 
 
-@pytest.mark.parametrize(("rank", "message"), [(0, "at least 1, not 0"), (4, "an adapter already")])
+@pytest.mark.parametrize(
+    ("rank", "message"), [(0, "at most 32, not 0"), (33, "not 33"), (4, "adapter already")]
+)
 def test_a_rank_or_a_second_adapter_that_cannot_be_is_refused(base, rank, message):
-    model = classifier(base) if rank else BertForSequenceClassification.from_pretrained(base)
+    model = classifier(base) if rank == 4 else BertForSequenceClassification.from_pretrained(base)
     with pytest.raises(ValueError, match=message):
         add_adapter(model, str(base), rank)
 

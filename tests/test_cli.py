@@ -288,7 +288,7 @@ def test_values_out_of_range(fails, base, fine_tuned, tmp_path):
         ("--epochs", 0, "--epochs must be at least 1"),
         ("--learning-rate", 0, "--learning-rate must be above 0"),
         ("--warmup", 2, "--warmup must be between 0 and 1"),
-        ("--adapter", 0, "rank of an adapter must be at least 1"),
+        ("--adapter", 0, "--adapter must be at least 1"),
         ("--threshold", 1, "--threshold must be between 0 and 1"),
         ("--class-weights", "great=2", "name=factor,... with names among bad, good"),
         ("--class-weights", "good=heavy", "'heavy' is not a number"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from minibert.cli import models
 from minibert.cli.computing import computing
 from minibert.cli.options import changed_by, check_new_folder, read_options
 from minibert.data.datasets import load_dataset, naming, options_for, read_file
+from minibert.data.strict_json import dump_json
 from minibert.finetuning.calibration import Reliability
 from minibert.finetuning.evaluate import Report, evaluate
 from minibert.finetuning.recipe import dataset_maker
@@ -34,11 +34,11 @@ def run(options: Namespace) -> None:
         check_new_folder(Path(options.plots))
     if kind in _OBJECTIVES:
         found = _pretrained(options, _OBJECTIVES[kind])
-        print(json.dumps(found, indent=2) if options.json else _listed(found))
+        print(dump_json(found, indent=2) if options.json else _listed(found))
         return
     result = _finetuned(options)
     if options.json:
-        print(json.dumps(_as_json(result), indent=2))
+        print(dump_json(_as_json(result), indent=2))
     else:
         print(_as_text(result))
     if options.plots is not None:

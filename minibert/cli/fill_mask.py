@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from typing import cast
 
 from minibert.cli import models
 from minibert.cli.computing import computing
+from minibert.data.strict_json import dump_json
 from minibert.model.heads import BertForMaskedLM, BertForPreTraining
 from minibert.pretraining.fill_mask import fill_mask
 from minibert.tokenization.tokenizer import Tokenizer
@@ -26,7 +26,7 @@ def run(options: Namespace) -> None:
             [{"token": token, "probability": chance} for token, chance in candidates]
             for candidates in masks
         ]
-        print(json.dumps(content))
+        print(dump_json(content))
         return
     for number, candidates in enumerate(masks, 1):
         if len(masks) > 1:

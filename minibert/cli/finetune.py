@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from minibert.cli.cards import settings_in_words
 from minibert.cli.options import read_options
 from minibert.data.catalog import catalog
 from minibert.data.datasets import read_splits
+from minibert.data.strict_json import dump_json
 from minibert.finetuning.recipe import finetune
 from minibert.finetuning.settings import FinetuningSettings, ReadingSettings, TaskSettings
 from minibert.training import distributed
@@ -37,4 +37,4 @@ def run(options: Namespace) -> None:
         held_out = {split: metrics for split, metrics in found.items() if split != "train"}
         words = settings_in_words(training)
         write_card(Path(training.output_dir), options.command, data, words, held_out)
-        print(json.dumps(found, indent=2))
+        print(dump_json(found, indent=2))

@@ -19,6 +19,8 @@ from minibert.training.devices import autocast
 
 def run(options: Namespace) -> None:
     """Print how a causal model continues a text."""
+    if options.seed < 0:
+        raise ValueError(f"seed must not be negative: {options.seed}")
     model = cast(BertForCausalLM, models.load_with_head(options.model, BertForCausalLM))
     tokenizer = Tokenizer.from_pretrained(options.model)
     (row,), _ = encode_rows(tokenizer, [options.text])

@@ -27,6 +27,19 @@ class _Parser(argparse.ArgumentParser):
         raise ValueError(f"{message} (see {self.prog} --help)")
 
 
+class _Version(argparse.Action):
+    """Look the version up when it is asked for: that takes as long as the rest of `--help`."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"minibert {version('minibert-course')}")
+        except PackageNotFoundError:
+            raise ValueError("minibert is not installed: pip install minibert-course") from None
+        parser.exit()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
@@ -73,6 +86,7 @@ def _in_one_line(error: ValueError | OSError) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="minibert", description="A small, complete BERT: train it, use it.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version, and exit")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     for add in (
         _add_data,

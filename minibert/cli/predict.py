@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import Namespace
 from dataclasses import asdict
@@ -14,6 +13,7 @@ from minibert.cli.computing import computing
 from minibert.cli.options import changed_by, read_options
 from minibert.data.datasets import naming, options_for, read_file
 from minibert.data.examples import AnswerExample, Example, TaggedExample, numbered_lines
+from minibert.data.strict_json import dump_json
 from minibert.finetuning.answering import AnswerPrediction
 from minibert.finetuning.classification import ClassPrediction
 from minibert.finetuning.predict import predict
@@ -44,7 +44,7 @@ def run(options: Namespace) -> None:
         if options.json:
             given = text if isinstance(text, str) else None
             content = {"text": given, **asdict(prediction)}
-            print(json.dumps({k: v for k, v in content.items() if v is not None}))
+            print(dump_json({k: v for k, v in content.items() if v is not None}))
         else:
             print(_line(text, prediction, alone=len(texts) == 1))
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from pathlib import Path
 
 from minibert.cli.cards import settings_in_words
 from minibert.cli.options import read_options
 from minibert.data.catalog import catalog
+from minibert.data.strict_json import dump_json
 from minibert.pretraining.recipe import pretrain
 from minibert.pretraining.settings import PretrainingSettings
 from minibert.training import distributed
@@ -26,4 +26,4 @@ def run(options: Namespace) -> None:
         data = {name: known[name].note if name in known else "" for name in options.corpus}
         words = settings_in_words(training)
         write_card(Path(options.output_dir), options.command, data, words, found)
-        print(json.dumps(found, indent=2))
+        print(dump_json(found, indent=2))

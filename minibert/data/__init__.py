@@ -4,7 +4,7 @@ Read `examples` first, then a reader for each form a file has: `tables` (CSV, TS
 `conll`, `squad`, `plain_text` (with `sentences`). `datasets` opens any of them by name, path or hub
 id (`hub`), `corpora` does so for plain text, and `splits` divides what comes undivided. Names are
 in the `catalog`, which whoever has data sets fills from outside. `download` fetches and checks what
-the `registry` lists.
+the `registry` lists; `strict_json` is for everybody's JSON.
 
 May import: no other room.
 """

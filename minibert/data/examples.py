@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 Label = str | list[str] | float | None
+LARGEST = 3.4028234e38  # of float32, in which a label that is a number has to be held
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from minibert.data.examples import AnswerExample, numbered_lines
+from minibert.data.strict_json import parse_json
 
 
 def read_squad(path: str | Path) -> list[AnswerExample]:
@@ -20,7 +21,7 @@ def read_squad(path: str | Path) -> list[AnswerExample]:
     path = Path(path)
     text = "\n".join(line for _, line in numbered_lines(path))
     try:
-        content = json.loads(text)
+        content = parse_json(text)
     except json.JSONDecodeError as error:
         raise ValueError(
             f"{path}, line {error.lineno}: not JSON ({error.msg} at place {error.colno})"

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 from tqdm import tqdm
 
-from minibert.data.examples import Example, Label, numbered_lines
+from minibert.data.examples import LARGEST, Example, Label, numbered_lines
+from minibert.data.strict_json import dump_json, parse_json
 
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 
@@ -88,7 +89,7 @@ def read_examples(
 
 def _text(value: Any, column: str, where: str) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{where}: {column!r} is no text but {json.dumps(value)}")
+        raise ValueError(f"{where}: {column!r} is no text but {dump_json(value)}")
     if not value.strip():
         raise ValueError(f"{where}: empty text in column {column!r}")
     return value.strip()
@@ -99,23 +100,31 @@ def _label(value: Any, problem_type: ProblemType | None, where: str, is_json: bo
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if problem_type == "regression":
-        try:
-            return float(value)
-        except (TypeError, ValueError):
-            raise ValueError(f"{where}: the label {value!r} is not a number") from None
+        return _number(value, where)
     if problem_type == "multi_label_classification" and isinstance(value, str):
         value = [value] if is_json else value.split("|")
     if isinstance(value, list) and problem_type != "single_label_classification":
         if not all(isinstance(item, str | int) for item in value):
-            raise ValueError(f"{where}: the labels {json.dumps(value)} are not all names")
+            raise ValueError(f"{where}: the labels {dump_json(value)} are not all names")
         return [str(item).strip() for item in value]
     if isinstance(value, float) and problem_type is None:
-        return value
+        return _number(value, where)
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str | int):
         return str(value).strip()
-    raise ValueError(f"{where}: the label {json.dumps(value)} is no name and no number")
+    raise ValueError(f"{where}: the label {dump_json(value)} is no name and no number")
+
+
+def _number(value: Any, where: str) -> float:
+    """A label of regression: a number that float32, in which models compute, can hold."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{where}: the label {value!r} is not a number") from None
+    if not abs(number) <= LARGEST:
+        raise ValueError(f"{where}: the label {value!r} is no number to train on: correct it")
+    return number
 
 
 def _one_kind(examples: list[Example], numbers: list[int], path: Path) -> list[Example]:
@@ -132,6 +141,7 @@ def _one_kind(examples: list[Example], numbers: list[int], path: Path) -> list[E
                     f"{path}, line {number}: the label {example.label!r} is a name, "
                     "but other lines have numbers"
                 ) from None
+            label = _number(label, f"{path}, line {number}")
             mixed.append(Example(example.text, example.text_pair, label))
         return mixed
     if len(kinds) > 1:
@@ -162,7 +172,7 @@ def _json_rows(
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = parse_json(line)
         except json.JSONDecodeError as error:
             raise ValueError(
                 f"{path}, line {number}: not JSON ({error.msg} at place {error.colno})"

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from minibert.data.examples import Example, label_names
+from minibert.data.examples import LARGEST, Example, label_names
 from minibert.finetuning.rows import TokenRows, check_kind, unseen_label
 from minibert.finetuning.settings import THRESHOLD
 from minibert.model.config import MULTI_LABEL, REGRESSION, SINGLE_LABEL
@@ -110,6 +110,9 @@ def _targets(
             where = named_text(example.text, i, len(examples))
             raise ValueError(f"{where}has {has}, but expected is {told}, as in training")
         if isinstance(example.label, float):
+            if not abs(example.label) <= LARGEST:
+                where = named_text(example.text, i, len(examples))
+                raise ValueError(f"{where}the label {example.label} is no number to train on")
             targets[i] = example.label
             continue
         for name in [example.label] if isinstance(example.label, str) else example.label or ():

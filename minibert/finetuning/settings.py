@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from minibert.training.options import option
+from minibert.training.options import check_at_least, check_fractions, check_numbers, option
 
 TASK_FILE = "task.json"
 THRESHOLD = 0.5
@@ -52,6 +52,9 @@ class TaskSettings:
     def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise ValueError(f"unknown task {self.task!r}: choose from {', '.join(TASKS)}")
+        check_numbers(self)
+        check_at_least(self, 1, "max_length")
+        check_at_least(self, 0, "stride")
         if not 0 < self.threshold < 1:
             raise ValueError(f"threshold must be between 0 and 1, not {self.threshold}")
 
@@ -105,6 +108,10 @@ class FinetuningSettings:
         None, "for labels of unequal frequency", metavar="balanced|A=1,B=2"
     )
     dropout: float = option(0.1)
+
+    def __post_init__(self) -> None:
+        check_at_least(self, 1, "adapter")
+        check_fractions(self, "dropout")
 
 
 @dataclass(frozen=True)

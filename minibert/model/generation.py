@@ -51,8 +51,8 @@ def generate(
     for name, value in (("max_new_tokens", max_new_tokens), ("top_k", top_k)):
         if value is not None and value < 1:
             raise ValueError(f"{name} must be at least 1, not {value}")
-    if temperature < 0:
-        raise ValueError(f"temperature must be 0, for no drawing, or above, not {temperature}")
+    if temperature != 0 and not 1e-6 <= temperature < float("inf"):  # less, and logits overflow
+        raise ValueError(f"temperature must be 0, for no drawing, or 1e-6 or more: {temperature}")
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
     mask = _check_prompts(input_ids, attention_mask).to(model.device)

@@ -62,13 +62,14 @@ def add_adapter(model: Model, base: str, rank: int, alpha: float | None = None) 
         alpha: its scale times the rank; twice the rank where not given.
 
     Raises:
-        ValueError: if there is an adapter already, or the rank is below 1.
+        ValueError: if there is an adapter already, or the rank is below 1 or above the width.
     """
     adapted: Any = model
     if adapted.adapter is not None:
         raise ValueError("this model has an adapter already: merge it first")
-    if rank < 1:
-        raise ValueError(f"the rank of an adapter must be at least 1, not {rank}")
+    width = adapted.config.hidden_size
+    if not 1 <= rank <= width:
+        raise ValueError(f"an adapter's rank must be at least 1 and at most {width}, not {rank}")
     adapter = Adapter(base, rank, alpha if alpha is not None else 2.0 * rank)
     bert = adapted.base_model
     bert.requires_grad_(False)

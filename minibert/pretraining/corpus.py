@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,9 @@ from tqdm import tqdm
 from minibert.data.catalog import catalog, listed
 from minibert.data.corpora import stream_corpus
 from minibert.data.download import home
+from minibert.data.strict_json import dump_json
 from minibert.tokenization.tokenizer import Tokenizer
+from minibert.weights.files import read_json
 
 _CHUNK = 2_000_000  # characters tokenised at a time: what bounds the memory
 
@@ -63,7 +64,7 @@ class TokenCorpus:
     @classmethod
     def open(cls, folder: Path) -> TokenCorpus:
         """Map a folder that `build` made."""
-        dtype = json.loads((folder / "format.json").read_text())["dtype"]
+        dtype = read_json(folder / "format.json")["dtype"]
         return cls(
             np.memmap(folder / "tokens.bin", dtype=dtype, mode="r"),
             np.memmap(folder / "sentence_starts.bin", dtype=np.int64, mode="r"),
@@ -93,7 +94,7 @@ def _write(documents: Iterable[Sequence[str]], tokenizer: Tokenizer, folder: Pat
                 length = int(ends[-1])
     if not length:
         raise ValueError("the corpus has no text in it")
-    (folder / "format.json").write_text(json.dumps({"dtype": dtype.name}))
+    (folder / "format.json").write_text(dump_json({"dtype": dtype.name}))
 
 
 def _chunks(documents: Iterable[Sequence[str]]) -> Iterator[list[Sequence[str]]]:
@@ -159,10 +160,11 @@ class CorpusDocuments:
 
 def tokenise(documents: CorpusDocuments, tokenizer: Tokenizer) -> dict[str, TokenCorpus]:
     """Each split as a memory-mapped file in the cache, made once for text and tokenizer."""
-    settings = [2, tokenizer.vocab, tokenizer.lowercase]  # 2: the format of the files
+    vocab = dict(sorted(tokenizer.vocab.items()))
+    settings = [2, vocab, tokenizer.lowercase]  # 2: the format of the files
     result = {}
     for split in documents.splits:
-        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+        digest = hashlib.sha256(dump_json(settings).encode())
         for document in documents.of(split):
             digest.update("\n".join(document).encode() + b"\0")
         folder = home() / "tokenised" / digest.hexdigest()[:20]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from minibert.training.options import option
+from minibert.training.options import check_at_least, check_fractions, option
 
 OBJECTIVES = ("mlm+nsp", "mlm", "causal")
 
@@ -18,7 +18,7 @@ class PretrainingSettings:
     weights are drawn at random.
 
     Raises:
-        ValueError: if two of them contradict each other.
+        ValueError: if one is out of range, or two of them contradict each other.
     """
 
     objective: str = option("mlm+nsp", choices=OBJECTIVES)
@@ -32,6 +32,8 @@ class PretrainingSettings:
     prune_from: str | None = option(None, "start from a smaller model cut out of this one")
 
     def __post_init__(self) -> None:
+        check_at_least(self, 1, "vocab_size", "max_length", "adapter")
+        check_fractions(self, "dropout")
         if self.base and self.prune_from:
             raise ValueError(
                 "base=... goes on with a model, prune_from=... cuts one: give one of them"

@@ -4,12 +4,13 @@ A folder holds `tokenizer.json` (everything, in the library's own form) or only 
 entry a line, the line number is the id), and mostly `tokenizer_config.json` beside it.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
+
+from minibert.data.strict_json import dump_json, parse_json
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 DEFAULT_LIMIT = 512  # positions of every BERT that Google published (claim B15)
@@ -95,7 +96,7 @@ def write_folder(folder: Path, backend: Backend, lowercase: bool, model_max_leng
     lines = "".join(f"{token}\n" for token in sorted(vocab, key=vocab.__getitem__))
     (folder / "vocab.txt").write_text(lines, encoding="utf-8", newline="\n")
     for stem, content in (("tokenizer_config", settings), ("special_tokens_map", special)):
-        text = json.dumps(content, indent=2) + "\n"
+        text = dump_json(content, indent=2) + "\n"
         (folder / f"{stem}.json").write_text(text, encoding="utf-8")
 
 
@@ -112,7 +113,7 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{path} is not JSON ({error}): repair or remove it") from None
     return content if isinstance(content, dict) else {}

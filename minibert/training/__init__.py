@@ -4,8 +4,8 @@ Read `config` (what can be decided; with `options`, which gives each field its o
 line), then `trainer`, the loop. It stands on `batching` (which rows make a batch, and how a batch
 is cut into parts), `optimization` (parameter groups, schedules), `devices` (where, in which
 precision), `inference` (the loop without learning, for evaluation and prediction alike), `resume`
-(a checkpoint to go on from), `log`, `distributed` (several processes), `interruption` (Ctrl-C) and
-`allocation`.
+(a checkpoint to go on from), `log`, `divergence` (a loss that is no number), `distributed` (several
+processes), `interruption` (Ctrl-C) and `allocation`.
 
 May import: `model.pretrained` and `weights`. No head and no data set is known here: a model says
 itself what its loss is a mean over.

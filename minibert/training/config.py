@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from minibert.training.options import option
+from minibert.training.options import check_at_least, check_numbers, option
 
 SCHEDULES = ("linear", "cosine")
 PRECISIONS = ("auto", "float32", "bf16")
@@ -61,11 +61,11 @@ class TrainingConfig:
     gradient_checkpointing: bool = option(False, "less memory, slower")
 
     def __post_init__(self) -> None:
-        counts = ("epochs", "batch_size", "accumulation_steps")
-        optional = ("max_steps", "eval_every", "save_every", "patience")
-        for name in (*counts, *(name for name in optional if getattr(self, name) is not None)):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        check_numbers(self)
+        check_at_least(self, 1, "epochs", "batch_size", "accumulation_steps", "max_steps")
+        check_at_least(self, 1, "eval_every", "save_every", "patience")
+        if self.seed >= 2**63:
+            raise ValueError(f"seed must be below 2**63, not {self.seed}")
         for name in ("seed", "weight_decay"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative: {getattr(self, name)}")

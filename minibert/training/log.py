@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -13,7 +13,9 @@ from typing import Any, Self
 from torch import Tensor
 from tqdm import tqdm
 
+from minibert.data.strict_json import dump_json, parse_json
 from minibert.training import distributed
+from minibert.training.divergence import Watch
 
 LOG_FILE = "log.jsonl"
 _EVERY = 10  # steps; the loss stays on the device in between
@@ -42,10 +44,11 @@ class TrainingLog:
         if distributed.is_main():
             self.entries = [entry for entry in _read(self._path) if entry["step"] <= step]
             aside = self._path.with_name(f".{LOG_FILE}.{os.getpid()}")
-            aside.write_text("".join(json.dumps(entry) + "\n" for entry in self.entries))
+            aside.write_text("".join(map(_line, self.entries)))
             os.replace(aside, self._path)
             if tensorboard:
                 self._writer = _summary_writer()(str(output / "tensorboard"), purge_step=step + 1)
+        self._watch = Watch(output)
         self._bar = tqdm(
             total=total,
             initial=step,
@@ -66,19 +69,29 @@ class TrainingLog:
 
     def _start_window(self, step: int) -> None:
         self._loss: Tensor | None = None
+        self._step_loss: Tensor | None = None
         self._tokens, self._since, self._first = 0, time.perf_counter(), step
 
     def add_loss(self, loss: Tensor) -> None:
         """This process's part of a step's loss, left on its device."""
         self._loss = loss if self._loss is None else self._loss + loss
+        self._step_loss = loss if self._step_loss is None else self._step_loss + loss
 
     def step_done(self, step: int, tokens: int, gradient_norm: Tensor, rate: float) -> None:
-        """Count a step, and log the mean of the steps since the last entry every tenth time."""
+        """Count a step, and log the mean of the steps since the last entry every tenth time.
+
+        Raises:
+            ValueError: if the loss or the gradient of one of them is no finite number.
+        """
+        assert self._loss is not None, "add_loss comes first"
+        assert self._step_loss is not None
+        self._watch.note(step, rate, self._step_loss, gradient_norm)
+        self._step_loss = None
         self._tokens += tokens
         self._bar.update(1)
         if step % _EVERY and step != self._total:
             return
-        assert self._loss is not None, "add_loss comes first"
+        self.check()
         loss = float(distributed.sum_over_processes(self._loss.clone())) / (step - self._first)
         speed = round(self._tokens / (time.perf_counter() - self._since))
         norm = distributed.full_tensor(gradient_norm)
@@ -94,13 +107,17 @@ class TrainingLog:
         self._bar.set_postfix_str(f"loss {loss:.3f}, {speed:,} tokens/s")
         self._start_window(step)
 
+    def check(self) -> None:
+        """Refuse to go on from a step whose loss or gradient is no finite number: see `Watch`."""
+        self._watch.check()
+
     def write(self, entry: dict[str, float]) -> None:
-        """One line of the log; it has the key "step"."""
+        """One line of the log; it has the key "step". A metric that is NaN is null in the file."""
         self.entries.append(entry)
         if not distributed.is_main():
             return
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+            file.write(_line(entry))
         if self._writer is not None:
             for name, value in entry.items():
                 if name != "step":
@@ -114,12 +131,18 @@ class TrainingLog:
         self._since += time.perf_counter() - started
 
 
+def _line(entry: dict[str, float]) -> str:
+    finite = {name: value if math.isfinite(value) else None for name, value in entry.items()}
+    return dump_json(finite) + "\n"
+
+
 def _read(path: Path) -> list[dict[str, float]]:
     """The entries of a log; a last line that a killed process left half written is none."""
     if not path.is_file():
         return []
     *lines, _unfinished = path.read_text(encoding="utf-8").split("\n")
-    return [json.loads(line) for line in lines]
+    entries = map(parse_json, lines)
+    return [{k: math.nan if v is None else v for k, v in entry.items()} for entry in entries]
 
 
 def _summary_writer() -> Any:

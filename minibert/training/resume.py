@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any, cast
@@ -18,8 +17,9 @@ from torch.distributed.checkpoint.state_dict import (
 )
 from torch.optim import Optimizer
 
+from minibert.data.strict_json import dump_json, parse_json
 from minibert.training import distributed
-from minibert.weights.files import write_json, write_tensors
+from minibert.weights.files import read_json, write_json, write_tensors
 from minibert.weights.folder import CONFIG_FILE
 
 SETTINGS_FILE = "training_config.json"
@@ -72,7 +72,7 @@ def find(output: Path) -> Path | None:
 
 def read_progress(folder: Path) -> dict[str, Any]:
     """The numbers that were given to `save`."""
-    progress: dict[str, Any] = json.loads((folder / "progress.json").read_text(encoding="utf-8"))
+    progress: dict[str, Any] = read_json(folder / "progress.json")
     return progress
 
 
@@ -143,7 +143,7 @@ def check_same_run(output: Path, progress: dict[str, Any], run: dict[str, Any]) 
     Raises:
         ValueError: naming the first difference.
     """
-    now = json.loads(json.dumps(run))  # as it would be read back
+    now = parse_json(dump_json(run))  # as it would be read back
     then = progress.get("run", now)
     for name in now:
         if then.get(name) == now[name]:

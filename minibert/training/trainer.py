@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from minibert.model.pretrained import PretrainedModel
-from minibert.training import devices, distributed, optimization, resume
+from minibert.training import devices, distributed, divergence, optimization, resume
 from minibert.training.allocation import kept_memory
 from minibert.training.batching import (
     BatchSource,
@@ -131,6 +131,7 @@ class Trainer:
             TrainingLog(self.output, self.step, self.total_steps, tensorboard) as log,
             deferred_interrupt() as is_interrupted,
             kept_memory(),
+            divergence.explained(self.output, lambda: (self.step, self._rate)),
         ):
             for batch in self._batches():
                 norm, rate = self._update(batch, log)
@@ -140,10 +141,12 @@ class Trainer:
                         break
                     stops = is_interrupted()
                     if stops or (self._is_due(every[1]) and self.step < self.total_steps):
+                        log.check()
                         self._save_checkpoint()
                 if stops:
                     raise self._stopped()
-        self._finish()
+        with divergence.explained(self.output, lambda: (self.step, self._rate)):
+            self._finish()
         return log.entries
 
     def _batches(self) -> Iterator[dict[str, Tensor]]:
@@ -187,6 +190,11 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
         return norm, rate
+
+    @property
+    def _rate(self) -> float:
+        """The learning rate of the last step."""
+        return float(self.optimizer.param_groups[0]["lr"])
 
     def _is_due(self, every: int | None) -> bool:
         return self.step % (every or self.epoch_steps) == 0 or self.step == self.total_steps
@@ -232,12 +240,16 @@ class Trainer:
         """Evaluate; keep the weights if they are the best; say whether to stop."""
         if self.eval_dataset is None:
             return False
+        log.check()
         report = self.evaluate()
+        if not math.isfinite(report["loss"]):
+            what = f"the loss on the evaluation set is {report['loss']}"
+            raise divergence.diverged(self.output, self.step, self._rate, what)
         name = self.config.best_metric
         if name is not None and name not in report:
             raise ValueError(f"best_metric {name!r} is not measured: there are {', '.join(report)}")
         value = distributed.broadcast(report[name] if name is not None else -report["loss"])
-        is_best = self.best is None or value > self.best
+        is_best = math.isfinite(value) and (self.best is None or value > self.best)
         self.evaluations_since_best = 0 if is_best else self.evaluations_since_best + 1
         log.write({"step": self.step, **{f"eval_{key}": v for key, v in report.items()}})
         if is_best:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from minibert.weights.files import load_tensors, read_json, write_json, write_tensors
+from minibert.weights.files import in_dtype, load_tensors, read_json, write_json, write_tensors
 from minibert.weights.folder import (
     ADAPTER_CONFIG_FILE,
     ADAPTER_WEIGHTS_FILE,
@@ -38,8 +38,8 @@ def write_adapter(
         state: the adapter's matrices, the pooler and the head.
         config, architecture, dtype, overwrite, and errors: as in `write_model`.
     """
+    stored = in_dtype(state, dtype)
     prepare(folder, overwrite)
-    stored = {name: tensor.to(dtype) for name, tensor in state.items()}
     write_tensors(folder / ADAPTER_WEIGHTS_FILE, stored)
     write_json(folder / CONFIG_FILE, config_to_hugging_face(config, architecture))
     write_json(folder / ADAPTER_CONFIG_FILE, dict(adapter))

@@ -8,24 +8,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from minibert.data.strict_json import dump_json, parse_json
+
 _IS_POSIX = os.name == "posix"
+
+
+class NotFinite(ValueError):
+    """Tensors that hold NaN or infinity were to be saved."""
 
 
 def read_json(path: Path) -> Any:
     """A JSON file's contents, or a ValueError that names the line."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from None
 
 
 def write_json(path: Path, values: Any) -> None:
     """Write JSON aside, synced and renamed: a reader never sees half a file."""
-    write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, dump_json(values, indent=2, ensure_ascii=False) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -36,15 +43,53 @@ def write_text(path: Path, text: str) -> None:
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, float32."""
+    """The tensors of a safetensors file, float32.
+
+    Raises:
+        ValueError: if the file is damaged, or holds what is no number.
+    """
     try:
-        return {name: tensor.float() for name, tensor in load_file(path).items()}
+        tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
     except SafetensorError as error:
         raise ValueError(f"{path} is damaged or not a safetensors file ({error})") from None
+    if (name := not_finite(tensors)) is not None:
+        raise ValueError(
+            f"{path}: {name} holds NaN or infinity, and nothing can be computed with it: "
+            "its training went astray, take an earlier checkpoint"
+        )
+    return tensors
+
+
+def not_finite(state: Mapping[str, Tensor]) -> str | None:
+    """The name of the first tensor that holds NaN or infinity, if there is one."""
+    return next((name for name, tensor in state.items() if not tensor.isfinite().all()), None)
+
+
+def in_dtype(state: Mapping[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
+    """The same tensors in another precision.
+
+    Raises:
+        ValueError: if one holds NaN or infinity, or a number that is too large for it.
+    """
+    cast = {name: tensor.to(dtype) for name, tensor in state.items()}
+    if (name := not_finite(cast)) is not None:
+        if not_finite(state) is not None:
+            raise NotFinite(f"{not_finite(state)} holds NaN or infinity")
+        raise ValueError(
+            f"{name} holds {float(state[name].abs().max()):.3g}, too large for "
+            f"{str(dtype).removeprefix('torch.')}: choose dtype=bfloat16 or float32"
+        )
+    return cast
 
 
 def write_tensors(path: Path, state: Mapping[str, Tensor]) -> None:
-    """Write tensors to a safetensors file in the same way."""
+    """Write tensors to a safetensors file in the same way.
+
+    Raises:
+        NotFinite: if one of them holds NaN or infinity; nothing is written then.
+    """
+    if (name := not_finite(state)) is not None:
+        raise NotFinite(f"{name} holds NaN or infinity")
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     save_file(plain, aside, metadata={"format": "pt"})

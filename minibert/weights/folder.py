@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from minibert.weights import names
-from minibert.weights.files import load_tensors, read_json, write_json, write_tensors
+from minibert.weights.files import in_dtype, load_tensors, read_json, write_json, write_tensors
 from minibert.weights.hugging_face import (
     config_from_hugging_face,
     config_to_hugging_face,
@@ -84,13 +84,11 @@ def write_model(
     Raises:
         ValueError: if the folder already holds a model or an adapter and `overwrite` is off.
     """
+    stored = in_dtype(to_hugging_face(state), dtype)
     prepare(folder, overwrite)
     values = config_to_hugging_face(config, architecture)
     values["dtype"] = str(dtype).removeprefix("torch.")
-    write_tensors(
-        folder / WEIGHTS_FILE,
-        {name: tensor.to(dtype) for name, tensor in to_hugging_face(state).items()},
-    )
+    write_tensors(folder / WEIGHTS_FILE, stored)
     write_json(folder / CONFIG_FILE, values)
     # Left beside a whole model, an adapter would be read in its place.
     (folder / ADAPTER_CONFIG_FILE).unlink(missing_ok=True)
