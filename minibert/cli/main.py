@@ -219,5 +219,6 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     """How a text is brought into a row of tokens, and a user's own table read."""
     long = parser.add_argument_group("long texts (by default, one too long is an error)")
     add_options(long, TaskSettings, *_FITTING)
+    add_options(parser, TaskSettings, "special_tokens")
     table = parser.add_argument_group("columns of a .jsonl, .csv or .tsv file")
     add_options(table, ReadingSettings)

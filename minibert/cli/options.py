@@ -63,7 +63,11 @@ def read_options(kind: type[Settings], options: Namespace, **given: Any) -> Sett
 def changed_by(settings: TaskSettings, options: Namespace) -> TaskSettings:
     """What a model was trained with, changed where the user says so."""
     given = {entry.name: getattr(options, entry.name) for entry in _options(TaskSettings)}
-    return replace(settings, **{name: value for name, value in given.items() if value is not None})
+    # A switch that is off was not given.
+    said = {
+        name: value for name, value in given.items() if value is not None and value is not False
+    }
+    return replace(settings, **said)
 
 
 def in_options(message: str, options: Mapping[str, Any]) -> str:

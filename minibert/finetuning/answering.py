@@ -13,6 +13,7 @@ from torch import Tensor
 
 from minibert.data.examples import AnswerExample
 from minibert.finetuning.rows import TokenRows, check_kind
+from minibert.tokenization.covering import Dropped, covering
 from minibert.tokenization.rows import encode_rows
 from minibert.tokenization.tokenizer import Tokenizer
 from minibert.training.inference import Inference
@@ -31,11 +32,12 @@ class AnsweringDataset(TokenRows):
         tokenizer: of the model.
         max_length: tokens of a window; 384, or what the model reads, where not given.
         stride: tokens that neighbouring windows share; a third of `max_length` where not given.
+        special_tokens: see `encode_rows`.
 
     Attributes:
         examples: as given.
-        offsets: for each row (T, 2), the characters of the context that a token covers; -1 at
-            every token that is not of the context.
+        offsets: for each row (T, 2), the characters of the context that a token covers, accents
+            that the tokenizer drops included; -1 at every token that is not of the context.
 
     Raises:
         ValueError: if a question leaves no room for the context.
@@ -48,6 +50,7 @@ class AnsweringDataset(TokenRows):
         *,
         max_length: int | None = None,
         stride: int | None = None,
+        special_tokens: bool = False,
     ) -> None:
         check_kind(examples, AnswerExample, "questions about a context", "answer")
         self.examples = list(examples)
@@ -60,9 +63,14 @@ class AnsweringDataset(TokenRows):
             max_length=self.max_length,
             truncation="only_second",
             stride=self.stride,
+            special_tokens=special_tokens,
         )
         super().__init__(rows, samples, len(self.examples), tokenizer.pad_token_id)
-        self.offsets = [_context_offsets(row) for row in rows]
+        dropped = Dropped(tokenizer)
+        self.offsets = [
+            _context_offsets(row, self.examples[sample].context, dropped)
+            for row, sample in zip(rows, samples, strict=True)
+        ]
         self._positions = np.array(
             [
                 _answer_tokens(offsets, self.examples[sample])
@@ -105,10 +113,11 @@ class AnsweringDataset(TokenRows):
         return example.context[first:last]
 
 
-def _context_offsets(row: Encoding) -> NDArray[np.int32]:
+def _context_offsets(row: Encoding, context: str, dropped: Dropped) -> NDArray[np.int32]:
     """(T, 2) characters of the second text that each token covers, -1 elsewhere."""
-    in_context = np.array([sequence == 1 for sequence in row.sequence_ids])
-    return np.where(in_context[:, None], np.array(row.offsets, dtype=np.int32), np.int32(-1))
+    pairs = zip(row.sequence_ids, row.offsets, strict=True)
+    offsets = [offset if sequence == 1 else (-1, -1) for sequence, offset in pairs]
+    return np.array(covering(context, offsets, dropped), dtype=np.int32)
 
 
 def _answer_tokens(offsets: NDArray[np.int32], example: AnswerExample) -> tuple[int, int]:

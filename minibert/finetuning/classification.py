@@ -30,7 +30,7 @@ class ClassificationDataset(TokenRows):
         labels: the names of the classes in the model's order; those that occur, sorted, where not
             given. Give the training set's to every other set.
         problem_type: one of the model's three; told by the labels' form where not given.
-        max_length, truncation, stride: see `encode_rows`.
+        max_length, truncation, stride, special_tokens: see `encode_rows`.
 
     Attributes:
         label_names: the classes, in the order of the logits; empty for regression.
@@ -52,6 +52,7 @@ class ClassificationDataset(TokenRows):
         max_length: int | None = None,
         truncation: str | None = None,
         stride: int | None = None,
+        special_tokens: bool = False,
     ) -> None:
         check_kind(examples, Example, "texts with a label", "classify")
         self.problem_type = problem_type or _problem_type(examples)
@@ -70,6 +71,7 @@ class ClassificationDataset(TokenRows):
             max_length=max_length,
             truncation=truncation,
             stride=stride,
+            special_tokens=special_tokens,
         )
         super().__init__(rows, samples, len(examples), tokenizer.pad_token_id)
 

@@ -44,7 +44,8 @@ def predict(
         precision: see `run_inference`; the device is the model's.
         threshold: of several labels, name those above it.
         null_threshold: see `answers`.
-        fit: `max_length`, `truncation`, `stride` (see `minibert.tokenization.rows`).
+        fit: `max_length`, `truncation`, `stride`, `special_tokens` (see
+            `minibert.tokenization.rows`).
 
     Returns:
         a `ClassPrediction`, `TagPrediction` or `AnswerPrediction` for every text.

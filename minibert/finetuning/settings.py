@@ -28,7 +28,8 @@ TRUNCATIONS = ("longest_first", "only_first", "only_second")
 class TaskSettings:
     """How texts are brought to the model, and scores to decisions: kept beside a trained model.
 
-    task: a key of `TASKS`. max_length, truncation, stride: see `minibert.tokenization.rows`.
+    task: a key of `TASKS`. max_length, truncation, stride, special_tokens: see
+    `minibert.tokenization.rows`.
     threshold: of several labels, those more probable count as predicted. null_threshold: see
     `minibert.finetuning.answering.answers`.
     """
@@ -43,6 +44,9 @@ class TaskSettings:
     )
     stride: int | None = option(
         None, "split into windows that share so many tokens", metavar="TOKENS"
+    )
+    special_tokens: bool = option(
+        False, "read [SEP] or [MASK] in a text as that token, not as somebody's text"
     )
     threshold: float = option(THRESHOLD, "several labels: predict those more probable than this")
     null_threshold: float | None = option(
@@ -61,7 +65,7 @@ class TaskSettings:
     @property
     def fit(self) -> dict[str, Any]:
         """The arguments with which a text is brought into rows."""
-        fit = {"max_length": self.max_length, "stride": self.stride}
+        fit = {name: getattr(self, name) for name in ("max_length", "stride", "special_tokens")}
         return fit if self.task == "answer" else {**fit, "truncation": self.truncation}
 
     @property

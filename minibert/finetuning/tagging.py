@@ -27,7 +27,7 @@ class TaggingDataset(TokenRows):
         examples: words and tags.
         tokenizer: of the model; words are split further into its subword tokens.
         labels: the tags in the model's order; those that occur, sorted, where not given.
-        max_length, truncation, stride: see `encode_rows`.
+        max_length, truncation, stride, special_tokens: see `encode_rows`.
 
     Attributes:
         label_names: the tags, in the order of the logits.
@@ -46,6 +46,7 @@ class TaggingDataset(TokenRows):
         max_length: int | None = None,
         truncation: str | None = None,
         stride: int | None = None,
+        special_tokens: bool = False,
     ) -> None:
         check_kind(examples, TaggedExample, "words with tags", "tag")
         self.label_names = list(label_names(examples) if labels is None else labels)
@@ -63,6 +64,7 @@ class TaggingDataset(TokenRows):
             truncation=truncation,
             stride=stride,
             is_split_into_words=True,
+            special_tokens=special_tokens,
         )
         super().__init__(rows, samples, len(examples), tokenizer.pad_token_id)
         # (T,) for each row: which word starts here, -1 where none does.

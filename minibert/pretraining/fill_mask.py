@@ -30,7 +30,7 @@ def fill_mask(
     """
     if top < 1:
         raise ValueError(f"top must be at least 1, not {top}")
-    (row,), _ = encode_rows(tokenizer, [text])
+    (row,), _ = encode_rows(tokenizer, [text], special_tokens=True)
     ids = torch.tensor([row.ids], device=model.device)
     places = (ids[0] == tokenizer.mask_token_id).nonzero().squeeze(1)
     if not len(places):

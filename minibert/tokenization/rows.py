@@ -10,6 +10,7 @@ from tokenizers import Encoding
 from tqdm import tqdm
 
 from minibert.tokenization.checks import Text, checked_texts
+from minibert.tokenization.covering import Dropped, covering
 from minibert.tokenization.tokenizer import Tokenizer
 
 _CHUNK = 1000  # texts tokenised between two moves of the progress bar
@@ -24,6 +25,7 @@ def encode_rows(
     truncation: str | None = None,
     stride: int | None = None,
     is_split_into_words: bool = False,
+    special_tokens: bool = False,
 ) -> tuple[list[Encoding], NDArray[np.int64]]:
     """Tokenise texts, or pairs of texts, into rows that the model can read.
 
@@ -34,6 +36,8 @@ def encode_rows(
         max_length: tokens in a row, special tokens included; what is longer is cut.
         truncation: "longest_first", "only_first" or "only_second": cut what is too long.
         stride: split what is too long into windows that share so many tokens.
+        special_tokens: read `[SEP]` or `[MASK]` in a text as the special token that it names, and
+            not as somebody's text.
 
     Returns:
         the rows; the number of the text that each comes from (rows,).
@@ -58,12 +62,14 @@ def encode_rows(
                 max_length=max_length,
                 stride=stride,
                 is_split_into_words=is_split_into_words,
+                special_tokens=special_tokens,
             )
             for number, encoding in enumerate(encodings, first):
                 windows = [encoding, *(encoding.overflowing if stride is not None else ())]
                 if encoding.overflowing and not may_cut:
                     pair = None if pairs is None else pairs[number]
-                    length = _length(tokenizer, texts[number], pair, is_split_into_words)
+                    parts = [texts[number]] if pair is None else [texts[number], pair]
+                    length = _length(tokenizer, parts, is_split_into_words, special_tokens)
                     raise _too_long(tokenizer, texts[number], number, len(texts), length)
                 rows += windows
                 samples += [number] * len(windows)
@@ -71,10 +77,14 @@ def encode_rows(
     return rows, np.array(samples, dtype=np.int64)
 
 
-def _length(tokenizer: Tokenizer, text: Text, pair: Text | None, split: bool) -> int:
+def _length(tokenizer: Tokenizer, parts: list[Text], split: bool, special_tokens: bool) -> int:
     """Tokens of a text or a pair, special tokens included."""
-    parts = [text] if pair is None else [text, pair]
-    encodings = tokenizer.encode_batch(parts, is_split_into_words=split, add_special_tokens=False)
+    encodings = tokenizer.encode_batch(
+        parts,
+        is_split_into_words=split,
+        add_special_tokens=False,
+        special_tokens=special_tokens,
+    )
     return sum(map(len, encodings)) + 1 + len(parts)
 
 
@@ -96,13 +106,15 @@ def named_text(text: Text, number: int, count: int) -> str:
 
 
 def split_words(tokenizer: Tokenizer, text: str) -> list[str]:
-    """A plain text as the words that BERT's own pre-tokenizer makes of it.
+    """A plain text as the words that BERT's own pre-tokenizer makes of it, letter for letter.
 
-    White space and punctuation separate, and a Chinese character stands alone.
+    White space and punctuation separate, and a Chinese character stands alone. An accent that the
+    tokenizer drops stays with its word, and `[SEP]` in a text is an ordinary text.
     """
-    encoding = tokenizer.backend.encode(text, add_special_tokens=False)
+    (encoding,) = tokenizer.encode_batch([text], add_special_tokens=False, special_tokens=False)
+    offsets = covering(text, encoding.offsets, Dropped(tokenizer))
     words: dict[int, tuple[int, int]] = {}
-    for word, (start, end) in zip(encoding.word_ids, encoding.offsets, strict=True):
+    for word, (start, end) in zip(encoding.word_ids, offsets, strict=True):
         if word is not None:
             first, last = words.get(word, (start, end))
             words[word] = (min(first, start), max(last, end))

@@ -212,13 +212,15 @@ class Tokenizer:
         stride: int | None = None,
         is_split_into_words: bool = False,
         add_special_tokens: bool = True,
+        special_tokens: bool = True,
     ) -> list[Encoding]:
         """Encode many texts at once, on all cores, into the library's `Encoding`s, unpadded.
 
         Each has `.ids`, `.type_ids`, `.tokens`, `.special_tokens_mask`, `.offsets`, `.word_ids`
         and, with `stride`, the further windows in `.overflowing`. The arguments are those of
         `__call__`, and `add_special_tokens`: False leaves `[CLS]` and `[SEP]` out, and then no
-        length is refused: the caller will put such parts together to rows.
+        length is refused: the caller will put such parts together to rows. With
+        `special_tokens=False` a `[SEP]` that somebody has written in a text is that text.
         """
         batch = checked_batch(texts, pairs, is_split_into_words)
         paired = pairs is not None
@@ -230,16 +232,18 @@ class Tokenizer:
             raise ValueError("stride splits what is too long: pass it without truncation=False")
         frame = (2 + paired) if add_special_tokens else 0
         length = checked_length(max_length, self.model_max_length, frame, self.name)
-        if truncation:
-            strategy = checked_strategy(truncation, paired, stride)
-            if stride is not None:
-                rooms = self._rooms(batch, strategy, length - frame, paired, is_split_into_words)
-                check_windows_move(rooms, stride, length)
-            side = checked_side(truncation_side)
-            self.backend.enable_truncation(
-                length, stride=stride or 0, strategy=strategy, direction=side
-            )
+        self.backend.encode_special_tokens = not special_tokens  # "encode" as any other text
         try:
+            if truncation:
+                strategy = checked_strategy(truncation, paired, stride)
+                if stride is not None:
+                    room = length - frame
+                    rooms = self._rooms(batch, strategy, room, paired, is_split_into_words)
+                    check_windows_move(rooms, stride, length)
+                side = checked_side(truncation_side)
+                self.backend.enable_truncation(
+                    length, stride=stride or 0, strategy=strategy, direction=side
+                )
             # Not encode_batch_fast: its second and further windows have wrong segment ids.
             encodings = self.backend.encode_batch(
                 batch, is_pretokenized=is_split_into_words, add_special_tokens=add_special_tokens
@@ -255,6 +259,7 @@ class Tokenizer:
             ) from None
         finally:
             self.backend.no_truncation()
+            self.backend.encode_special_tokens = False
         if not truncation and add_special_tokens:
             reader = "max_length is" if max_length else f"{self.name} reads at most"
             check_rows_fit([len(row) for row in encodings], length, reader)
