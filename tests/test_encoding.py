@@ -8,7 +8,7 @@ import torch
 from minibert.data.examples import AnswerExample, Example, TaggedExample
 from minibert.finetuning.answering import AnsweringDataset
 from minibert.finetuning.classification import ClassificationDataset, balanced_weights
-from minibert.finetuning.tagging import TaggingDataset, is_bio
+from minibert.finetuning.tagging import TaggingDataset
 from minibert.tokenization.rows import split_words
 from minibert.training.batching import seeded
 
@@ -190,12 +190,6 @@ def test_plain_text_is_split_as_bert_splits_it(tokenizer):
     ]
 
 
-def test_tags_that_mark_entities_are_told_from_others():
-    assert is_bio(["O", "B-PER", "I-PER"])
-    assert not is_bio(["NN", "VB", "O"])
-    assert not is_bio(["O"])
-
-
 # ---------------------------------------------------------------------- answers
 
 CONTEXT = "The film was very great . " * 5 + "Anna lives in Paris , Bob works at Acme ."
@@ -252,7 +246,12 @@ def test_a_question_without_an_answer_points_at_cls(tokenizer):
     batch = whole(dataset)
     assert (batch["start_positions"].item(), batch["end_positions"].item()) == (0, 0)
     assert dataset.has_impossible
-    assert dataset.is_labelled
+    dataset.require_answers()
+    unknown = AnsweringDataset([impossible, AnswerExample("q7", "Who ?", "anna", [])], tokenizer)
+    with pytest.raises(
+        ValueError, match=r"question 'q7' \('Who \?'\) has no answer, and its is_imp"
+    ):
+        unknown.require_answers()
 
 
 def test_only_the_context_can_hold_an_answer(tokenizer):

@@ -10,7 +10,7 @@ from minibert import weights
 from minibert.cli import models
 from minibert.cli.computing import computing
 from minibert.cli.options import changed_by, check_new_folder, read_options
-from minibert.data.datasets import load_dataset, naming, options_for, read_file
+from minibert.data.datasets import load_dataset, naming, options_for, read_file, refuse_unread
 from minibert.data.strict_json import dump_json
 from minibert.finetuning.calibration import Reliability
 from minibert.finetuning.evaluate import Report, evaluate
@@ -55,6 +55,7 @@ def _finetuned(options: Namespace) -> Report:
     ):
         raise ValueError("--plots draws one label a text, and this model does not give one")
     given = read_options(ReadingSettings, options).options
+    refuse_unread(given, options.data)
     if config.problem_type is not None:
         given.setdefault("problem_type", config.problem_type)
     examples = _examples(options.data, options.split, given)

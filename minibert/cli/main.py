@@ -220,5 +220,5 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     long = parser.add_argument_group("long texts (by default, one too long is an error)")
     add_options(long, TaskSettings, *_FITTING)
     add_options(parser, TaskSettings, "special_tokens")
-    table = parser.add_argument_group("columns of a .jsonl, .csv or .tsv file")
+    table = parser.add_argument_group("columns of a .jsonl, .csv, .tsv or .conll file")
     add_options(table, ReadingSettings)

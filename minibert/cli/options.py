@@ -130,6 +130,9 @@ def _flags(options: Mapping[str, Any]) -> dict[str, str]:
 
     kinds = (TrainingConfig, PretrainingSettings, FinetuningSettings, TaskSettings, ReadingSettings)
     flags = {entry.name: _flag(entry) for kind in kinds for entry in _options(kind)}
+    flags["problem_type"] = flags["problem"]  # the readers' word for it
+    if "problem" in options:
+        options = {**options, "problem_type": None}
     for name in options:
         flags.setdefault(name, f"--{name.replace('_', '-')}")
     known = [name for name in sorted(flags, key=len, reverse=True) if name in options]

@@ -11,8 +11,9 @@ from typing import Any
 from minibert.cli import models
 from minibert.cli.computing import computing
 from minibert.cli.options import changed_by, read_options
-from minibert.data.datasets import naming, options_for, read_file
-from minibert.data.examples import AnswerExample, Example, TaggedExample, numbered_lines
+from minibert.data.datasets import naming, read_file, refuse_unread
+from minibert.data.examples import AnswerExample, Example, TaggedExample
+from minibert.data.lines import numbered_lines
 from minibert.data.strict_json import dump_json
 from minibert.finetuning.answering import AnswerPrediction
 from minibert.finetuning.classification import ClassPrediction
@@ -55,6 +56,8 @@ def _texts(options: Namespace, task: str) -> tuple[list[Any], list[str] | None]:
     if options.context_file is not None:
         lines = numbered_lines(Path(options.context_file))
         context = "\n".join(line for _, line in lines)
+    if options.file is None:
+        refuse_unread(read_options(ReadingSettings, options).options)
     if options.file is not None:
         if options.text is not None:
             raise ValueError("a TEXT and --file: give one of them")
@@ -82,8 +85,8 @@ def _from_file(options: Namespace, task: str) -> tuple[list[Any], list[str] | No
         lines = numbered_lines(Path(options.file))
         return [line.strip() for _, line in lines if line.strip()], None
     given = read_options(ReadingSettings, options).options
-    given = options_for(options.file, given)
-    if Path(options.file).suffix.lower() in (".jsonl", ".csv", ".tsv"):
+    refuse_unread(given, options.file)
+    if Path(options.file).suffix.lower() != ".json":
         given = {**given, "labelled": False}
     examples = read_file(options.file, **given)
     # A table may hold questions too: contexts are second texts, or given by --context.

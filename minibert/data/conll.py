@@ -3,60 +3,131 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
-from minibert.data.examples import TaggedExample, numbered_lines
+from minibert.data.examples import TaggedExample
+from minibert.data.lines import numbered_lines
+from minibert.data.tags import odd_tag_told, odd_tags
+
+_DOCUMENT = "-DOCSTART-"
+_CONLLU = ".conllu"
+_CONLLU_PLACES = (1, 3)  # FORM and UPOS
+# In CoNLL-U, words that were contracted (3-4) and words that are not said (3.1).
+_NO_WORD = re.compile(r"[0-9]+[-.][0-9]+")
 
 
 def read_conll(
-    path: str | Path, *, word_column: int = 0, tag_column: int = -1
+    path: str | Path,
+    *,
+    word_column: int | None = None,
+    tag_column: int | None = None,
+    columns: Sequence[str] | None = None,
+    labelled: bool = True,
 ) -> list[TaggedExample]:
     """Read a file of columns: a word and its tag a line, a blank line between sentences.
 
-    Columns are separated by tabs or spaces; `-DOCSTART-` lines are left out.
+    Columns are separated by tabs or spaces. `-DOCSTART-` lines and comments are left out: a line
+    that begins with `#` and has not as many columns as the words have. Of a `.conllu` file the
+    syntactic words are read, not the contractions of several.
 
     Args:
         path: the file.
-        word_column: place of the word, counted from 0, or from the end with -1.
-        tag_column: place of the tag, likewise.
+        word_column: place of the word, counted from 0, or from the end with -1. The first where not
+            given; in a `.conllu` file the form.
+        tag_column: place of the tag, likewise. The last; in a `.conllu` file the part of speech.
+        columns: instead of both, names for the columns from the left, with "word" and "tag" among
+            them.
+        labelled: whether tags are needed. If not, a file may have words alone, and any tags.
 
     Raises:
-        ValueError: empty, not UTF-8 or a column too few; the message names file and line.
+        ValueError: empty, not UTF-8, a column too few, or a tag that marks no entity where the
+            others do; the message names file and line.
         FileNotFoundError: no such file.
     """
     path = Path(path)
+    word_place, tag_place = _places(path, word_column, tag_column, columns, labelled)
     sentences: list[TaggedExample] = []
     words: list[str] = []
     tags: list[str] = []
-    width = 0
-    for number, line in numbered_lines(path):
-        # Only tabs and spaces separate: a wide or unbreakable space can be part of a word.
-        cells = re.split(r"\t" if "\t" in line else r" +", line.strip(" \t"))
-        if cells[0] == "-DOCSTART-":
-            continue
-        if cells != [""]:
-            width = width or len(cells)
-            if len(cells) != width or len(cells) < 2:
-                raise ValueError(
-                    f"{path}, line {number}: expected {max(width, 2)} columns separated by "
-                    f"spaces or tabs, found {len(cells)}"
-                )
+    counts: Counter[str] = Counter()
+    first: dict[str, int] = {}  # the line where a tag is seen first
+    for number, cells in [*_rows(path, 2 if labelled else 1), (0, [])]:
+        if cells:
             try:
-                word, tag = cells[word_column], cells[tag_column]
+                word = cells[word_place]
+                tag = cells[tag_place] if labelled else "O"
             except IndexError:
                 raise ValueError(
                     f"{path}, line {number}: {len(cells)} columns, but column "
-                    f"{max(word_column, tag_column)} (counted from 0) is asked for"
+                    f"{max(word_place, tag_place)} (counted from 0) is asked for"
                 ) from None
             if not word or not tag:
                 raise ValueError(f"{path}, line {number}: empty {'tag' if word else 'word'}")
             words.append(word)
             tags.append(tag)
+            counts[tag] += 1
+            first.setdefault(tag, number)
         elif words:
             sentences.append(TaggedExample(words, tags))
             words, tags = [], []
-    if words:
-        sentences.append(TaggedExample(words, tags))
     if not sentences:
         raise ValueError(f"{path} has no tagged word in it")
+    odd = odd_tags(counts)
+    if odd:
+        tag = min(odd, key=first.__getitem__)
+        raise ValueError(f"{path}, line {first[tag]}: {odd_tag_told(tag)}")
     return sentences
+
+
+def _places(
+    path: Path,
+    word_column: int | None,
+    tag_column: int | None,
+    columns: Sequence[str] | None,
+    labelled: bool,
+) -> tuple[int, int]:
+    """Where the word and the tag stand."""
+    if columns is not None:
+        names = list(columns)
+        for name in ("word", "tag") if labelled else ("word",):
+            if names.count(name) != 1:
+                raise ValueError(
+                    f"columns={','.join(names)}: one of them must be called {name!r}, "
+                    "as in columns=word,_,tag"
+                )
+        return names.index("word"), names.index("tag") if labelled else 0
+    word, tag = _CONLLU_PLACES if path.suffix.lower() == _CONLLU else (0, -1)
+    return word if word_column is None else word_column, tag if tag_column is None else tag_column
+
+
+def _rows(path: Path, fewest: int) -> list[tuple[int, list[str]]]:
+    """Line number and cells of every word, and no cells between two sentences."""
+    lines = [(number, line.strip(" \t")) for number, line in numbered_lines(path)]
+    rows = [(number, line, _cells(line)) for number, line in lines]
+    is_conllu = path.suffix.lower() == _CONLLU
+    body = [(line, cells) for _, line, cells in rows if cells and cells[0] != _DOCUMENT]
+    # What the first word has, every word has. It may be a "#" itself where all words begin so.
+    plain = [each for each in body if not each[0].startswith("#")] or body
+    model, width = (plain[0][0], len(plain[0][1])) if plain else ("", 0)
+    kept: list[tuple[int, list[str]]] = []
+    for number, line, cells in rows:
+        if line.startswith("#") and (
+            is_conllu or len(cells) != width or ("\t" in model and "\t" not in line)
+        ):
+            continue
+        if cells[:1] == [_DOCUMENT] or (is_conllu and cells and _NO_WORD.fullmatch(cells[0])):
+            continue
+        if cells and (len(cells) != width or width < fewest):
+            raise ValueError(
+                f"{path}, line {number}: expected {max(width, fewest)} columns separated by "
+                f"spaces or tabs, found {len(cells)}"
+            )
+        kept.append((number, cells))
+    return kept
+
+
+def _cells(line: str) -> list[str]:
+    # Only tabs and spaces separate: a wide or unbreakable space can be part of a word.
+    return re.split(r"\t" if "\t" in line else r" +", line) if line else []

@@ -15,22 +15,23 @@ from minibert.data import hub
 from minibert.data.catalog import catalog, listed
 from minibert.data.conll import read_conll
 from minibert.data.examples import Example, TaggedExample
+from minibert.data.labels import problem_of
 from minibert.data.sentences import clean
 from minibert.data.splits import AnyExample, Splits, divide
 from minibert.data.squad import read_squad
 from minibert.data.tables import read_examples
 
 _TABLES = (".jsonl", ".csv", ".tsv")
-_CONLL = (".conll", ".bio", ".iob")
+_CONLL = (".conll", ".conllu", ".bio", ".iob", ".txt")
 _SQUAD = (".json",)
-_ENDINGS = {*_TABLES, *_CONLL, *_SQUAD, ".txt"}
+_ENDINGS = {*_TABLES, *_CONLL, *_SQUAD}
 
 
 def read_file(path: str | Path, **options: Any) -> list[Any]:
     """Read one file of examples by its ending: a table, CoNLL columns or SQuAD JSON.
 
     Args:
-        path: `.jsonl`, `.csv` or `.tsv`; `.conll`, `.bio` or `.iob`; `.json`.
+        path: `.jsonl`, `.csv` or `.tsv`; `.conll`, `.conllu`, `.bio`, `.iob` or `.txt`; `.json`.
         options: passed to `read_examples`, `read_conll` or `read_squad`.
     """
     form = Path(path).suffix.lower()
@@ -42,7 +43,8 @@ def read_file(path: str | Path, **options: Any) -> list[Any]:
         return read_squad(path, **options)
     raise ValueError(
         f"{path}: cannot tell its form by the ending {form!r}: texts with labels end in .jsonl, "
-        ".csv or .tsv, tagged words in .conll, .bio or .iob, SQuAD questions in .json"
+        ".csv or .tsv, tagged words in .conll, .conllu, .bio, .iob or .txt, and SQuAD questions in "
+        ".json"
     )
 
 
@@ -97,7 +99,7 @@ def _load_folder(folder: Path, options: dict[str, Any]) -> Splits[Any]:
         found = sorted(p for p in folder.glob(f"{name}.*") if p.suffix.lower() in _ENDINGS)
         if len(found) > 1:
             raise ValueError(f"{folder} has {len(found)} files called {name}: keep one of them")
-        parts[name] = read_file(found[0], **options) if found else []
+        parts[name] = _read_like(parts.get("train", []), found[0], options) if found else []
     if not parts["train"]:
         raise ValueError(f"{folder} has no train.jsonl, .csv, .tsv, .conll or .json")
     return Splits(parts["train"], parts["dev"], parts["test"])
@@ -114,6 +116,7 @@ def read_splits(
         dev, test: files.
         options: for tables, as `read_examples` takes them.
     """
+    refuse_unread(options, train, dev, test)
     if dev is None and test is None:
         return load_dataset(train, **options_for(train, options))
     if Path(train).is_file() and dev is not None:
@@ -125,18 +128,46 @@ def read_splits(
     first = splits.train + splits.test if own else splits.train
     return Splits(
         first,
-        read_file(dev, **options_for(dev, options)) if dev else splits.dev,
-        read_file(test, **options_for(test, options)) if test else splits.test,
+        _read_like(splits.train, dev, options) if dev else splits.dev,
+        _read_like(splits.train, test, options) if test else splits.test,
     )
 
 
-def options_for(source: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Column names mean something to tables, and to the hub, but to no other form."""
-    if source in catalog().datasets or Path(source).suffix.lower() in (*_CONLL, *_SQUAD):
+def _read_like(train: list[Any], path: str | Path, options: dict[str, Any]) -> list[Any]:
+    """A file whose labels are read as those for training are, whatever they look like alone."""
+    label = train[0].label if train and isinstance(train[0], Example) else None
+    if label is not None:
+        options = {"problem_type": problem_of(label), **options}
+    return read_file(path, **options_for(path, options))
+
+
+def options_for(source: str | Path, options: dict[str, Any]) -> dict[str, Any]:
+    """Those of the options that mean something to a source.
+
+    Column names mean something to tables and to the hub, names for columns without a header to
+    tables and to CoNLL, none of them to SQuAD or a data set that has a name.
+    """
+    form = Path(source).suffix.lower()
+    if str(source) in catalog().datasets or form in _SQUAD:
         return {}
+    if form in _CONLL:
+        return {name: value for name, value in options.items() if name == "columns"}
     if Path(source).exists():
         return options
     return {name: value for name, value in options.items() if name.endswith("_column")}
+
+
+def refuse_unread(options: dict[str, Any], *sources: str | None) -> None:
+    """Refuse options that none of the sources heeds.
+
+    Raises:
+        ValueError: naming the first of them.
+    """
+    heeded = {name for source in sources if source for name in options_for(source, options)}
+    for name in options:
+        if name not in heeded:
+            read = " ".join(source for source in sources if source) or "what is given here"
+            raise ValueError(f"{name}=... does not say anything about {read}: leave it out")
 
 
 @contextmanager

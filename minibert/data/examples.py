@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 Label = str | list[str] | float | None
 LARGEST = 3.4028234e38  # of float32, in which a label that is a number has to be held
@@ -60,27 +59,3 @@ def label_names(examples: Iterable[Example | TaggedExample]) -> list[str]:
     if all(re.fullmatch(r"-?\d+", name) for name in names):
         return sorted(names, key=int)
     return sorted(names)
-
-
-def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Line number (from 1) and line without its end; an error where it is not UTF-8."""
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder, not a file")
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    empty = True
-    with path.open("rb") as file:
-        for number, raw in enumerate(file, 1):
-            try:
-                # A byte order mark is no part of the first word.
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError as error:
-                raise ValueError(
-                    f"{path}, line {number}: not UTF-8 (byte 0x{raw[error.start]:02x} at place "
-                    f"{error.start + 1}): save the file as UTF-8"
-                ) from None
-            line = line.rstrip("\r\n")
-            empty = empty and not line.strip()
-            yield number, line
-    if empty:
-        raise ValueError(f"{path} is empty")

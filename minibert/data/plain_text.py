@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from minibert.data.examples import numbered_lines
+from minibert.data.lines import numbered_lines
 from minibert.data.sentences import split_sentences
 
 

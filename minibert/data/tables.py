@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from tqdm import tqdm
 
-from minibert.data.examples import LARGEST, Example, Label, numbered_lines
-from minibert.data.strict_json import dump_json, parse_json
+from minibert.data.examples import Example
+from minibert.data.labels import ProblemType, read_labels
+from minibert.data.lines import half_character, numbered_lines
+from minibert.data.strict_json import RepeatedName, dump_json, parse_json
 
-ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
+# What separates the columns of a table, and what messages call it.
+_DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+_LOOKED_AT = 50  # lines by which the delimiter is told
 
 
 def read_examples(
@@ -29,18 +34,19 @@ def read_examples(
     """Read a `.jsonl`, `.csv` or `.tsv` file of texts, or pairs of texts, with labels.
 
     Args:
-        path: the ending decides the form. CSV follows the usual quoting; in TSV a double quote
-            is an ordinary character.
+        path: the ending decides the form. CSV follows the usual quoting, and its columns may be
+            separated by semicolons, tabs or bars as well, which its first lines tell; in TSV a
+            double quote is an ordinary character.
         text_column: what the column (or JSON key) of the text is called.
         pair_column: that of the second text; the default one may be missing: then the examples
             are single texts.
         label_column: that of the label.
         columns: names for the columns of a CSV or TSV file that has no header line; CoLA's own
             files are `columns=["source", "label", "mark", "text"]`.
-        problem_type: how to read the labels. None tells by their form in JSON (a list: several
-            labels; a number with a decimal point: regression), and takes CSV and TSV as one
-            class a line. Several labels in a CSV or TSV cell are separated by "|".
-        labelled: whether a missing label is an error.
+        problem_type: how to read the labels; where it is not given, the whole column tells, as
+            `minibert.data.labels.read_labels` says. Several labels in a CSV or TSV cell are
+            separated by "|", and an empty cell is none of them.
+        labelled: whether labels are needed. If not, they are not looked at, and come out as None.
 
     Raises:
         ValueError: of the wrong form; the message names file and line.
@@ -50,41 +56,68 @@ def read_examples(
     form = path.suffix.lower()
     if form not in (".jsonl", ".csv", ".tsv"):
         raise ValueError(f"{path}: not a .jsonl, .csv or .tsv file")
-    required = [text_column, *([pair_column] if pair_column != "text_pair" else [])]
-    if labelled:
-        required.append(label_column)
-    options = {
+    used = {
         text_column: "text_column=...",
         pair_column: "pair_column=...",
         label_column: "label_column=...",
     }
-
-    def missing(name: str, there: Iterable[str]) -> str:
-        return (
-            f"no column {name!r} (there are: {', '.join(there)}): "
-            f"say which one is meant with {options[name]}"
+    if len(used) < 3:
+        raise ValueError(
+            f"text_column={text_column!r}, pair_column={pair_column!r} and "
+            f"label_column={label_column!r}: three different columns are needed"
         )
+    required = [text_column, *([pair_column] if pair_column != "text_pair" else [])]
+    if labelled:
+        required.append(label_column)
 
+    def check(names: Sequence[str], where: str) -> None:
+        for name in required:
+            if name not in names:
+                raise ValueError(
+                    f"{where}: no column {name!r} (there are: {', '.join(names)}): "
+                    f"say which one is meant with {used[name]}"
+                )
+        twice = [name for name in used if list(names).count(name) > 1]
+        if twice:
+            raise ValueError(f"{where}: two columns are called {twice[0]!r}: rename one of them")
+
+    # Text may be long; by itself the module stops at 131,072 characters a cell.
+    csv.field_size_limit(2**31 - 1)
+    delimiter = ""
     if form == ".jsonl":
-        rows = _json_rows(path, required, missing)
+        rows = _json_rows(path, check)
     else:
-        rows = _table_rows(path, "\t" if form == ".tsv" else ",", columns, required, missing)
-    examples: list[Example] = []
-    numbers: list[int] = []  # line of each example, for the check at the end
+        delimiter = _delimiter(path, form, required, columns)
+        quoted = _has_quotes(form, delimiter)
+        needed = label_column if labelled else None
+        rows = _table_rows(path, delimiter, quoted, columns, check, needed)
+    texts: list[str] = []
+    pairs: list[str | None] = []
+    labels: list[Any] = []
+    numbers: list[int] = []  # line of each example
     for number, row in tqdm(rows, desc=path.name, unit=" lines", delay=2):
         where = f"{path}, line {number}"
-        text = _text(row.get(text_column), text_column, where)
+        texts.append(_text(row.get(text_column), text_column, where))
         pair = row.get(pair_column)
-        if pair is not None:
-            pair = _text(pair, pair_column, where)
-        label = _label(row.get(label_column), problem_type, where, form == ".jsonl")
-        if labelled and label is None:
-            raise ValueError(f"{where}: no label (column {label_column!r} is empty)")
-        examples.append(Example(text, pair, label))
+        pairs.append(None if pair is None else _text(pair, pair_column, where))
+        labels.append(row.get(label_column) if labelled else None)
         numbers.append(number)
-    if not examples:
+    if not texts:
         raise ValueError(f"{path} has a header line and nothing below it")
-    return _one_kind(examples, numbers, path)
+    if 0 < pairs.count(None) < len(pairs):
+        alone = numbers[pairs.index(None)]
+        raise ValueError(f"{path}, line {alone}: no second text, but other lines have one")
+    read = read_labels(
+        labels,
+        lambda i: f"{path}, line {numbers[i]}",
+        problem_type,
+        separator="|" if delimiter else None,
+        decimal_comma=delimiter == ";",
+    )
+    if labelled and None in read:
+        number = numbers[read.index(None)]
+        raise ValueError(f"{path}, line {number}: no label (column {label_column!r} is empty)")
+    return [Example(*row) for row in zip(texts, pairs, read, strict=True)]
 
 
 def _text(value: Any, column: str, where: str) -> str:
@@ -92,137 +125,107 @@ def _text(value: Any, column: str, where: str) -> str:
         raise ValueError(f"{where}: {column!r} is no text but {dump_json(value)}")
     if not value.strip():
         raise ValueError(f"{where}: empty text in column {column!r}")
+    if (half := half_character(value)) is not None:
+        raise ValueError(
+            f"{where}: {column!r} holds half a character ({half}), such as an emoji cut in two: "
+            "take it out"
+        )
     return value.strip()
 
 
-def _label(value: Any, problem_type: ProblemType | None, where: str, is_json: bool) -> Label:
-    """One label in the form that `Example` has it; JSON's whole numbers stay numbers here."""
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return None
-    if problem_type == "regression":
-        return _number(value, where)
-    if problem_type == "multi_label_classification" and isinstance(value, str):
-        value = [value] if is_json else value.split("|")
-    if isinstance(value, list) and problem_type != "single_label_classification":
-        if not all(isinstance(item, str | int) for item in value):
-            raise ValueError(f"{where}: the labels {dump_json(value)} are not all names")
-        return [str(item).strip() for item in value]
-    if isinstance(value, float) and problem_type is None:
-        return _number(value, where)
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str | int):
-        return str(value).strip()
-    raise ValueError(f"{where}: the label {dump_json(value)} is no name and no number")
+Check = Callable[[Sequence[str], str], None]
 
 
-def _number(value: Any, where: str) -> float:
-    """A label of regression: a number that float32, in which models compute, can hold."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise ValueError(f"{where}: the label {value!r} is not a number") from None
-    if not abs(number) <= LARGEST:
-        raise ValueError(f"{where}: the label {value!r} is no number to train on: correct it")
-    return number
-
-
-def _one_kind(examples: list[Example], numbers: list[int], path: Path) -> list[Example]:
-    """The same examples, or an error where class names, lists and numbers are mixed."""
-    kinds = {type(example.label) for example in examples} - {type(None)}
-    if kinds == {str, float}:
-        # JSON writes the score 2 without a point: with 2.5 in another line it is a number too.
-        mixed = []
-        for example, number in zip(examples, numbers, strict=True):
-            try:
-                label = float(example.label) if isinstance(example.label, str) else example.label
-            except ValueError:
-                raise ValueError(
-                    f"{path}, line {number}: the label {example.label!r} is a name, "
-                    "but other lines have numbers"
-                ) from None
-            label = _number(label, f"{path}, line {number}")
-            mixed.append(Example(example.text, example.text_pair, label))
-        return mixed
-    if len(kinds) > 1:
-        first = type(examples[0].label)
-        number = next(
-            number
-            for example, number in zip(examples, numbers, strict=True)
-            if type(example.label) is not first
-        )
-        raise ValueError(
-            f"{path}, line {number}: this label is of another kind than those before "
-            "(one name, a list of names, or a number: the same in the whole file)"
-        )
-    pairs = {example.text_pair is not None for example in examples}
-    if len(pairs) > 1:
-        alone = next(n for e, n in zip(examples, numbers, strict=True) if e.text_pair is None)
-        raise ValueError(f"{path}, line {alone}: no second text, but other lines have one")
-    return examples
-
-
-Missing = Callable[[str, Iterable[str]], str]
-
-
-def _json_rows(
-    path: Path, required: list[str], missing: Missing
-) -> Iterator[tuple[int, dict[str, Any]]]:
+def _json_rows(path: Path, check: Check) -> Iterator[tuple[int, dict[str, Any]]]:
     for number, line in numbered_lines(path):
         if not line.strip():
             continue
+        where = f"{path}, line {number}"
         try:
             row = parse_json(line)
         except json.JSONDecodeError as error:
-            raise ValueError(
-                f"{path}, line {number}: not JSON ({error.msg} at place {error.colno})"
-            ) from None
+            raise ValueError(f"{where}: not JSON ({error.msg} at place {error.colno})") from None
+        except RepeatedName as error:
+            raise ValueError(f"{where}: {error}") from None
         if not isinstance(row, dict):
-            raise ValueError(f"{path}, line {number}: not a JSON object ({{...}})")
-        for name in required:
-            if name not in row:
-                raise ValueError(f"{path}, line {number}: {missing(name, row)}")
+            raise ValueError(f"{where}: not a JSON object ({{...}})")
+        check(list(row), where)
         yield number, row
+
+
+def _delimiter(path: Path, form: str, required: list[str], columns: Sequence[str] | None) -> str:
+    """What separates the columns: that of the ending, if the first lines do not say another."""
+    lines = [line for _, line in itertools.islice(numbered_lines(path), _LOOKED_AT)]
+    candidates = list(_DELIMITERS)
+    if form == ".tsv":
+        candidates.sort(key=lambda candidate: candidate != "\t")
+
+    def fitness(delimiter: str) -> tuple[int, int]:
+        reader = csv.reader(
+            lines,
+            delimiter=delimiter,
+            quoting=csv.QUOTE_MINIMAL if _has_quotes(form, delimiter) else csv.QUOTE_NONE,
+        )
+        rows = [row for row in ([cell.strip() for cell in cells] for cells in reader) if any(row)]
+        if columns is not None:
+            return sum(len(row) == len(columns) for row in rows), 0
+        header = rows[0] if rows else []
+        return sum(name in header for name in required), len(header)
+
+    return max(candidates, key=fitness)  # the first of those that fit equally well
+
+
+def _has_quotes(form: str, delimiter: str) -> bool:
+    """Whether a double quote holds a cell together; in TSV it is an ordinary character."""
+    return form != ".tsv" or delimiter != "\t"
 
 
 def _table_rows(
     path: Path,
     delimiter: str,
+    quoted: bool,
     columns: Sequence[str] | None,
-    required: list[str],
-    missing: Missing,
+    check: Check,
+    label: str | None,
 ) -> Iterator[tuple[int, dict[str, Any]]]:
-    tabs = delimiter == "\t"
     reader = csv.reader(
         (line + "\n" for _, line in numbered_lines(path)),
         delimiter=delimiter,
-        quoting=csv.QUOTE_NONE if tabs else csv.QUOTE_MINIMAL,
-        strict=not tabs,
+        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+        strict=quoted,
     )
-    header = list(columns) if columns is not None else None
+    header: Sequence[str] | None = columns
+    if header is not None:
+        check(header, f"columns={','.join(header)}")
     while True:
         number = reader.line_num + 1  # a quoted cell may run over several lines
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            reason = "a double quote is opened and not closed" if not tabs else str(error)
-            raise ValueError(f"{path}, line {number}: {reason}") from None
+            raise ValueError(_broken(path, number, reader.line_num, error)) from None
         if cells is None:
             return
         if not any(cell.strip() for cell in cells):
             continue
         if header is None:
             header = [cell.strip() for cell in cells]
-            for name in required:
-                if name not in header:
-                    raise ValueError(f"{path}, line {number}: {missing(name, header)}")
+            check(header, f"{path}, line {number}")
             continue
         if len(cells) != len(header):
-            absent = required[-1] in header[len(cells) :]
-            what = "no label" if absent and len(required) > 1 else "wrong number of columns"
-            by = "a tab" if tabs else "a comma"
+            what = "no label" if label in header[len(cells) :] else "wrong number of columns"
             raise ValueError(
                 f"{path}, line {number}: {what} (expected {len(header)} columns separated by "
-                f"{by}, found {len(cells)})"
+                f"{_DELIMITERS[delimiter]}, found {len(cells)})"
             )
         yield number, dict(zip(header, cells, strict=True))
+
+
+def _broken(path: Path, start: int, line: int, error: csv.Error) -> str:
+    """What is wrong with the quotes of a record that begins and ends in these lines."""
+    if "expected after" not in str(error):
+        return f"{path}, line {start}: a double quote is opened and not closed"
+    there = "" if line == start else f" in line {line}"
+    return (
+        f"{path}, line {start}: a quoted cell goes on behind its closing quote{there} "
+        '(a quote inside a cell is written twice: "")'
+    )

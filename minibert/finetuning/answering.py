@@ -84,10 +84,18 @@ class AnsweringDataset(TokenRows):
         """Whether some questions have no answer (SQuAD v2)."""
         return any(example.is_impossible for example in self.examples)
 
-    @property
-    def is_labelled(self) -> bool:
-        """Whether it is known for every question what the answer is."""
-        return all(example.answers or example.is_impossible for example in self.examples)
+    def require_answers(self) -> None:
+        """Refuse questions of which it is not known what the answer is.
+
+        Raises:
+            ValueError: naming the first of them.
+        """
+        for example in self.examples:
+            if not example.answers and not example.is_impossible:
+                raise ValueError(
+                    f"question {example.id!r} ({example.question[:40]!r}) has no answer, and its "
+                    "is_impossible is not true: add one or the other"
+                )
 
     def collate(self, indices: NDArray[np.int64], generator: torch.Generator) -> dict[str, Tensor]:
         """`TokenRows.collate`, with `start_positions` and `end_positions` (B,)."""

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from minibert.data.tags import entity_tags
 from minibert.finetuning import metrics
 from minibert.finetuning.answering import AnsweringDataset, answers
 from minibert.finetuning.calibration import Reliability, brier_score, reliability_curve
 from minibert.finetuning.calibration import expected_calibration_error as calibration_error
 from minibert.finetuning.classification import ClassificationDataset, predicted_scores
 from minibert.finetuning.settings import THRESHOLD
-from minibert.finetuning.tagging import TaggingDataset, is_bio, tagged_sentences
+from minibert.finetuning.tagging import TaggingDataset, tagged_sentences
 from minibert.model.config import MULTI_LABEL, REGRESSION
 from minibert.model.pretrained import PretrainedModel
 from minibert.training.inference import Inference, run_inference
@@ -74,8 +75,8 @@ def report(
         metrics. One label: accuracy, f1_macro, mcc, calibration_error, brier. Several labels:
         accuracy (all of a text's labels right), f1_micro, f1_macro. Regression:
         mean_absolute_error, mean_squared_error, pearson. Tags: accuracy by word, and entity_f1
-        where they are BIO. Answers: exact_match, f1, and with unanswerable questions both for
-        those that have an answer, and no_answer_accuracy.
+        where they mark entities (`minibert.data.tags`). Answers: exact_match, f1, and with
+        unanswerable questions both for those that have an answer, and no_answer_accuracy.
 
     Raises:
         ValueError: if the data set has no labels to compare with.
@@ -154,17 +155,20 @@ def _report_tags(results: Results, dataset: TaggingDataset) -> Report:
     predicted = [sentence.tags for sentence in tagged_sentences(results, dataset)]
     flat = [[tag for tags in sentences for tag in tags] for sentences in (dataset.tags, predicted)]
     found = {"accuracy": metrics.accuracy(*flat)}
-    if is_bio(dataset.label_names):
-        found["entity_f1"] = metrics.entity_f1(dataset.tags, predicted)
-        return Report(found, metrics.entity_report(dataset.tags, predicted), dataset.label_names)
+    read = entity_tags(dataset.label_names)
+    if read is not None:
+        marked = [
+            [[read[tag] for tag in tags] for tags in part] for part in (dataset.tags, predicted)
+        ]
+        found["entity_f1"] = metrics.entity_f1(*marked)
+        return Report(found, metrics.entity_report(*marked), dataset.label_names)
     return Report(found, metrics.classification_report(*flat), dataset.label_names)
 
 
 def _report_answers(
     results: Results, dataset: AnsweringDataset, null_threshold: float | None
 ) -> Report:
-    if not dataset.is_labelled:
-        raise ValueError("these questions have no answers to compare with")
+    dataset.require_answers()
     if null_threshold is None and dataset.has_impossible:
         null_threshold = 0.0
     predicted = [prediction.text for prediction in answers(results, dataset, null_threshold)]

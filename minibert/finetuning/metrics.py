@@ -211,7 +211,10 @@ def _columns(text: str) -> int:
 
 
 def entity_spans(tags: Sequence[str]) -> set[tuple[str, int, int]]:
-    """The entities that a sentence of BIO tags marks: (type, first word, last word).
+    """The entities that a sentence of tags marks: (type, first word, last word).
+
+    B begins one and I goes on (IOB1, IOB2); E ends one and S is one by itself (IOBES). Other
+    spellings are read by `minibert.data.tags.entity_tags`.
 
     Follows the CoNLL-2000 evaluation script: an `I-` with no entity of its type before it
     opens one, so that a model is not failed for a missing `B-` alone.
@@ -220,14 +223,18 @@ def entity_spans(tags: Sequence[str]) -> set[tuple[str, int, int]]:
     kind, start = "", 0  # the open entity; "" when outside
     for i, tag in enumerate([*tags, "O"]):
         prefix, _, this = tag.partition("-")
-        if prefix not in ("B", "I", "O"):
-            raise ValueError(f"tag {tag!r} at word {i}: expected O, B-TYPE or I-TYPE")
-        goes_on = prefix == "I" and this == kind
+        if prefix not in ("B", "I", "E", "S", "O"):
+            raise ValueError(f"tag {tag!r} at word {i}: expected O, or B-, I-, E- or S-TYPE")
+        this = this or "_"
+        goes_on = prefix in ("I", "E") and this == kind
         if kind and not goes_on:
             spans.add((kind, start, i - 1))
             kind = ""
         if prefix != "O" and not goes_on:
-            kind, start = this or "_", i
+            kind, start = this, i
+        if prefix in ("E", "S"):
+            spans.add((kind, start, i))
+            kind = ""
     return spans
 
 
@@ -237,7 +244,7 @@ def entity_scores(
     """Precision, recall and F1 of each entity type, counting only exact spans of that type.
 
     Args:
-        labels: one list of BIO tags a sentence.
+        labels: one list of tags a sentence, as `entity_spans` reads them.
         predictions: the same lengths.
     """
     correct, predicted, true = _entity_counts(labels, predictions)

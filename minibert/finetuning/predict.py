@@ -93,8 +93,7 @@ def _untagged(
     texts: Sequence[Any], tokenizer: Tokenizer, labels: Sequence[str]
 ) -> list[TaggedExample]:
     """Sentences, split into words where they are not yet, with a tag that nobody will look at."""
-    default = "O" if "O" in labels else labels[0]
     sentences = [
         split_words(tokenizer, text) if isinstance(text, str) else list(text) for text in texts
     ]
-    return [TaggedExample(words, [default] * len(words)) for words in sentences]
+    return [TaggedExample(words, [labels[0]] * len(words)) for words in sentences]

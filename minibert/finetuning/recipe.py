@@ -14,11 +14,12 @@ import torch
 from minibert import weights
 from minibert.data.datasets import naming
 from minibert.data.splits import Splits
+from minibert.data.tags import entity_tags
 from minibert.finetuning.answering import AnsweringDataset
 from minibert.finetuning.classification import ClassificationDataset, parse_class_weights
 from minibert.finetuning.evaluate import Dataset, evaluate, metrics_for
 from minibert.finetuning.settings import TASK_FILE, FinetuningSettings, TaskSettings
-from minibert.finetuning.tagging import TaggingDataset, is_bio
+from minibert.finetuning.tagging import TaggingDataset
 from minibert.model.config import MULTI_LABEL, REGRESSION
 from minibert.model.lora import add_adapter
 from minibert.model.pretrained import PretrainedModel
@@ -119,6 +120,8 @@ def _datasets(
     """The training examples, and those of "dev" and "test" read with the labels found in them."""
     with naming("training examples"):
         train = dataset_maker(settings, tokenizer, None, None)(splits.train)
+        if isinstance(train, AnsweringDataset):
+            train.require_answers()
     labels = None if isinstance(train, AnsweringDataset) else train.label_names
     problem = train.problem_type if isinstance(train, ClassificationDataset) else None
     make = dataset_maker(settings, tokenizer, labels, problem)
@@ -126,7 +129,9 @@ def _datasets(
     for split in ("dev", "test"):
         if getattr(splits, split):
             with naming(f"{split} examples"):
-                held_out[split] = make(getattr(splits, split))
+                held_out[split] = dataset = make(getattr(splits, split))
+                if isinstance(dataset, AnsweringDataset):
+                    dataset.require_answers()
     return train, held_out
 
 
@@ -135,7 +140,7 @@ def best_metric(dataset: Dataset, weighted: bool) -> str | None:
     if isinstance(dataset, AnsweringDataset):
         return "f1"
     if isinstance(dataset, TaggingDataset):
-        return "entity_f1" if is_bio(dataset.label_names) else "accuracy"
+        return "entity_f1" if entity_tags(dataset.label_names) is not None else "accuracy"
     if dataset.problem_type == REGRESSION:
         return None
     if dataset.problem_type == MULTI_LABEL:

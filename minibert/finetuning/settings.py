@@ -120,15 +120,19 @@ class FinetuningSettings:
 
 @dataclass(frozen=True)
 class ReadingSettings:
-    """How a user's own table is to be read: see `minibert.data.tables.read_examples`."""
+    """How a user's own file is to be read: see `read_examples` and `read_conll` in `data`."""
 
     text_column: str | None = option(None, "default: text", metavar="NAME")
     pair_column: str | None = option(None, "second text; default: text_pair", metavar="NAME")
     label_column: str | None = option(None, "default: label", metavar="NAME")
-    columns: str | None = option(None, "names for a file without a header", metavar="A,B,...")
+    columns: str | None = option(
+        None,
+        "names for a table without a header (text,label); for tagged words by place (word,_,tag)",
+        metavar="A,B,...",
+    )
     problem: str | None = option(
         None,
-        "one label, several, or a number; default: told by the labels' form",
+        "one label, several, or a number; default: told by all labels together",
         choices=tuple(PROBLEMS),
     )
 
@@ -137,6 +141,7 @@ class ReadingSettings:
         """The arguments of `read_examples` that were given."""
         names = ("text_column", "pair_column", "label_column")
         given: dict[str, Any] = {name: getattr(self, name) for name in names}
-        given["columns"] = self.columns.split(",") if self.columns is not None else None
+        if self.columns is not None:
+            given["columns"] = [name.strip() for name in self.columns.split(",")]
         given["problem_type"] = PROBLEMS[self.problem] if self.problem is not None else None
         return {name: value for name, value in given.items() if value is not None}

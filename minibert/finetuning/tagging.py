@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,9 +12,10 @@ from tokenizers import Encoding
 from torch import Generator, Tensor
 
 from minibert.data.examples import TaggedExample, label_names
+from minibert.data.tags import OUTSIDE, odd_tag_told, odd_tags
 from minibert.finetuning.rows import TokenRows, check_kind, padded, unseen_label
 from minibert.model.loss import IGNORE_INDEX
-from minibert.tokenization.rows import encode_rows
+from minibert.tokenization.rows import encode_rows, named_text
 from minibert.tokenization.tokenizer import Tokenizer
 from minibert.training.inference import Inference
 
@@ -34,7 +35,8 @@ class TaggingDataset(TokenRows):
         words: the words of each sentence; tags: their tags.
 
     Raises:
-        ValueError: if a tag is not among `labels` (the message names it), or a text does not fit.
+        ValueError: if a tag is not among `labels` (the message names it), or marks no entity where
+            the others do; or a text does not fit.
     """
 
     def __init__(
@@ -53,8 +55,12 @@ class TaggingDataset(TokenRows):
         number = {name: i for i, name in enumerate(self.label_names)}
         self.words = [example.words for example in examples]
         self.tags = [example.tags for example in examples]
+        odd = odd_tags(Counter(tag for tags in self.tags for tag in tags)) if labels is None else ()
         for i, example in enumerate(examples):
             for tag in example.tags:
+                if tag in odd:
+                    where = named_text(example.words, i, len(examples))
+                    raise ValueError(f"{where}{odd_tag_told(tag)}")
                 if tag not in number:
                     raise unseen_label(tag, example.words, i, len(examples), self.label_names)
         rows, samples = encode_rows(
@@ -99,12 +105,6 @@ def _word_starts(row: Encoding, previous: Encoding | None) -> NDArray[np.int64]:
     return starts
 
 
-def is_bio(labels: Iterable[str]) -> bool:
-    """Whether tags mark entities: each of the form O, B-TYPE or I-TYPE, and not all of them O."""
-    labels = list(labels)
-    return labels != ["O"] and all(re.fullmatch(r"O|[BI]-.+", label) for label in labels)
-
-
 # ---------------------------------------------------------------------- predictions
 
 
@@ -123,7 +123,8 @@ def tagged_sentences(results: Iterable[Inference], dataset: TaggingDataset) -> l
     A word in two windows gets its tag where it has more text on its scarcer end; a word that was
     cut off, or that is nothing to the tokenizer, gets "O" (or the first tag) with probability 0.
     """
-    default = "O" if "O" in dataset.label_names else dataset.label_names[0]
+    names = dataset.label_names
+    default = next((name for name in names if name in OUTSIDE), names[0])
     tags = [[default] * len(words) for words in dataset.words]
     probabilities = [[0.0] * len(words) for words in dataset.words]
     context = [np.full(len(words), -1) for words in dataset.words]

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from minibert.data.strict_json import dump_json, parse_json
+from minibert.data.strict_json import RepeatedName, dump_json, parse_json
 
 _IS_POSIX = os.name == "posix"
 
@@ -28,6 +28,8 @@ def read_json(path: Path) -> Any:
         return parse_json(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from None
+    except RepeatedName as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def write_json(path: Path, values: Any) -> None:
