@@ -8,12 +8,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trainings import LENGTH, Rows, pretraining_data, still, tasks, texts
+from trainings import pretraining_data, still, tasks
 
 from minibert.training.batching import (
     derived_seed,
     epoch_batches,
-    fingerprint,
     ordered_batches,
     seeded,
     split_batch,
@@ -154,26 +153,3 @@ def test_masked_positions_count_from_the_parts_own_first_row():
         assert len(part["masked_positions"]) == int((flat != -100).sum())
         assert weight == 0.25
         assert float(part["label_count"]) == 2.5
-
-
-# ---------------------------------------------------------------- fingerprint
-
-
-def test_the_fingerprint_knows_the_same_data_again_and_other_data_from_it():
-    same = {fingerprint(pretraining_data()) for _ in range(2)}
-    assert len(same) == 1
-    others = {
-        fingerprint(pretraining_data(seed=1)),
-        fingerprint(pretraining_data(documents=31)),
-        fingerprint(pretraining_data("mlm")),
-    }
-    assert len(others | same) == 4
-    shorter = pretraining_data()
-    shorter.budget = LENGTH // 2
-    assert fingerprint(shorter) not in same
-
-
-def test_the_fingerprint_sees_a_label_that_changed():
-    labels = torch.arange(8) % 2
-    one = fingerprint(Rows(**texts(), labels=labels))
-    assert fingerprint(Rows(**texts(), labels=1 - labels)) != one

@@ -21,7 +21,7 @@ from minibert.data.strict_json import dump_json, parse_json
 from minibert.data.tables import read_examples
 from minibert.finetuning.classification import ClassificationDataset
 from minibert.model.lora import add_adapter, merge_adapter
-from minibert.training import resume
+from minibert.training import checkpoints
 from minibert.training.config import TrainingConfig
 from minibert.training.trainer import Trainer
 from minibert.weights.files import read_json
@@ -179,12 +179,12 @@ def test_a_loss_or_gradient_that_is_no_number_stops_the_run(broken, at, last, tm
     with pytest.raises(ValueError, match=rf"^step {at}, learning rate .*{told}") as error:
         run.fit()
     assert ("no checkpoint" in str(error.value)) == (last is None)
-    found = resume.find(tmp_path)
+    found = checkpoints.find(tmp_path)
     if last is None:
         assert found is None
     else:
         assert f"that of step {last}, in {found}" in str(error.value)
-        assert resume.read_progress(found)["step"] == last
+        assert checkpoints.read_progress(found)["step"] == last
     assert finite(tmp_path)
     assert not (tmp_path / "model.safetensors").exists()
     for line in (tmp_path / "log.jsonl").read_text().splitlines():

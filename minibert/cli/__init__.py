@@ -1,6 +1,7 @@
 """The command line and nothing else: `minibert --help`.
 
-`main` knows the commands and `options` derives their options from the settings classes. A command
+`main` knows the commands, `options` derives their options from the settings classes and `messages`
+shows a warning as one line. A command
 is a module, opened when it is called: `data`, `pretrain`, `finetune`, `evaluate`, `predict`,
 `fill_mask`, `generate`, `export`, `info`. What they share: `models` opens a folder with the head it
 was saved with, `computing` says where and in which precision, `cards` what a card says of a run.

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from minibert.cli.messages import warnings_in_one_line
 from minibert.cli.options import add_options, in_options
 from minibert.finetuning.settings import TASKS, FinetuningSettings, ReadingSettings, TaskSettings
 from minibert.pretraining.settings import PretrainingSettings
@@ -47,12 +48,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0; 2 after a user's mistake, told in one line; 130 after Ctrl-C.
     """
     options: argparse.Namespace | None = None
+
+    def told(message: str) -> str:
+        return in_options(message, vars(options or argparse.Namespace()))
+
     _write_what_the_terminal_can()
     try:
         words = list(sys.argv[1:] if arguments is None else arguments)
         options = _parser().parse_args(words)
         options.command = ["minibert", *words]  # for the card of what it makes
-        importlib.import_module(f"minibert.cli.{options.module}").run(options)
+        with warnings_in_one_line(told):
+            importlib.import_module(f"minibert.cli.{options.module}").run(options)
     except BrokenPipeError:
         # Who reads our output has seen enough (`| head`). Nothing is left to be flushed to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -60,12 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         if os.environ.get("MINIBERT_DEBUG"):
             raise
-        message = in_options(_in_one_line(error), vars(options or argparse.Namespace()))
-        print(f"minibert: {message}", file=sys.stderr)
+        print(f"minibert: {told(_in_one_line(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:
         if str(error):  # how to go on
-            print(in_options(str(error), vars(options or argparse.Namespace())), file=sys.stderr)
+            print(told(str(error)), file=sys.stderr)
         return 130
     return 0
 

@@ -16,6 +16,7 @@ from minibert.finetuning.rows import TokenRows, check_kind
 from minibert.tokenization.covering import Dropped, covering
 from minibert.tokenization.rows import encode_rows
 from minibert.tokenization.tokenizer import Tokenizer
+from minibert.training.fingerprint import of_values
 from minibert.training.inference import Inference
 
 MAX_LENGTH = 384  # tokens of a window, as the reference takes them for SQuAD
@@ -103,6 +104,10 @@ class AnsweringDataset(TokenRows):
         batch["start_positions"] = torch.from_numpy(self._positions[indices, 0])
         batch["end_positions"] = torch.from_numpy(self._positions[indices, 1])
         return batch
+
+    def fingerprint(self) -> str:
+        """`TokenRows.fingerprint`, with all answers and the letters they are compared by."""
+        return of_values({"rows": super().fingerprint(), "examples": self.examples})
 
     def context_mask(self, indices: NDArray[np.int64], width: int) -> Tensor:
         """(B, width) bool, `True` at the tokens of the context."""

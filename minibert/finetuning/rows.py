@@ -16,6 +16,7 @@ from torch import Tensor
 
 from minibert.tokenization.checks import Text
 from minibert.tokenization.rows import named_text
+from minibert.training.fingerprint import of_batches, of_values
 
 
 class TokenRows:
@@ -58,6 +59,10 @@ class TokenRows:
             mask = np.arange(lengths.max())[None, :] < lengths[:, None]
             batch["attention_mask"] = torch.from_numpy(mask.astype(np.int64))
         return batch
+
+    def fingerprint(self) -> str:
+        """See `minibert.training.fingerprint`."""
+        return of_values({"rows": of_batches(self), "samples": self.samples})
 
 
 def padded(rows: Sequence[ArrayLike], filler: int) -> Tensor:

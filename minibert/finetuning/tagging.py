@@ -17,6 +17,7 @@ from minibert.finetuning.rows import TokenRows, check_kind, padded, unseen_label
 from minibert.model.loss import IGNORE_INDEX
 from minibert.tokenization.rows import encode_rows, named_text
 from minibert.tokenization.tokenizer import Tokenizer
+from minibert.training.fingerprint import of_values
 from minibert.training.inference import Inference
 
 
@@ -89,6 +90,10 @@ class TaggingDataset(TokenRows):
             labels.append(np.where(starts >= 0, tags[starts], IGNORE_INDEX))
         batch["labels"] = padded(labels, IGNORE_INDEX)
         return batch
+
+    def fingerprint(self) -> str:
+        """`TokenRows.fingerprint`, with the tags of words that were cut off: they are scored."""
+        return of_values({"rows": super().fingerprint(), "tags": self.tags})
 
 
 def _word_starts(row: Encoding, previous: Encoding | None) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from minibert.pretraining.pairs import divide_budget, draw_pairs, split_points
 from minibert.pretraining.settings import OBJECTIVES
 from minibert.tokenization.tokenizer import Tokenizer
 from minibert.training.batching import BatchSource, seeded
+from minibert.training.fingerprint import fingerprint, of_values
 
 
 class PretrainingDataset:
@@ -111,6 +112,19 @@ class PretrainingDataset:
             )
         return batch
 
+    def fingerprint(self) -> str:
+        """See `Fingerprinted`: the text is read once, from disk; nothing is drawn."""
+        ids = ("pad_token_id", "cls_token_id", "sep_token_id", "mask_token_id", "vocab_size")
+        return of_values(
+            {
+                "tokens": self.corpus.tokens,
+                "sentences": self.corpus.sentence_starts,
+                "documents": self.corpus.document_starts,
+                "ids": [self._special.tolist(), *(getattr(self.tokenizer, name) for name in ids)],
+                "how": [self.objective, self.budget, self.masked],
+            }
+        )
+
     def _lay_out(
         self,
         start_a: NDArray[np.int64],
@@ -163,3 +177,7 @@ class Subset:
     def collate(self, indices: NDArray[np.int64], generator: torch.Generator) -> dict[str, Tensor]:
         """See `BatchSource`."""
         return self._dataset.collate(self._indices[indices], generator)
+
+    def fingerprint(self) -> str:
+        """See `Fingerprinted`."""
+        return of_values({"rows": self._indices, "of": fingerprint(self._dataset)})

@@ -3,9 +3,10 @@
 Read `config` (what can be decided; with `options`, which gives each field its option on the command
 line), then `trainer`, the loop. It stands on `batching` (which rows make a batch, and how a batch
 is cut into parts), `optimization` (parameter groups, schedules), `devices` (where, in which
-precision), `inference` (the loop without learning, for evaluation and prediction alike), `resume`
-(a checkpoint to go on from), `log`, `divergence` (a loss that is no number), `distributed` (several
-processes), `interruption` (Ctrl-C) and `allocation`.
+precision), `inference` (the loop without learning, for evaluation and prediction alike),
+`checkpoints` (what a killed run goes on from, checked by SHA-256), `fingerprint` (of the data),
+`resume` (whether folder and run are the right ones), `log`, `divergence` (a loss that is no
+number), `distributed` (several processes), `interruption` (Ctrl-C) and `allocation`.
 
 May import: `model.pretrained` and `weights`. No head and no data set is known here: a model says
 itself what its loss is a mean over.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Protocol
 
 import numpy as np
@@ -117,14 +116,3 @@ def split_batch(
         count = None if label_count is None else max(1, label_count) * (weight or 1.0)
         result.append((with_label_count(part, count), weight))
     return result
-
-
-def fingerprint(dataset: BatchSource) -> str:
-    """A short text that is another one for other data: all lengths and a sample of the content."""
-    lengths = np.asarray(dataset.lengths, np.int64)
-    digest = hashlib.sha256(lengths.tobytes())
-    sample = np.linspace(0, len(lengths) - 1, min(64, len(lengths))).astype(np.int64)
-    for name, value in sorted(dataset.collate(sample, seeded(0)).items()):
-        content = value.numpy().tobytes() if isinstance(value, Tensor) else str(value).encode()
-        digest.update(name.encode() + content)
-    return digest.hexdigest()[:16]

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from minibert.training import distributed, resume
+from minibert.training import checkpoints, distributed
 from minibert.weights.files import NotFinite
 
 
@@ -71,10 +71,10 @@ def explained(output: Path, where: Callable[[], tuple[int, float]]) -> Iterator[
 
 def diverged(output: Path, step: int, rate: float, what: str) -> ValueError:
     """The error that ends a run: what is no number, and where to go back to."""
-    found = resume.find(output)
+    found = checkpoints.find(output)
     before = "no checkpoint was made before"
     if found is not None:
-        then = resume.read_progress(found)["step"]
+        then = checkpoints.read_progress(found)["step"]
         before = f"the checkpoint to go back to is that of step {then}, in {found}"
     return ValueError(
         f"step {step}, learning rate {rate:.3g}: {what}. The training has diverged, and nothing of "

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -137,12 +139,32 @@ def _line(entry: dict[str, float]) -> str:
 
 
 def _read(path: Path) -> list[dict[str, float]]:
-    """The entries of a log; a last line that a killed process left half written is none."""
+    """The entries of a log; a last line that a killed process left half written is none.
+
+    A damaged line is left out with a warning, and the whole log kept beside the new one.
+    """
     if not path.is_file():
         return []
-    *lines, _unfinished = path.read_text(encoding="utf-8").split("\n")
-    entries = map(parse_json, lines)
-    return [{k: math.nan if v is None else v for k, v in entry.items()} for entry in entries]
+    *lines, _unfinished = path.read_bytes().split(b"\n")
+    entries, damaged = [], []
+    for number, line in enumerate(lines, 1):
+        try:
+            entry = parse_json(line.decode("utf-8"))
+        except ValueError:
+            entry = None
+        if isinstance(entry, dict) and isinstance(entry.get("step"), int):
+            entries.append({k: math.nan if v is None else v for k, v in entry.items()})
+        else:
+            damaged.append(number)
+    if damaged:
+        kept = path.with_name(f"{path.stem}.damaged{path.suffix}")
+        shutil.copyfile(path, kept)
+        told = ", ".join(map(str, damaged[:5])) + (" ..." if len(damaged) > 5 else "")
+        warnings.warn(
+            f"{path}, line {told}: not an entry of a log, left out ({kept.name} has the whole log)",
+            stacklevel=2,
+        )
+    return entries
 
 
 def _summary_writer() -> Any:

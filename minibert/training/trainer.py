@@ -13,21 +13,28 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from minibert.model.pretrained import PretrainedModel
-from minibert.training import devices, distributed, divergence, optimization, resume
+from minibert.training import (
+    checkpoints,
+    devices,
+    distributed,
+    divergence,
+    optimization,
+    resume,
+)
 from minibert.training.allocation import kept_memory
 from minibert.training.batching import (
     BatchSource,
     derived_seed,
     epoch_batches,
-    fingerprint,
     seeded,
     split_batch,
 )
 from minibert.training.config import TrainingConfig
+from minibert.training.fingerprint import fingerprint, of_values
 from minibert.training.inference import Inference, run_inference, to_device
 from minibert.training.interruption import deferred_interrupt
 from minibert.training.log import TrainingLog
-from minibert.weights.files import load_tensors, write_json, write_tensors
+from minibert.weights.files import write_json
 
 # From every batch of an evaluation, with its rows and output, to named numbers.
 Metrics = Callable[[Iterable[Inference]], dict[str, float]]
@@ -58,8 +65,9 @@ class Trainer:
 
     Raises:
         ValueError: if `output_dir` is not empty and `resume` is off, if the run to resume was
-            started on other data or with other settings, if there is nothing to train on, or
-            nothing to evaluate and the settings need it.
+            started on other data or with other settings, if there is no run or no whole checkpoint
+            to resume, if there is nothing to train on, or nothing to evaluate and the settings
+            need it.
     """
 
     def __init__(
@@ -103,6 +111,7 @@ class Trainer:
         self.total_steps = config.max_steps or config.epochs * self.epoch_steps
         self.step = 0
         self.best: float | None = None
+        self.best_digest: str | None = None
         self.evaluations_since_best = 0
         self._take_up()
 
@@ -254,17 +263,13 @@ class Trainer:
         log.write({"step": self.step, **{f"eval_{key}": v for key, v in report.items()}})
         if is_best:
             self.best = value
-            state = resume.full_state_dict(self.model)
+            state = checkpoints.full_state_dict(self.model)
             if distributed.is_main():
-                write_tensors(self._best_path, state)
+                self.best_digest = checkpoints.write_best(self.output, state)
         patience = self.config.patience
         return patience is not None and self.evaluations_since_best >= patience
 
     # ------------------------------------------------------------------ disk
-
-    @property
-    def _best_path(self) -> Path:
-        return self.output / "best.safetensors"
 
     def _take_up(self) -> None:
         """Go on from the last checkpoint, if it is one of this run."""
@@ -274,15 +279,25 @@ class Trainer:
             **{name: getattr(self.config, name) for name in _DECISIVE},
             **self.model.config.to_dict(),
             "adapter": asdict(adapter) if adapter is not None else None,
-            "data": fingerprint(self.train_dataset),
+            "data": self._fingerprints(),
         }
-        found = resume.find(self.output) if self.config.resume else None
+        found = resume.open_checkpoint(self.output, self._run) if self.config.resume else None
         if found is not None:
-            progress = resume.read_progress(found)
-            resume.check_same_run(self.output, progress, self._run)
-            resume.restore(found, self.model, self.optimizer)
+            folder, progress = found
+            checkpoints.restore(folder, self.model, self.optimizer)
             self.step, self.best = progress["step"], progress["best"]
             self.evaluations_since_best = progress["evaluations_since_best"]
+            self.best_digest = checkpoints.restore_best(self.output, folder, progress)
+
+    def _fingerprints(self) -> dict[str, str]:
+        """Of all that is learned from and compared with: no part of it may change on the way."""
+        saved = self.model.state_dict()
+        beside = {name: b for name, b in self.model.named_buffers() if name not in saved}
+        found = {"training": fingerprint(self.train_dataset)}
+        if self.eval_dataset is not None:
+            found["evaluation"] = fingerprint(self.eval_dataset)
+        # Class weights, for example, are no part of the weights.
+        return {**found, "constants": of_values({k: b.cpu() for k, b in beside.items()})}
 
     def _save_checkpoint(self) -> None:
         progress = {
@@ -291,7 +306,7 @@ class Trainer:
             "evaluations_since_best": self.evaluations_since_best,
             "run": self._run,
         }
-        resume.save(self.output, self.model, self.optimizer, progress)
+        checkpoints.save(self.output, self.model, self.optimizer, progress, self.best_digest)
 
     def _stopped(self) -> KeyboardInterrupt:
         message = (
@@ -304,13 +319,12 @@ class Trainer:
         """Save the best weights, and only then remove what a resumed run would need."""
         distributed.wait()
         if self.best is not None:
-            resume.load_full_state_dict(self.model, load_tensors(self._best_path))
-        state = resume.full_state_dict(self.model)
+            best = checkpoints.read_best(self.output, self.best_digest)
+            checkpoints.load_full_state_dict(self.model, best)
+        state = checkpoints.full_state_dict(self.model)
         if distributed.is_main():
             self.model.save_pretrained(self.output, overwrite=True, state=state)
-        resume.remove(self.output)
-        if distributed.is_main():
-            self._best_path.unlink(missing_ok=True)
+        checkpoints.remove(self.output)
         distributed.wait()
         self.model.eval()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -30,6 +31,12 @@ def read_json(path: Path) -> Any:
         raise ValueError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from None
     except RepeatedName as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_json(path: Path, values: Any) -> None:
