@@ -8,10 +8,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
 
+from minibert import Tokenizer
+from minibert.cli.main import main
 from minibert.model.bert import BertModel
 from minibert.model.config import BertConfig
 from minibert.model.heads import BertForMaskedLM
 from minibert.model.task_heads import BertForSequenceClassification
+from minibert.tokenization.files import SPECIAL_TOKENS
 from minibert.weights import names
 from minibert.weights.folder import resolve
 from minibert.weights.hugging_face import config_from_hugging_face, config_to_hugging_face
@@ -224,11 +227,45 @@ def test_a_file_that_was_cut_off_is_named(folder):
         BertModel.from_pretrained(folder)
 
 
-def test_pickled_weights_are_never_opened(folder):
+def test_pickled_weights_are_not_opened_by_themselves(folder):
     (folder / "model.safetensors").unlink()
     torch.save({"a": torch.zeros(1)}, folder / "pytorch_model.bin")
     with pytest.raises(FileNotFoundError, match=r"no model.safetensors \(pickled weights are not"):
         BertModel.from_pretrained(folder)
+
+
+class _Touch:
+    """What a malicious pickle looks like: opening it runs something."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_pickled_weights_are_read_on_request_and_run_nothing(folder, tmp_path, capsys):
+    expected = BertForMaskedLM.from_pretrained(folder).state_dict()
+    state = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    tokenizer = Tokenizer.from_vocab([*SPECIAL_TOKENS, "film"])
+    tokenizer.save_pretrained(folder)
+    torch.save(state, folder / "pytorch_model.bin")
+    words = ["export", str(folder), "--pickled", "--dtype", "float32", "--out"]
+    assert main([*words, str(tmp_path / "safe")]) == 0
+    read = BertForMaskedLM.from_pretrained(tmp_path / "safe").state_dict()
+    assert all(torch.equal(read[name], tensor) for name, tensor in expected.items())
+    assert Tokenizer.from_pretrained(tmp_path / "safe").vocab == tokenizer.vocab
+    touched = tmp_path / "touched"
+    for content in ({"a": _Touch(touched)}, [1], {"a": 1}):
+        torch.save(content, folder / "pytorch_model.bin")
+        assert main([*words, str(tmp_path / "no")]) == 2
+        assert f"{folder / 'pytorch_model.bin'} " in capsys.readouterr().err
+    (folder / "pytorch_model.bin").write_bytes(b"nothing at all")
+    assert main([*words, str(tmp_path / "no")]) == 2
+    assert "is damaged or holds more than tensors" in capsys.readouterr().err
+    assert not touched.exists()
+    assert not (tmp_path / "no").exists()
 
 
 def test_a_config_that_is_no_json_is_named_with_its_line(folder):

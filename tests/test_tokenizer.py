@@ -4,6 +4,7 @@ import json
 import pickle
 import sys
 import types
+import warnings
 from itertools import pairwise
 
 import pytest
@@ -273,6 +274,41 @@ def test_lines_of_vocab_txt_end_only_where_lines_end(tmp_path):
     assert Tokenizer.from_pretrained(tmp_path).vocab["last"] == 7
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_vocab_txt_may_begin_with_a_byte_order_mark(tmp_path, encoding):
+    entries = [*SPECIAL_TOKENS, "caf\u00e9", "##s"]
+    (tmp_path / "vocab.txt").write_text("\r\n".join(entries), encoding=encoding, newline="")
+    assert list(Tokenizer.from_pretrained(tmp_path).vocab) == entries
+
+
+def test_a_cased_vocabulary_alone_is_not_made_small_in_silence(tmp_path):
+    (tmp_path / "vocab.txt").write_text("\n".join([*SPECIAL_TOKENS, "[unused1]", "the", "The"]))
+    with pytest.warns(UserWarning, match=r"has 1 entries with capitals, such as 'The'"):
+        Tokenizer.from_pretrained(tmp_path)
+    with warnings.catch_warnings(action="error"):
+        for said in (True, False):
+            settings = json.dumps({"do_lower_case": said})
+            (tmp_path / "tokenizer_config.json").write_text(settings)
+            assert Tokenizer.from_pretrained(tmp_path).lowercase == said
+        (tmp_path / "tokenizer_config.json").unlink()
+        (tmp_path / "vocab.txt").write_text("\n".join([*SPECIAL_TOKENS, "[UNUSED1]", "the"]))
+        Tokenizer.from_pretrained(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["tokenizer.json", "vocab.txt"])
+def test_a_vocabulary_larger_than_the_model_is_refused_on_loading(tmp_path, small, file):
+    small.save_pretrained(tmp_path)
+    for other in {"tokenizer.json", "vocab.txt"} - {file}:
+        (tmp_path / other).unlink()
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"vocab_size": len(small)}))
+    assert len(Tokenizer.from_pretrained(tmp_path)) == len(small)
+    config.write_text(json.dumps({"vocab_size": len(small) - 1}))
+    told = f"has {len(small)} entries, but the model of config.json knows {len(small) - 1}"
+    with pytest.raises(ValueError, match=told):
+        Tokenizer.from_pretrained(tmp_path)
+
+
 @data
 def test_padding_and_truncation_written_in_tokenizer_json_are_switched_off(minilm):
     written = json.loads((fetch("minilm") / "tokenizer.json").read_text(encoding="utf-8"))
@@ -472,7 +508,7 @@ def test_folders_that_hold_no_tokenizer(tmp_path):
     [
         ("tokenizer.json", b"{}", "cannot be read"),
         ("tokenizer.json", b'{"version": ', "cannot be read"),
-        ("vocab.txt", b"[PAD]\n\xff\xfe\n", "is not UTF-8"),
+        ("vocab.txt", b"[PAD]\n\xff\xfe\n", "line 2: not UTF-8"),
         ("tokenizer_config.json", b"{", "is not JSON"),
     ],
 )

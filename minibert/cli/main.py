@@ -205,6 +205,9 @@ def _add_export(subparsers: Subparsers[_Parser]) -> None:
     parser.add_argument("--out", required=True)
     parser.add_argument("--dtype", choices=("float32", "float16", "bfloat16"), default="float16")
     parser.add_argument("--merge", action="store_true", help="fold an adapter into the weights")
+    parser.add_argument(
+        "--pickled", action="store_true", help="read pytorch_model.bin: tensors, never code"
+    )
 
 
 def _add_info(subparsers: Subparsers[_Parser]) -> None:

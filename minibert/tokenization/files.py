@@ -4,12 +4,15 @@ A folder holds `tokenizer.json` (everything, in the library's own form) or only 
 entry a line, the line number is the id), and mostly `tokenizer_config.json` beside it.
 """
 
+import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
+from minibert.data.lines import numbered_lines
 from minibert.data.strict_json import dump_json, parse_json
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -49,7 +52,7 @@ def read_folder(folder: Path) -> tuple[Backend, int]:
 
     Raises:
         FileNotFoundError: if neither tokenizer.json nor vocab.txt is there.
-        ValueError: if a file is not what its name says.
+        ValueError: if a file is not what its name says, or the vocabulary is larger than the model.
     """
     settings = _read_json(folder / "tokenizer_config.json")
     if (folder / "tokenizer.json").is_file():
@@ -62,16 +65,26 @@ def read_folder(folder: Path) -> tuple[Backend, int]:
         if backend.post_processor is None and backend.token_to_id("[CLS]") is not None:
             frame_with_special_tokens(backend)
     elif (folder / "vocab.txt").is_file():
-        backend = bert_backend(_read_vocab(folder / "vocab.txt"), lowercase=True)
+        vocab = _read_vocab(folder / "vocab.txt")
+        if "do_lower_case" not in settings:
+            warn_of_capitals(vocab, folder / "vocab.txt")
+        backend = bert_backend(vocab, lowercase=True)
     else:
         raise FileNotFoundError(
             f"{folder} has neither tokenizer.json nor vocab.txt: put one of them there"
         )
     _apply(settings, backend)
+    config = _read_json(folder / "config.json")
+    size, rows = max(backend.get_vocab().values(), default=-1) + 1, config.get("vocab_size")
+    if isinstance(rows, int) and size > rows:
+        raise ValueError(
+            f"{folder}: the vocabulary has {size} entries, but the model of config.json knows "
+            f"{rows} (vocab_size): put the tokenizer there that the model was trained with"
+        )
     # Old exports write 1e30 for "no limit"; then what the model's own config says counts.
     limits = (
         settings.get("model_max_length"),
-        _read_json(folder / "config.json").get("max_position_embeddings"),
+        config.get("max_position_embeddings"),
     )
     known = [int(limit) for limit in limits if limit and limit < 1e9]
     return backend, min(known, default=DEFAULT_LIMIT)
@@ -102,11 +115,19 @@ def write_folder(folder: Path, backend: Backend, lowercase: bool, model_max_leng
 
 def _read_vocab(path: Path) -> dict[str, int]:
     # Not str.splitlines: an entry may be a character that it takes for a line's end (U+0085 ...).
-    try:
-        with path.open(encoding="utf-8") as lines:
-            return {line.rstrip("\n"): number for number, line in enumerate(lines)}
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not UTF-8 text: one vocabulary entry a line") from None
+    return {line: number - 1 for number, line in numbered_lines(path)}
+
+
+def warn_of_capitals(vocab: Iterable[str], name: object) -> None:
+    """Warn where a vocabulary has entries that no text can become once capitals are made small."""
+    lost = [entry for entry in vocab if entry != entry.lower() and not entry.startswith("[")]
+    if lost:
+        warnings.warn(
+            f"{name} has {len(lost)} entries with capitals, such as {lost[0]!r}, but nothing says "
+            "that capitals count, so they are made small: with a cased model, write "
+            '{"do_lower_case": false} into tokenizer_config.json',
+            stacklevel=2,
+        )
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Read `folder` first (what a folder holds, and whether its tensors fit a model), then `hugging_face`
 (the same tensors under the names of `transformers`, both ways), `names` (which folder a name
-stands for), `adapter`, `cards` and `parameters`. `files` writes all of it, whole or not at all.
+stands for), `adapter`, `cards`, `parameters` and `pickled` (weights of older versions, on request).
+`files` writes all of it, whole or not at all.
 
 May import: `data.download` and its registry, for the weights that are fetched.
 """

@@ -26,14 +26,19 @@ from minibert.weights.hugging_face import (
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
+PICKLED_FILE = "pytorch_model.bin"
 ADAPTER_CONFIG_FILE = "adapter_config.json"
 ADAPTER_WEIGHTS_FILE = "adapter.safetensors"
 FILES = ("*.json", "*.txt", "*.safetensors")  # all that is downloaded from a hub
 
 
-def resolve(name_or_path: str | os.PathLike[str]) -> Path:
-    """The folder of a model: see `minibert.weights.names`."""
-    return names.resolve(name_or_path, FILES)
+def resolve(name_or_path: str | os.PathLike[str], pickled: bool = False) -> Path:
+    """The folder of a model: see `minibert.weights.names`.
+
+    Args:
+        pickled: whether pickled weights are to be downloaded from a hub too.
+    """
+    return names.resolve(name_or_path, (*FILES, PICKLED_FILE) if pickled else FILES)
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -55,12 +60,15 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     """The tensors of a model folder under our names, float32.
 
     Raises:
-        FileNotFoundError: if there is no safetensors file; pickled weights are never opened,
-            because opening them runs whatever code is inside.
+        FileNotFoundError: if there is no safetensors file; pickled weights are not opened, because
+            that can run whatever code is inside: see `minibert.weights.pickled`.
     """
     path = folder / WEIGHTS_FILE
     if not path.is_file():
-        raise FileNotFoundError(f"{folder} has no {WEIGHTS_FILE} (pickled weights are not opened)")
+        raise FileNotFoundError(
+            f"{folder} has no {WEIGHTS_FILE} (pickled weights are not opened: to take the tensors "
+            f"out of them, `minibert export {folder} --pickled --out FOLDER`, and use that)"
+        )
     return from_hugging_face(load_tensors(path))
 
 
