@@ -5,6 +5,8 @@ import sys
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from minibert.course.texts import published as texts
 from minibert.course.texts.corpora import CORPORA
@@ -13,9 +15,11 @@ from minibert.course.texts.published import tag_news_line
 from minibert.data import hub
 from minibert.data.corpora import load_corpus
 from minibert.data.datasets import load_dataset
+from minibert.data.duplicates import repeated_rows, without_repeated_rows
 from minibert.data.examples import AnswerExample, Example, TaggedExample, label_names
 from minibert.data.sentences import clean
-from minibert.data.splits import divide, split_of
+from minibert.data.splits import Splits, divide, split_of
+from minibert.data.stratified import divide_rows, grouping_text
 
 
 def whole(splits) -> list:
@@ -26,12 +30,6 @@ def bucket(text: str) -> str:
     """The design's rule, written out once more."""
     number = int(hashlib.sha256(text.encode("utf-8")).hexdigest(), 16) % 10
     return {8: "dev", 9: "test"}.get(number, "train")
-
-
-def text_on(name: str, number: int = 0) -> str:
-    """The first made-up text that belongs to a side (or the second ...)."""
-    found = (f"text {i}" for i in range(1000) if bucket(f"text {i}") == name)
-    return [next(found) for _ in range(number + 1)][-1]
 
 
 # ---------------------------------------------------------------- splits
@@ -57,16 +55,75 @@ def test_the_same_question_about_another_passage_is_no_duplicate():
 # ---------------------------------------------------------------- a user's own files
 
 
-def test_a_file_is_split_by_the_hash_of_its_texts(tmp_path):
+def test_a_file_is_divided_with_every_label_in_its_share(tmp_path):
     path = tmp_path / "r.jsonl"
-    rows = [{"text": f"text {i}", "label": i % 2} for i in range(200)]
+    rows = [{"text": f"text {i}", "label": "rare" if i < 20 else str(i % 2)} for i in range(200)]
     path.write_text("\n".join(map(json.dumps, rows)))
     splits = load_dataset(path)
-    assert len(whole(splits)) == 200
-    for name in ("train", "dev", "test"):
-        examples = getattr(splits, name)
-        assert examples
-        assert {bucket(e.text) for e in examples} == {name}
+    assert sorted(e.text for e in whole(splits)) == sorted(row["text"] for row in rows)
+    for name, share in (("train", 8), ("dev", 1), ("test", 1)):
+        counts = Counter(e.label for e in getattr(splits, name))
+        assert counts == {"rare": 2 * share, "0": 9 * share, "1": 9 * share}
+    # As the hash has it, wherever the shares allow.
+    assert sum(bucket(e.text) == "test" for e in splits.test) > 10
+    assert load_dataset(path) == splits
+
+
+def test_four_hundred_rows_stay_four_hundred_and_those_of_a_text_together():
+    rows = [Example(f"text {i % 36}", label=str(i % 2)) for i in range(400)]
+    splits = divide_rows(rows)
+    assert len(whole(splits)) == 400
+    parts = [{e.text for e in part} for part in (splits.train, splits.dev, splits.test)]
+    assert all(parts)
+    assert len(set.union(*parts)) == sum(map(len, parts)) == 36
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from("abcdef")), max_size=60))
+def test_every_label_is_trained_on_and_no_text_is_in_two_splits(rows):
+    examples = [Example(str(number), label=label) for number, label in rows]
+    several = [Example(str(n), label=[name, "abcdef"[n % 6]]) for n, name in rows]
+    tagged = [TaggedExample([str(n), "b"], [name, "O"]) for n, name in rows]
+    for whole_file in (examples, several, tagged):
+        splits = divide_rows(whole_file)
+        assert sorted(map(repr, whole(splits))) == sorted(map(repr, whole_file))
+        assert label_names(splits.train) == label_names(whole_file)
+        texts = [{grouping_text(e) for e in part} for part in vars(splits).values()]
+        assert len(set.union(*texts)) == sum(map(len, texts))
+
+
+def test_many_labels_of_few_rows_still_leave_something_to_measure():
+    splits = divide_rows([Example(f"text {i}", label=str(i % 50)) for i in range(200)])
+    assert len({e.label for e in splits.train}) == 50
+    assert (len(splits.train), len(splits.dev), len(splits.test)) == (160, 20, 20)
+
+
+def test_what_repeats_is_told_and_left_out_on_request():
+    train = [Example("fine", label="good")] * 100 + [Example("fine ", label="bad")]
+    train += [Example("dull", label="bad"), Example("q", "one", "good"), Example("q", "two", "bad")]
+    splits = Splits(train, [Example("dull", label="good"), Example("new", label="good")], [])
+    assert repeated_rows(splits) == [
+        "training examples: 100 of 104 rows repeat the text of another row",
+        "training examples: 1 text with more than one label, such as 'fine'",
+        "dev examples: 1 text of 2 (1 with another label) already among those before, such as "
+        "'dull': metrics on dev say too much",
+    ]
+    kept = without_repeated_rows(splits)
+    assert [e.text for e in kept.train] == ["q", "q"]
+    assert [e.text for e in kept.dev] == ["new"]
+    assert repeated_rows(kept) == []
+    # What is in test is not trained on, and stays there.
+    same = Splits([Example("a", label="x")] * 2, [Example("a", label="x")], [])
+    assert without_repeated_rows(same) == Splits([], [Example("a", label="x")], [])
+    several = [Example("a", label=["x", "y"]), Example("a", label=["y", "x"])]
+    assert without_repeated_rows(Splits(several, [], [])).train == several[:1]
+
+
+def test_rows_are_left_out_of_a_file_before_it_is_divided(tmp_path):
+    path = tmp_path / "r.jsonl"
+    rows = [{"text": f"text {i % 20}", "label": "once" if i == 39 else "x"} for i in range(40)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    assert len(whole(load_dataset(path))) == 40
+    assert len(whole(load_dataset(path, deduplicate=True))) == 19
 
 
 def test_reader_options_reach_the_reader(tmp_path):
@@ -86,7 +143,7 @@ def test_a_folder_keeps_its_own_split(tmp_path):
 
 
 def test_questions_of_one_context_stay_together(tmp_path):
-    contexts = [text_on("train"), text_on("test")]
+    contexts = [f"text {i}" for i in range(20)]
     paragraphs = [
         {
             "context": context,
@@ -97,9 +154,10 @@ def test_questions_of_one_context_stay_together(tmp_path):
     path = tmp_path / "s.json"
     path.write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}))
     splits = load_dataset(path)
-    assert {e.context for e in splits.train} == {contexts[0]}
-    assert {e.context for e in splits.test} == {contexts[1]}
-    assert len(splits.train) == len(splits.test) == 5
+    for part in (splits.train, splits.dev, splits.test):
+        assert all(count == 5 for count in Counter(e.context for e in part).values())
+    assert len(whole(splits)) == 100
+    assert splits.test
 
 
 def test_tagged_words_are_read_by_their_ending(tmp_path):
@@ -273,8 +331,8 @@ def test_without_a_published_dev_split_one_is_taken_from_training(fake_hub):
     names = [f"text {i}" for i in range(100)]
     install(train=rows_of(library, {"text": names, "label": [0] * 100}))
     splits = load_dataset("imdb")
-    assert {e.text for e in splits.dev} == {name for name in names if bucket(name) == "dev"}
-    assert len(splits.train) + len(splits.dev) == 100
+    assert len(splits.train) == 90
+    assert len(splits.dev) == 10
     assert splits.test == []
 
 

@@ -1,6 +1,7 @@
 """`minibert finetune` on tiny made-up files: every task learns, and leaves a folder to use."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -247,3 +248,42 @@ def test_sides_come_from_where_they_are_given(tmp_path):
     assert len(tested.test) == 6
     assert len(tested.train) + len(tested.dev) == rows
     assert tested.dev == divided.dev
+
+
+def test_a_user_is_told_what_repeats_and_every_row_is_trained_on(base, tmp_path, capsys):
+    train = tmp_path / "train.csv"
+    rows = ["fine,good"] * 20 + ["fine,bad", "dull,bad", "poor,bad", "great,good"]
+    train.write_text("\n".join(["text,label", *rows]))
+    dev = tmp_path / "dev.csv"
+    dev.write_text("text,label\ndull,bad\nbad,bad\n")
+    more = ("--train", train, "--dev", dev)
+    found = finetune("classify", base, tmp_path / "a", *more, epochs=1)
+    assert found["train"]["examples"] == 24
+    said = capsys.readouterr().err
+    assert "training examples: 20 of 24 rows repeat" in said
+    assert "1 text with more than one label, such as 'fine'" in said
+    assert "dev examples: 1 text of 2 already among those before" in said
+    assert "no row is left out; --deduplicate leaves repeated ones out" in said
+    found = finetune("classify", base, tmp_path / "b", *more, "--deduplicate", epochs=1)
+    assert found["train"]["examples"] == 2
+    assert "repeat" not in capsys.readouterr().err
+
+
+def test_a_failed_start_does_not_stand_in_the_way_of_the_next(base, tmp_path, capsys, monkeypatch):
+    train, out = tiny.reviews(tmp_path / "train.jsonl", 16), tmp_path / "out"
+    more = ("--train", train)
+    command = ["finetune", "classify", "--base", str(base), "--train", str(train)]
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    assert main([*command, "--out", str(out), "--tensorboard"]) == 2
+    assert not out.exists()
+    # Whatever goes wrong before the first step: here in the first batch.
+    with monkeypatch.context() as patch:
+        patch.setattr(ClassificationDataset, "collate", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            finetune("classify", base, out, *more, epochs=1)
+    assert not out.exists()
+    assert finetune("classify", base, out, *more, epochs=1)["train"]["examples"] == 13
+    # What is there already stays.
+    assert main([*command, "--out", str(out)]) == 2
+    assert "is not empty" in capsys.readouterr().err
+    assert (out / "model.safetensors").is_file()

@@ -250,9 +250,9 @@ def test_tensorboard_gets_the_same_figures(tmp_path):
 
 
 def test_tensorboard_that_is_not_there_is_told(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
     with pytest.raises(ValueError, match="pip install tensorboard"):
-        pretrainer(tmp_path, tensorboard=True).fit()
+        TrainingConfig(tmp_path, tensorboard=True)
 
 
 def test_progress_goes_to_stderr_alone(tmp_path, capsys, monkeypatch):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 from minibert import weights
 from minibert.cli.cards import settings_in_words
 from minibert.cli.options import read_options
 from minibert.data.catalog import catalog
 from minibert.data.datasets import read_splits
+from minibert.data.duplicates import repeated_rows
+from minibert.data.splits import Splits
 from minibert.data.strict_json import dump_json
 from minibert.finetuning.recipe import finetune
 from minibert.finetuning.settings import FinetuningSettings, ReadingSettings, TaskSettings
@@ -28,7 +32,11 @@ def run(options: Namespace) -> None:
     check_output(Path(training.output_dir), training.resume)
     weights.resolve(options.base)
     reading = read_options(ReadingSettings, options).options
-    splits = read_splits(options.train, options.dev, options.test, **reading)
+    splits = read_splits(
+        options.train, options.dev, options.test, deduplicate=options.deduplicate, **reading
+    )
+    if distributed.is_main():
+        _tell_repeated_rows(splits)
     found = finetune(splits, options.base, settings, training, what)
     if distributed.is_main():
         known = catalog().datasets
@@ -38,3 +46,11 @@ def run(options: Namespace) -> None:
         words = settings_in_words(training)
         write_card(Path(training.output_dir), options.command, data, words, held_out)
         print(dump_json(found, indent=2))
+
+
+def _tell_repeated_rows(splits: Splits[Any]) -> None:
+    found = repeated_rows(splits)
+    for line in found:
+        warnings.warn(line, stacklevel=1)
+    if found:
+        warnings.warn("no row is left out; deduplicate=True leaves repeated ones out", stacklevel=1)

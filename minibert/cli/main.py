@@ -140,6 +140,11 @@ def _add_finetune(subparsers: Subparsers[_Parser]) -> None:
     parser.add_argument("--train", required=True, help="name, file or folder")
     parser.add_argument("--dev", metavar="FILE", help="default: that of --train, or a tenth of it")
     parser.add_argument("--test", metavar="FILE", help="likewise")
+    parser.add_argument(
+        "--deduplicate",
+        action="store_true",
+        help="leave out repeated rows, and texts with different labels (default: only say so)",
+    )
     add_options(parser, FinetuningSettings)
     add_options(parser, TaskSettings, *_DECIDING)
     _add_reading(parser)

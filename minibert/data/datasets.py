@@ -1,7 +1,7 @@
 """Examples by name, by path or by hub id, with their splits.
 
-A user's own files keep the splits they come in. Where a split has to be made, it is told by the
-hash of the text that must not be in two (`minibert.data.splits`).
+A user's own files keep the splits they come in, and every row. Where a split has to be made, see
+`minibert.data.stratified`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Any
 from minibert.data import hub
 from minibert.data.catalog import catalog, listed
 from minibert.data.conll import read_conll
-from minibert.data.examples import Example, TaggedExample
+from minibert.data.duplicates import without_repeated_rows
+from minibert.data.examples import Example
 from minibert.data.labels import problem_of
-from minibert.data.sentences import clean
-from minibert.data.splits import AnyExample, Splits, divide
+from minibert.data.splits import Splits
 from minibert.data.squad import read_squad
+from minibert.data.stratified import divide_rows
 from minibert.data.tables import read_examples
 
 _TABLES = (".jsonl", ".csv", ".tsv")
@@ -48,21 +49,19 @@ def read_file(path: str | Path, **options: Any) -> list[Any]:
     )
 
 
-def _own_key(example: AnyExample) -> str:
-    """The text of a user's example that must not be in two splits."""
-    if isinstance(example, TaggedExample):
-        return " ".join(example.words)
-    return clean(example.text if isinstance(example, Example) else example.context)
-
-
-def load_dataset(name_or_path: str | Path, **options: Any) -> Splits[Any]:
+def load_dataset(
+    name_or_path: str | Path, *, deduplicate: bool = False, **options: Any
+) -> Splits[Any]:
     """A data set with its `train`, `dev` and `test`, by name, by path or by hub id.
 
     Args:
-        name_or_path: a name that `minibert data list` shows; a file (split here by the hash of its
-            text, of SQuAD by the context); a folder with `train.*`, `dev.*` and `test.*`, of which
-            all but the first may be missing; or a Hugging Face hub id ("glue/cola", "squad",
-            "imdb"), which needs the package `datasets` and the network.
+        name_or_path: a name that `minibert data list` shows; a file (divided here so that every
+            label has its share, and the rows of one text, or of SQuAD of one context, stay
+            together); a folder with `train.*`, `dev.*` and `test.*`, of which all but the first may
+            be missing; or a Hugging Face hub id ("glue/cola", "squad", "imdb"), which needs the
+            package `datasets` and the network.
+        deduplicate: leave out repeated rows; see `minibert.data.duplicates`. Without it every row
+            of a file is kept.
         options: for a file, what its reader takes (`text_column` ...).
 
     Raises:
@@ -74,10 +73,14 @@ def load_dataset(name_or_path: str | Path, **options: Any) -> Splits[Any]:
     if isinstance(name_or_path, str) and name_or_path in named:
         return named[name_or_path].load()
     if path.is_file():
-        return divide((_own_key(example), example) for example in read_file(path, **options))
-    if path.is_dir():
-        return _load_folder(path, options)
-    name = str(name_or_path)
+        rows = Splits(read_file(path, **options), [], [])
+        return divide_rows((without_repeated_rows(rows) if deduplicate else rows).train)
+    splits = _load_folder(path, options) if path.is_dir() else _load_from_hub(name_or_path, options)
+    return without_repeated_rows(splits) if deduplicate else splits
+
+
+def _load_from_hub(name_or_path: str | Path, options: dict[str, Any]) -> Splits[Any]:
+    path, name, named = Path(name_or_path), str(name_or_path), catalog().datasets
     if path.suffix.lower() in _ENDINGS or not hub.is_hub_id(name):
         raise FileNotFoundError(f"{name}: no such file")
     try:
@@ -88,7 +91,7 @@ def load_dataset(name_or_path: str | Path, **options: Any) -> Splits[Any]:
             f"{name} is no file and no data set known here ({listed(named)}); {error}"
         ) from None
     if "dev" not in parts:
-        whole = divide((_own_key(example), example) for example in parts["train"])
+        whole = divide_rows(parts["train"])
         return Splits(whole.train + whole.test, whole.dev, parts.get("test", []))
     return Splits(parts["train"], parts["dev"], parts.get("test", []))
 
@@ -106,31 +109,38 @@ def _load_folder(folder: Path, options: dict[str, Any]) -> Splits[Any]:
 
 
 def read_splits(
-    train: str, dev: str | None = None, test: str | None = None, **options: Any
+    train: str,
+    dev: str | None = None,
+    test: str | None = None,
+    *,
+    deduplicate: bool = False,
+    **options: Any,
 ) -> Splits[Any]:
     """Examples for training, development and testing.
 
     Args:
         train: a file, a folder, a name or a hub id. Where neither of the other two is given, it
-            brings them along, or a file is divided by the hash of its texts.
+            brings them along, or a file is divided: see `load_dataset`.
         dev, test: files.
+        deduplicate: see `load_dataset`.
         options: for tables, as `read_examples` takes them.
     """
     refuse_unread(options, train, dev, test)
     if dev is None and test is None:
-        return load_dataset(train, **options_for(train, options))
+        return load_dataset(train, deduplicate=deduplicate, **options_for(train, options))
     if Path(train).is_file() and dev is not None:
         splits = Splits(read_file(train, **options_for(train, options)), [], [])
     else:
-        splits = load_dataset(train, **options_for(train, options))
+        splits = load_dataset(train, deduplicate=deduplicate, **options_for(train, options))
     # What stood in for a split that is given now is not thrown away.
     own = Path(train).is_file() and test is not None
     first = splits.train + splits.test if own else splits.train
-    return Splits(
+    splits = Splits(
         first,
         _read_like(splits.train, dev, options) if dev else splits.dev,
         _read_like(splits.train, test, options) if test else splits.test,
     )
+    return without_repeated_rows(splits) if deduplicate else splits
 
 
 def _read_like(train: list[Any], path: str | Path, options: dict[str, Any]) -> list[Any]:

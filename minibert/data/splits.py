@@ -1,7 +1,8 @@
-"""Which split an example is in: decided by a hash, never by chance.
+"""Which split an example of a named data set is in: decided by a hash, never by chance.
 
 `int(sha256(text).hexdigest(), 16) % 10`: 0 to 7 for training, 8 for validation, 9 for testing,
-after duplicates and texts that carry two different labels are dropped.
+after duplicates and texts that carry two different labels are dropped. A user's own rows are
+divided in `minibert.data.stratified`, where none is.
 """
 
 from __future__ import annotations
@@ -31,8 +32,13 @@ class Splits(Generic[E]):
 
 def split_of(key: str) -> SplitName:
     """The split a text belongs to, from the SHA-256 of it: 80 % train, 10 % dev, 10 % test."""
-    bucket = int(hashlib.sha256(key.encode("utf-8")).hexdigest(), 16) % 10
+    bucket = text_hash(key) % 10
     return "train" if bucket < 8 else "dev" if bucket == 8 else "test"
+
+
+def text_hash(text: str) -> int:
+    """The SHA-256 of a text as a number."""
+    return int(hashlib.sha256(text.encode("utf-8")).hexdigest(), 16)
 
 
 def divide(keyed: Iterable[tuple[str, E]]) -> Splits[E]:
@@ -40,10 +46,10 @@ def divide(keyed: Iterable[tuple[str, E]]) -> Splits[E]:
     first: dict[Hashable, tuple[str, E]] = {}
     contradicted: set[Hashable] = set()
     for key, example in tqdm(keyed, desc="reading", unit=" examples", delay=2):
-        content, label = _content(example), _label(example)
+        content = _content(example)
         if content not in first:
             first[content] = (key, example)
-        elif _label(first[content][1]) != label:
+        elif label_of(first[content][1]) != label_of(example):
             contradicted.add(content)
     splits: Splits[E] = Splits([], [], [])
     for content, (key, example) in first.items():
@@ -61,7 +67,8 @@ def _content(example: AnyExample) -> Hashable:
     return example.question, example.context
 
 
-def _label(example: AnyExample) -> Any:
+def label_of(example: AnyExample) -> Any:
+    """The label, the tags or the answers of an example: what two of the same text can differ in."""
     if isinstance(example, Example):
         return example.label
     return example.tags if isinstance(example, TaggedExample) else example.answers

@@ -32,6 +32,7 @@ from minibert.tokenization.tokenizer import Tokenizer
 from minibert.training import distributed
 from minibert.training.config import TrainingConfig
 from minibert.training.resume import check_output
+from minibert.training.start import cleared_if_not_begun
 from minibert.training.trainer import Trainer
 from minibert.weights.files import write_json
 
@@ -85,6 +86,18 @@ def finetune(
             f"{base} is an adapter itself: run `minibert export {base} --merge --out FOLDER` and "
             "pass base=FOLDER"
         )
+    with cleared_if_not_begun(out):
+        return _finetune(splits, base, settings, training, finetuning)
+
+
+def _finetune(
+    splits: Splits[Any],
+    base: str,
+    settings: TaskSettings,
+    training: TrainingConfig,
+    finetuning: FinetuningSettings,
+) -> dict[str, dict[str, float]]:
+    out = Path(training.output_dir)
     tokenizer = Tokenizer.from_pretrained(base)
     train, held_out = _datasets(splits, settings, tokenizer)
     torch.manual_seed(training.seed)  # the new head is drawn at random

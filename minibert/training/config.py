@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from minibert.training.options import check_at_least, check_numbers, option
@@ -32,7 +33,7 @@ class TrainingConfig:
     for a third more work.
 
     Raises:
-        ValueError: if a value is out of range.
+        ValueError: if a value is out of range, or TensorBoard asked for and not installed.
     """
 
     output_dir: str | Path = option(
@@ -78,3 +79,5 @@ class TrainingConfig:
             if getattr(self, name) not in allowed:
                 value, names = getattr(self, name), ", ".join(allowed)
                 raise ValueError(f"unknown {name} {value!r}: choose from {names}")
+        if self.tensorboard and find_spec("tensorboard") is None:
+            raise ValueError("TensorBoard is not installed: pip install tensorboard")
