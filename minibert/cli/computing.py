@@ -36,4 +36,6 @@ def computing(options: Namespace) -> Computing:
     rows = getattr(options, "batch_size", None)
     if rows is None:
         rows = min(_ROWS, noted.get("batch_size", _ROWS))
+    if rows < 1:
+        raise ValueError(f"batch_size must be at least 1, not {rows}")
     return Computing(device, precision, rows)

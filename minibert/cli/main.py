@@ -53,6 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return in_options(message, vars(options or argparse.Namespace()))
 
     _write_what_the_terminal_can()
+    if not sys.stderr.isatty():  # a bar a minute, before `tqdm` is imported and reads it
+        os.environ.setdefault("TQDM_MININTERVAL", "60")
+        os.environ.setdefault("TQDM_MAXINTERVAL", "60")
     try:
         words = list(sys.argv[1:] if arguments is None else arguments)
         options = _parser().parse_args(words)
@@ -171,6 +174,12 @@ def _add_evaluate(subparsers: Subparsers[_Parser]) -> None:
 def _add_predict(subparsers: Subparsers[_Parser]) -> None:
     told = "label, tag or answer new texts: an argument, a file, or lines of standard input"
     parser = _add(subparsers, "predict", told)
+    parser.epilog = (
+        "Every row gets a line, in order: its id where it has one (a column `id`, SQuAD), its text "
+        "and the answer, separated by tabs; a tab, line end or backslash in a text is written as "
+        r"\t, \n, \r, \\. Tags: a word and its tag a line, and a blank line after each row. "
+        "Of standard input, --batch-size 1 answers each line at once."
+    )
     parser.add_argument("model", metavar="DIR", help="name or folder of a fine-tuned model")
     parser.add_argument("text", nargs="?", metavar="TEXT", help="a text, or a question")
     parser.add_argument("--pair", metavar="TEXT", help="the second text of a pair")
@@ -178,6 +187,12 @@ def _add_predict(subparsers: Subparsers[_Parser]) -> None:
     parser.add_argument("--context-file", metavar="FILE", help="likewise, from a text file")
     parser.add_argument("--file", help=".txt (a text a line), .jsonl, .csv, .tsv, .conll, .json")
     parser.add_argument("--json", action="store_true", help="print a JSON object a line")
+    parser.add_argument("--out", metavar="FILE", help="a new file, whole or not there at all")
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="stop at a row that cannot be read; by default its answer is empty",
+    )
     _add_computing(parser)
     add_options(parser, TaskSettings, *_DECIDING, threshold=None)
     _add_reading(parser)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from minibert.data.examples import TaggedExample
@@ -47,38 +47,78 @@ def read_conll(
         FileNotFoundError: no such file.
     """
     path = Path(path)
-    word_place, tag_place = _places(path, word_column, tag_column, columns, labelled)
+    places = _places(path, word_column, tag_column, columns, labelled)
     sentences: list[TaggedExample] = []
-    words: list[str] = []
-    tags: list[str] = []
     counts: Counter[str] = Counter()
     first: dict[str, int] = {}  # the line where a tag is seen first
-    for number, cells in [*_rows(path, 2 if labelled else 1), (0, [])]:
-        if cells:
-            try:
-                word = cells[word_place]
-                tag = cells[tag_place] if labelled else "O"
-            except IndexError:
-                raise ValueError(
-                    f"{path}, line {number}: {len(cells)} columns, but column "
-                    f"{max(word_place, tag_place)} (counted from 0) is asked for"
-                ) from None
-            if not word or not tag:
-                raise ValueError(f"{path}, line {number}: empty {'tag' if word else 'word'}")
-            words.append(word)
-            tags.append(tag)
-            counts[tag] += 1
+    for numbers, sentence in _sentences(path, *places, labelled):
+        if isinstance(sentence, ValueError):
+            raise sentence
+        sentences.append(sentence)
+        counts.update(sentence.tags)
+        for number, tag in zip(numbers, sentence.tags, strict=True):
             first.setdefault(tag, number)
-        elif words:
-            sentences.append(TaggedExample(words, tags))
-            words, tags = [], []
-    if not sentences:
-        raise ValueError(f"{path} has no tagged word in it")
     odd = odd_tags(counts)
     if odd:
         tag = min(odd, key=first.__getitem__)
         raise ValueError(f"{path}, line {first[tag]}: {odd_tag_told(tag)}")
     return sentences
+
+
+def untagged_sentences(
+    path: str | Path, columns: Sequence[str] | None = None
+) -> Iterator[tuple[int, list[str] | ValueError]]:
+    """Every sentence, one after the other, without its tags.
+
+    Args:
+        path, columns, and errors of the whole file: as in `read_conll`.
+
+    Yields:
+        the line where it begins; its words, or an error that says why it cannot be read.
+    """
+    path = Path(path)
+    for numbers, sentence in _sentences(path, *_places(path, None, None, columns, False), False):
+        yield numbers[0], sentence if isinstance(sentence, ValueError) else sentence.words
+
+
+def _sentences(
+    path: Path, word_place: int, tag_place: int, labelled: bool
+) -> Iterator[tuple[list[int], TaggedExample | ValueError]]:
+    """The line of each word; and the sentence, or what is wrong with its first bad line."""
+    numbers: list[int] = []
+    words: list[tuple[str, str]] = []
+    error: ValueError | None = None
+    is_empty = True
+    for number, cells in [*_rows(path, 2 if labelled else 1), (0, [])]:
+        if cells:
+            numbers.append(number)
+            try:
+                words.append(_word(cells, word_place, tag_place if labelled else None))
+            except ValueError as found:
+                error = error or ValueError(f"{path}, line {number}: {found}")
+        elif numbers:
+            is_empty = False
+            tagged = TaggedExample([word for word, _ in words], [tag for _, tag in words])
+            yield numbers, error or tagged
+            numbers, words, error = [], [], None
+    if is_empty:
+        raise ValueError(f"{path} has no tagged word in it")
+
+
+def _word(cells: list[str] | str, word_place: int, tag_place: int | None) -> tuple[str, str]:
+    """A word and its tag, "O" where none is asked for."""
+    if isinstance(cells, str):
+        raise ValueError(cells)
+    try:
+        word, tag = cells[word_place], "O" if tag_place is None else cells[tag_place]
+    except IndexError:
+        raise ValueError(
+            f"{len(cells)} columns, but column {max(word_place, tag_place or 0)} "
+            "(counted from 0) is asked for"
+        ) from None
+    if not word or not tag:
+        raise ValueError(f"empty {'tag' if word else 'word'}")
+    return word, tag
 
 
 def _places(
@@ -102,8 +142,8 @@ def _places(
     return word if word_column is None else word_column, tag if tag_column is None else tag_column
 
 
-def _rows(path: Path, fewest: int) -> list[tuple[int, list[str]]]:
-    """Line number and cells of every word, and no cells between two sentences."""
+def _rows(path: Path, fewest: int) -> list[tuple[int, list[str] | str]]:
+    """Line number and cells of every word (or what is wrong with them), none between sentences."""
     lines = [(number, line.strip(" \t")) for number, line in numbered_lines(path)]
     rows = [(number, line, _cells(line)) for number, line in lines]
     is_conllu = path.suffix.lower() == _CONLLU
@@ -111,7 +151,7 @@ def _rows(path: Path, fewest: int) -> list[tuple[int, list[str]]]:
     # What the first word has, every word has. It may be a "#" itself where all words begin so.
     plain = [each for each in body if not each[0].startswith("#")] or body
     model, width = (plain[0][0], len(plain[0][1])) if plain else ("", 0)
-    kept: list[tuple[int, list[str]]] = []
+    kept: list[tuple[int, list[str] | str]] = []
     for number, line, cells in rows:
         if line.startswith("#") and (
             is_conllu or len(cells) != width or ("\t" in model and "\t" not in line)
@@ -119,12 +159,9 @@ def _rows(path: Path, fewest: int) -> list[tuple[int, list[str]]]:
             continue
         if cells[:1] == [_DOCUMENT] or (is_conllu and cells and _NO_WORD.fullmatch(cells[0])):
             continue
-        if cells and (len(cells) != width or width < fewest):
-            raise ValueError(
-                f"{path}, line {number}: expected {max(width, fewest)} columns separated by "
-                f"spaces or tabs, found {len(cells)}"
-            )
-        kept.append((number, cells))
+        wrong = cells and (len(cells) != width or width < fewest)
+        expected = f"expected {max(width, fewest)} columns separated by spaces or tabs"
+        kept.append((number, f"{expected}, found {len(cells)}" if wrong else cells))
     return kept
 
 

@@ -18,11 +18,15 @@ _NO_TEXT = {
 }
 
 
-def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+def numbered_lines(path: Path, bad: dict[int, str] | None = None) -> Iterator[tuple[int, str]]:
     r"""Line number (from 1) and line without its end.
 
     A line ends with `\n`, `\r\n` or `\r`. A file that begins with the byte order mark of UTF-16 is
     read as that, and is held in memory whole.
+
+    Args:
+        path: the file.
+        bad: gets the reason by the line's number where one cannot be read, instead of an error.
 
     Raises:
         ValueError: if the file is empty or is not UTF-8; the message names file and line.
@@ -34,7 +38,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise FileNotFoundError(f"{path}: no such file")
     empty = True
     with path.open("rb") as file:
-        for number, line in lines_of(file, str(path)):
+        for number, line in lines_of(file, str(path), bad=bad):
             empty = empty and not line.strip()
             yield number, line
     if empty:
@@ -42,13 +46,17 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def lines_of(
-    file: BinaryIO, name: str, remedy: str = "save the file as UTF-8"
+    file: BinaryIO,
+    name: str,
+    remedy: str = "save the file as UTF-8",
+    bad: dict[int, str] | None = None,
 ) -> Iterator[tuple[int, str]]:
     """The same of what is open already, such as standard input; empty is no error here.
 
     Args:
         name: what messages call it.
         remedy: what to do where it is not UTF-8.
+        bad: see `numbered_lines`.
     """
     first = file.readline()
     reason = next((told for start, told in _NO_TEXT.items() if first.startswith(start)), None)
@@ -76,10 +84,15 @@ def lines_of(
             text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
             before = raw[: error.start].split(b"\r")
-            raise ValueError(
-                f"{name}, line {number + len(before) - 1}: not UTF-8 "
+            where = number + len(before) - 1
+            reason = (
+                f"{name}, line {where}: not UTF-8 "
                 f"(byte 0x{raw[error.start]:02x} at place {len(before[-1]) + 1}): {remedy}"
-            ) from None
+            )
+            if bad is None:
+                raise ValueError(reason) from None
+            bad[where] = reason
+            text = raw.decode("utf-8", "replace")
         for line in text.rstrip("\r\n").split("\r"):
             yield number, line
             number += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,26 @@ def read_squad(path: str | Path) -> list[AnswerExample]:
             that does not stand where `answer_start` says; the message names file and place.
         FileNotFoundError: no such file.
     """
+    examples = []
+    for _, example in squad_questions(path):
+        if isinstance(example, ValueError):
+            raise example
+        examples.append(example)
+    return examples
+
+
+def squad_questions(
+    path: str | Path, labelled: bool = True
+) -> Iterator[tuple[Any, AnswerExample | ValueError]]:
+    """Every question, one after the other, with its id, which is None where it has none.
+
+    Args:
+        path, and errors of the whole file: as in `read_squad`.
+        labelled: whether answers are looked at.
+
+    Yields:
+        the example, or an error that says why this question cannot be read.
+    """
     path = Path(path)
     text = "\n".join(line for _, line in numbered_lines(path))
     try:
@@ -38,16 +59,23 @@ def read_squad(path: str | Path) -> list[AnswerExample]:
         raise ValueError(f"{path}: {error}") from None
     if not isinstance(content, dict):
         raise ValueError(f"{path}: not SQuAD (expected an object with 'data')")
-    examples = []
+    is_empty = True
     for a, article in enumerate(_field(content, "data", list, str(path))):
         for p, paragraph in enumerate(_field(article, "paragraphs", list, f"{path}, data[{a}]")):
             place = f"{path}, data[{a}].paragraphs[{p}]"
-            context = _field(paragraph, "context", str, place)
             for q, qa in enumerate(_field(paragraph, "qas", list, place)):
-                examples.append(_answer_example(qa, context, f"{place}.qas[{q}]", f"{a}.{p}.{q}"))
-    if not examples:
+                is_empty = False
+                name = qa.get("id") if isinstance(qa, dict) else None
+                where = f"{place}.qas[{q}]"
+                example: AnswerExample | ValueError
+                try:
+                    context = _field(paragraph, "context", str, place)
+                    example = _answer_example(qa, context, where, f"{a}.{p}.{q}", labelled)
+                except ValueError as error:
+                    example = error
+                yield name, example
+    if is_empty:
         raise ValueError(f"{path} has no question in it")
-    return examples
 
 
 def _field(holder: Any, name: str, kind: type, place: str) -> Any:
@@ -62,10 +90,14 @@ def _field(holder: Any, name: str, kind: type, place: str) -> Any:
     return value
 
 
-def _answer_example(qa: Any, context: str, place: str, number: str) -> AnswerExample:
+def _answer_example(
+    qa: Any, context: str, place: str, number: str, labelled: bool
+) -> AnswerExample:
     question = _field(qa, "question", str, place)
     name = number if qa.get("id") is None else qa["id"]
     name = str(name) if type(name) is int else _field({"id": name}, "id", str, place)
+    if not labelled:
+        return AnswerExample(name, question, context, [])
     place = f"{place} (id {name})"
     impossible = _flag(qa.get("is_impossible"), place)
     answers: list[tuple[str, int]] = []

@@ -19,6 +19,8 @@ from minibert.data.strict_json import RepeatedName, dump_json, parse_json
 # What separates the columns of a table, and what messages call it.
 _DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 _LOOKED_AT = 50  # lines by which the delimiter is told
+Check = Callable[[Sequence[str], str], None]
+Rows = Iterator[tuple[int, dict[str, Any] | ValueError]]
 
 
 def read_examples(
@@ -53,53 +55,21 @@ def read_examples(
         FileNotFoundError: no such file.
     """
     path = Path(path)
-    form = path.suffix.lower()
-    if form not in (".jsonl", ".csv", ".tsv"):
-        raise ValueError(f"{path}: not a .jsonl, .csv or .tsv file")
-    used = {
-        text_column: "text_column=...",
-        pair_column: "pair_column=...",
-        label_column: "label_column=...",
-    }
-    if len(used) < 3:
-        raise ValueError(
-            f"text_column={text_column!r}, pair_column={pair_column!r} and "
-            f"label_column={label_column!r}: three different columns are needed"
-        )
-    required = [text_column, *([pair_column] if pair_column != "text_pair" else [])]
-    if labelled:
-        required.append(label_column)
-
-    def check(names: Sequence[str], where: str) -> None:
-        for name in required:
-            if name not in names:
-                raise ValueError(
-                    f"{where}: no column {name!r} (there are: {', '.join(names)}): "
-                    f"say which one is meant with {used[name]}"
-                )
-        twice = [name for name in used if list(names).count(name) > 1]
-        if twice:
-            raise ValueError(f"{where}: two columns are called {twice[0]!r}: rename one of them")
-
-    # Text may be long; by itself the module stops at 131,072 characters a cell.
-    csv.field_size_limit(2**31 - 1)
-    delimiter = ""
-    if form == ".jsonl":
-        rows = _json_rows(path, check)
-    else:
-        delimiter = _delimiter(path, form, required, columns)
-        quoted = _has_quotes(form, delimiter)
-        needed = label_column if labelled else None
-        rows = _table_rows(path, delimiter, quoted, columns, check, needed)
+    needed = label_column if labelled else None
+    rows, delimiter = open_table(path, text_column, pair_column, label_column, columns, needed)
     texts: list[str] = []
     pairs: list[str | None] = []
     labels: list[Any] = []
     numbers: list[int] = []  # line of each example
     for number, row in tqdm(rows, desc=path.name, unit=" lines", delay=2):
+        if isinstance(row, ValueError):
+            raise row
+        if delimiter and not any(cell.strip() for cell in row.values()):
+            continue  # a spreadsheet ends in rows of nothing
         where = f"{path}, line {number}"
-        texts.append(_text(row.get(text_column), text_column, where))
+        texts.append(checked_text(row.get(text_column), text_column, where))
         pair = row.get(pair_column)
-        pairs.append(None if pair is None else _text(pair, pair_column, where))
+        pairs.append(None if pair is None else checked_text(pair, pair_column, where))
         labels.append(row.get(label_column) if labelled else None)
         numbers.append(number)
     if not texts:
@@ -120,7 +90,68 @@ def read_examples(
     return [Example(*row) for row in zip(texts, pairs, read, strict=True)]
 
 
-def _text(value: Any, column: str, where: str) -> str:
+def open_table(
+    path: Path,
+    text_column: str,
+    pair_column: str,
+    label_column: str,
+    columns: Sequence[str] | None,
+    needed: str | None,
+    bad: dict[int, str] | None = None,
+) -> tuple[Rows, str]:
+    """The rows of a table and what separates its columns, "" in JSON lines.
+
+    Args:
+        needed: the column of the labels, where there must be one.
+        bad: see `numbered_lines`; with it, a row with such a line in it is one that cannot be read.
+        path, text_column, pair_column, label_column, columns, and errors: as in `read_examples`.
+
+    Returns:
+        for every row the number of its first line and its cells by the names of the columns, or an
+        error that says why it cannot be read; and the delimiter.
+    """
+    form = path.suffix.lower()
+    if form not in (".jsonl", ".csv", ".tsv"):
+        raise ValueError(f"{path}: not a .jsonl, .csv or .tsv file")
+    used = {
+        text_column: "text_column=...",
+        pair_column: "pair_column=...",
+        label_column: "label_column=...",
+    }
+    if len(used) < 3:
+        raise ValueError(
+            f"text_column={text_column!r}, pair_column={pair_column!r} and "
+            f"label_column={label_column!r}: three different columns are needed"
+        )
+    required = [text_column, *([pair_column] if pair_column != "text_pair" else [])]
+    if needed is not None:
+        required.append(needed)
+
+    def check(names: Sequence[str], where: str) -> None:
+        for name in required:
+            if name not in names:
+                raise ValueError(
+                    f"{where}: no column {name!r} (there are: {', '.join(names)}): "
+                    f"say which one is meant with {used[name]}"
+                )
+        twice = [name for name in used if list(names).count(name) > 1]
+        if twice:
+            raise ValueError(f"{where}: two columns are called {twice[0]!r}: rename one of them")
+
+    # Text may be long; by itself the module stops at 131,072 characters a cell.
+    csv.field_size_limit(2**31 - 1)
+    delimiter = ""
+    if form == ".jsonl":
+        rows = _json_rows(path, check, bad)
+    else:
+        delimiter = _delimiter(path, form, required, columns)
+        quoted = _has_quotes(form, delimiter)
+        rows = _table_rows(path, delimiter, quoted, columns, check, needed, bad)
+    return rows, delimiter
+
+
+def checked_text(value: Any, column: str, where: str) -> str:
+    """The text of a cell, spaces around it left out; an error where it is none or empty."""
     if not isinstance(value, str):
         raise ValueError(f"{where}: {column!r} is no text but {dump_json(value)}")
     if not value.strip():
@@ -133,29 +164,36 @@ def _text(value: Any, column: str, where: str) -> str:
     return value.strip()
 
 
-Check = Callable[[Sequence[str], str], None]
-
-
-def _json_rows(path: Path, check: Check) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in numbered_lines(path):
+def _json_rows(path: Path, check: Check, bad: dict[int, str] | None) -> Rows:
+    for number, line in numbered_lines(path, bad):
         if not line.strip():
             continue
-        where = f"{path}, line {number}"
+        row: dict[str, Any] | ValueError
         try:
-            row = parse_json(line)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{where}: not JSON ({error.msg} at place {error.colno})") from None
-        except RepeatedName as error:
-            raise ValueError(f"{where}: {error}") from None
-        if not isinstance(row, dict):
-            raise ValueError(f"{where}: not a JSON object ({{...}})")
-        check(list(row), where)
+            if bad and number in bad:
+                raise ValueError(bad.pop(number))
+            row = _json_row(line, f"{path}, line {number}", check)
+        except ValueError as error:
+            row = error
         yield number, row
+
+
+def _json_row(line: str, where: str, check: Check) -> dict[str, Any]:
+    try:
+        row = parse_json(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{where}: not JSON ({error.msg} at place {error.colno})") from None
+    except RepeatedName as error:
+        raise ValueError(f"{where}: {error}") from None
+    if not isinstance(row, dict):
+        raise ValueError(f"{where}: not a JSON object ({{...}})")
+    check(list(row), where)
+    return row
 
 
 def _delimiter(path: Path, form: str, required: list[str], columns: Sequence[str] | None) -> str:
     """What separates the columns: that of the ending, if the first lines do not say another."""
-    lines = [line for _, line in itertools.islice(numbered_lines(path), _LOOKED_AT)]
+    lines = [line for _, line in itertools.islice(numbered_lines(path, {}), _LOOKED_AT)]
     candidates = list(_DELIMITERS)
     if form == ".tsv":
         candidates.sort(key=lambda candidate: candidate != "\t")
@@ -187,9 +225,10 @@ def _table_rows(
     columns: Sequence[str] | None,
     check: Check,
     label: str | None,
-) -> Iterator[tuple[int, dict[str, Any]]]:
+    bad: dict[int, str] | None,
+) -> Rows:
     reader = csv.reader(
-        (line + "\n" for _, line in numbered_lines(path)),
+        (line + "\n" for _, line in numbered_lines(path, bad)),
         delimiter=delimiter,
         quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
         strict=quoted,
@@ -202,22 +241,34 @@ def _table_rows(
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            raise ValueError(_broken(path, number, reader.line_num, error)) from None
+            reason = ValueError(_broken(path, number, reader.line_num, error))
+            if "unexpected end" in str(error):  # of the file: what rows there are, nobody knows
+                raise reason from None
+            yield number, reason
+            continue
         if cells is None:
             return
-        if not any(cell.strip() for cell in cells):
-            continue
+        reasons = (
+            [bad.pop(n) for n in range(number, reader.line_num + 1) if n in bad] if bad else []
+        )
+        if not any(cell.strip() for cell in cells) and (header is None or len(cells) < 2):
+            # An empty line is no row, except where there is one column: there it is an empty cell.
+            if header is None or len(header) != 1:
+                continue
+            cells = [""]
+        if reasons and header is None:
+            raise ValueError(reasons[0])
         if header is None:
             header = [cell.strip() for cell in cells]
             check(header, f"{path}, line {number}")
             continue
         if len(cells) != len(header):
             what = "no label" if label in header[len(cells) :] else "wrong number of columns"
-            raise ValueError(
+            reasons.append(
                 f"{path}, line {number}: {what} (expected {len(header)} columns separated by "
                 f"{_DELIMITERS[delimiter]}, found {len(cells)})"
             )
-        yield number, dict(zip(header, cells, strict=True))
+        yield number, ValueError(reasons[0]) if reasons else dict(zip(header, cells, strict=True))
 
 
 def _broken(path: Path, start: int, line: int, error: csv.Error) -> str:

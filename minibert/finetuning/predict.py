@@ -53,6 +53,39 @@ def predict(
     Raises:
         ValueError: if a text is empty or too long, or the model has no such head.
     """
+    dataset = _dataset(model, tokenizer, texts, pairs, fit)
+    if isinstance(dataset, ClassificationDataset):
+        assert isinstance(model, BertForSequenceClassification)
+        return classify(model, dataset, threshold, batch_size, precision)
+    results = run_inference(model, dataset, batch_size, precision)
+    if isinstance(dataset, TaggingDataset):
+        return tagged_sentences(results, dataset)
+    return answers(results, dataset, null_threshold)
+
+
+def why_unreadable(
+    model: PretrainedModel, tokenizer: Tokenizer, text: Any, pair: str | None, **fit: Any
+) -> str | None:
+    """Why `predict` would refuse this text, or pair of texts; `None` where it would not.
+
+    Arguments are those of `predict`. It also refuses what the tokenizer makes nothing of, such as a
+    zero-width space: the model would see an empty text.
+    """
+    try:
+        _dataset(model, tokenizer, [text], None if pair is None else [pair], fit)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _dataset(
+    model: PretrainedModel,
+    tokenizer: Tokenizer,
+    texts: Sequence[Any],
+    pairs: Sequence[str] | None,
+    fit: dict[str, Any],
+) -> ClassificationDataset | TaggingDataset | AnsweringDataset:
+    """The texts as this model reads them."""
     if isinstance(texts, str) or isinstance(pairs, str):
         raise ValueError("texts must be a list: put the text in [ ]")
     if pairs is not None and len(pairs) != len(texts):
@@ -64,13 +97,11 @@ def predict(
             SINGLE_LABEL if model.config.num_labels > 1 else REGRESSION
         )
         examples = [Example(text, pair) for text, pair in zip(texts, second, strict=True)]
-        dataset = ClassificationDataset(examples, tokenizer, labels, problem_type, **fit)
-        return classify(model, dataset, threshold, batch_size, precision)
+        return ClassificationDataset(examples, tokenizer, labels, problem_type, **fit)
     if isinstance(model, BertForTokenClassification):
         if pairs is not None:
             raise ValueError("a tagger reads single texts: leave the second ones out")
-        sentences = TaggingDataset(_untagged(texts, tokenizer, labels), tokenizer, labels, **fit)
-        return tagged_sentences(run_inference(model, sentences, batch_size, precision), sentences)
+        return TaggingDataset(_untagged(texts, tokenizer, labels), tokenizer, labels, **fit)
     if isinstance(model, BertForQuestionAnswering):
         if pairs is None:
             raise ValueError("a question needs a context to look in: pass it as the second text")
@@ -78,11 +109,8 @@ def predict(
             AnswerExample(str(i), text, pair, [])
             for i, (text, pair) in enumerate(zip(texts, pairs, strict=True))
         ]
-        fit.pop("truncation", None)
-        windows = AnsweringDataset(questions, tokenizer, **fit)
-        return answers(
-            run_inference(model, windows, batch_size, precision), windows, null_threshold
-        )
+        fit = {name: value for name, value in fit.items() if name != "truncation"}
+        return AnsweringDataset(questions, tokenizer, **fit)
     raise ValueError(
         f"a {model.architecture} makes no prediction about a text: fine-tune it first "
         "(`minibert finetune classify --base ...`)"

@@ -53,3 +53,12 @@ def covering(
                 start = first
         wider.append((start, end))
     return wider
+
+
+def is_nothing(text: str | Sequence[str], dropped: Dropped) -> bool:
+    """Whether a text, or a list of words, has no character that the tokenizer reads."""
+    return all(
+        letter.isspace() or dropped[letter]
+        for part in ([text] if isinstance(text, str) else text)
+        for letter in part
+    )

@@ -106,7 +106,7 @@ class TrainingLog:
                 "tokens_per_second": speed,
             }
         )
-        self._bar.set_postfix_str(f"loss {loss:.3f}, {speed:,} tokens/s")
+        self._bar.set_postfix_str(f"loss {loss:.3f}, {speed:,} tokens/s", refresh=False)
         self._start_window(step)
 
     def check(self) -> None:
