@@ -220,14 +220,18 @@ def _add_generate(subparsers: Subparsers[_Parser]) -> None:
 
 
 def _add_export(subparsers: Subparsers[_Parser]) -> None:
-    parser = _add(subparsers, "export", "write a model in 16 bits, or merged")
+    parser = _add(subparsers, "export", "write a model in 16 bits, merged, or as ONNX")
     parser.add_argument("model", help="a name or folder")
     parser.add_argument("--out", required=True)
-    parser.add_argument("--dtype", choices=("float32", "float16", "bfloat16"), default="float16")
+    dtypes = ("float32", "float16", "bfloat16")
+    parser.add_argument("--dtype", choices=dtypes, help="of the weights; default: float16")
     parser.add_argument("--merge", action="store_true", help="fold an adapter into the weights")
     parser.add_argument(
         "--pickled", action="store_true", help="read pytorch_model.bin: tensors, never code"
     )
+    parser.add_argument("--onnx", action="store_true", help="write a graph that needs no PyTorch")
+    parser.add_argument("--int8", action="store_true", help="with --onnx: another of 8-bit weights")
+    parser.add_argument("--attentions", action="store_true", help="with --onnx: also an output")
 
 
 def _add_info(subparsers: Subparsers[_Parser]) -> None:

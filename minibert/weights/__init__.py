@@ -4,6 +4,7 @@ Read `folder` first (what a folder holds, and whether its tensors fit a model), 
 (the same tensors under the names of `transformers`, both ways), `names` (which folder a name
 stands for), `adapter`, `cards`, `parameters` and `pickled` (weights of older versions, on request).
 `files` writes all of it, whole or not at all.
+`onnx` writes a model as a graph that runs without PyTorch.
 
 May import: `data.download` and its registry, for the weights that are fetched.
 """
