@@ -15,7 +15,9 @@ from minibert import (
     BertForCausalLM,
     BertForMaskedLM,
     BertForPreTraining,
+    BertForQuestionAnswering,
     BertForSequenceClassification,
+    BertForTokenClassification,
 )
 from minibert.cli.data import wanted_sources
 from minibert.cli.main import main
@@ -142,7 +144,7 @@ def test_tagged_words_and_questions_of_the_wrong_form(fails, base, tmp_path):
     told = fails("finetune", "answer", *start, asked, *end)
     assert told.startswith(f"{asked}, data[0].paragraphs[0].qas[0]: expected 'question'")
     for task in ("classify", "answer"):
-        tiny.tagged(tagged, 20)
+        tiny.tagged(tagged, 4)  # without a row twice, of which there would be a warning
         assert "these examples are for 'tag'" in fails("finetune", task, *start, tagged, *end)
 
 
@@ -301,6 +303,33 @@ def test_values_out_of_range(fails, base, fine_tuned, tmp_path):
     assert "every training example has the label 'good'" in fails(
         *classify(base, one, out, "--dev", one)
     )
+
+
+def test_what_a_command_would_not_heed_is_refused(fails, base, fine_tuned, tmp_path):
+    asks = tiny.save(tmp_path / "asks", BertForQuestionAnswering)
+    tags = tiny.save(tmp_path / "tags", BertForTokenClassification, num_labels=2)
+    context = tmp_path / "context.txt"
+    context.write_text("anna lives in rome")
+    for words, told in (
+        ((fine_tuned, "fine", "--context", "x"), "--context is no text that"),
+        ((fine_tuned, "fine", "--context-file", context), "--context-file is no text that"),
+        ((tags, "fine", "--pair", "x"), "its second text: none): leave it out"),
+        ((asks, "who", "--pair", "x"), "its second text: --context or --context-file"),
+        ((asks, "who", "--context", "x", "--context-file", context), "give one of them"),
+        ((asks, "who", "--context", "x", "--max-length", 0), "--max-length must be at least 1"),
+        ((fine_tuned, "fine", "--max-length", 0), "--max-length must be at least 1"),
+        ((fine_tuned, "fine", "--text-column", "a"), "--text-column does not say anything about"),
+        ((asks, "--file", tiny.squad(tmp_path / "a.json", 2), "--columns", "a"), "--columns does"),
+    ):
+        assert told in fails("predict", *words)
+    rows, squad = tiny.reviews(tmp_path / "a.jsonl", 8), tmp_path / "a.json"
+    for words in (
+        ("evaluate", fine_tuned, "movies", "--label-column", "a"),
+        ("finetune", "tag", "--base", base, "--out", "x", "--train", squad, "--problem", "multi"),
+    ):
+        assert " does not say anything about " in fails(*words)
+    twice = ("--text-column", "text", "--label-column", "text")
+    assert "three different columns are needed" in fails("evaluate", fine_tuned, rows, *twice)
 
 
 def test_a_model_of_the_wrong_kind(fails, base, fine_tuned, tmp_path):

@@ -137,6 +137,23 @@ def test_a_number_a_text(base, tmp_path, capsys):
     assert "pearson" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("problem", "metric", "labels"),
+    [([], "pearson", None), (["--problem", "single"], "accuracy", {"0": "2", "1": "3.5"})],
+)
+def test_floats_in_a_table_are_numbers_unless_said_otherwise(
+    base, tmp_path, problem, metric, labels
+):
+    rows = "".join(f"the film {i} was great;{('3,5', '2,0')[i % 2]}\n" for i in range(8))
+    train, dev = tmp_path / "train.csv", tmp_path / "dev.csv"
+    train.write_text("text;label\n" + rows.replace(",", "." if problem else ","))
+    dev.write_text("text;label\ndull;2.0\n")
+    told = ("--train", train, "--dev", dev, "--steps", 1, *problem)
+    assert metric in finetune("classify", base, tmp_path / "out", *told)["dev"]
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config["id2label"] == (labels or {"0": "LABEL_0"})
+
+
 @pytest.mark.slow
 def test_pairs_and_columns_of_other_names(base, tmp_path):
     train = tmp_path / "train.tsv"

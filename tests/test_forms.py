@@ -5,8 +5,10 @@ import warnings
 from collections import Counter
 
 import pytest
+import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seqeval.metrics import f1_score
 from seqeval.metrics.sequence_labeling import get_entities
 
 from minibert.data.conll import read_conll
@@ -16,7 +18,12 @@ from minibert.data.plain_text import read_documents
 from minibert.data.squad import read_squad
 from minibert.data.tables import read_examples
 from minibert.data.tags import entity_tags, odd_tags
+from minibert.finetuning.evaluate import report
 from minibert.finetuning.metrics import entity_spans
+from minibert.finetuning.recipe import best_metric
+from minibert.finetuning.tagging import TaggingDataset, TagPrediction
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*are read as numbers")
 
 
 @pytest.fixture
@@ -58,7 +65,11 @@ def csv_of(*cells: str, delimiter: str = ",") -> str:
     ],
 )
 def test_labels_of_a_table_are_told_by_the_whole_column(write, cells, problem, read):
-    assert labels(write("r.csv", csv_of(*cells)), problem_type=problem) == read
+    path = write("r.csv", csv_of(*cells))
+    with warnings.catch_warnings(record=True, action="always") as warned:
+        assert labels(path, problem_type=problem) == read
+    # That numbers are no classes is said where nobody did.
+    assert len(warned) == (problem is None and isinstance(read[0], float))
 
 
 @pytest.mark.parametrize(
@@ -361,6 +372,35 @@ def test_tags_are_odd_only_beside_entities():
     assert odd_tags({"O": 840, "0": 1}) == {"0"}
     assert odd_tags({"NN": 30, "B-X": 2, "O": 5}) == set()
     assert odd_tags(Counter(["B", "I", "O", "B"])) == set()
+
+
+def test_entity_f1_is_never_missing_in_silence():
+    examples = [TaggedExample(["paris"] * 4, ["B-LOC", "NN", "NN", "O"])]
+    with pytest.warns(UserWarning, match="there is no entity F1"):
+        TaggingDataset(examples, tiny.tokenizer())
+
+
+TRUE = [["LOC-B", "LOC-E", "O", "PER-S"], ["o", "LOC-S", "LOC-B", "LOC-I"]]
+SAID = [["LOC-S", "LOC-E", "O", "PER-S"], ["o", "PER-S", "LOC-B", "LOC-E"]]
+
+
+def test_entity_f1_is_there_for_every_scheme_and_picks_the_best_weights(monkeypatch):
+    examples = [TaggedExample(["paris"] * 4, tags) for tags in TRUE]
+    names = sorted({tag for part in (TRUE, SAID) for tags in part for tag in tags})
+    dataset = TaggingDataset(examples, tiny.tokenizer(), names)
+    said = [TagPrediction(["paris"] * 4, tags, [1.0] * 4) for tags in SAID]
+    monkeypatch.setattr("minibert.finetuning.evaluate.tagged_sentences", lambda *_: said)
+    assert best_metric(dataset, False) == "entity_f1"
+    upper = [[[tag.upper() for tag in tags] for tags in part] for part in (TRUE, SAID)]
+    expected = f1_score(*upper, suffix=True)
+    assert 0 < expected < 1
+    assert report([], dataset).metrics["entity_f1"] == pytest.approx(expected)
+
+
+def test_an_odd_tag_from_elsewhere_is_named_with_its_text():
+    examples = [TaggedExample(["paris", "was"], ["B-LOC", tag]) for tag in ("O", "0", "O")]
+    with pytest.raises(ValueError, match=r"text 2 of 3 \('paris was'\): the tag '0' \(the digit"):
+        TaggingDataset(examples, tiny.tokenizer())
 
 
 # ---------------------------------------------------------------- SQuAD

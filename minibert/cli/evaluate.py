@@ -83,12 +83,15 @@ def _pretrained(options: Namespace, objective: str) -> dict[str, float]:
     """Held-out metrics, on the masked tokens that every evaluation of this text gets."""
     if options.plots is not None:
         raise ValueError("--plots draws classes, and a pre-trained model has none: leave it out")
+    refuse_unread(read_options(ReadingSettings, options).options)
     documents = CorpusDocuments([options.data])
     split = options.split or ("test" if "test" in documents.splits else "train")
     if split not in documents.splits:
         raise ValueError(f"{options.data} has no {split} split: choose another --split")
     tokenizer = Tokenizer.from_pretrained(options.model)
-    length = options.max_length or min(128, tokenizer.model_max_length)
+    length = options.max_length
+    if length is None:
+        length = min(128, tokenizer.model_max_length)
     tokens = tokenise(documents, tokenizer)[split]
     dataset = PretrainingDataset(tokens, tokenizer, length, objective)
     device, precision, batch_size = computing(options)

@@ -37,6 +37,7 @@ Answered = list[tuple[Row, Any | None]]  # a row, and what is predicted for it
 def run(options: Namespace) -> None:
     """Print what a fine-tuned model predicts for each text, in the order in which they come."""
     settings = changed_by(TaskSettings.read(options.model), options)
+    _check_second(options, settings.task)
     check_new_file(options.out)
     computed = computing(options)
     chunks = _chunks(_rows(options, settings.task), _chunk_size(options, computed.batch_size))
@@ -119,6 +120,25 @@ def _is_regression(model: PretrainedModel) -> bool:
 
 
 # ---------------------------------------------------------------------- what is read
+
+
+# The options that give a second text, by task.
+_SECOND = {"classify": ("pair",), "tag": (), "answer": ("context", "context_file")}
+
+
+def _check_second(options: Namespace, task: str) -> None:
+    """Refuse a second text that the model does not read, and a context given twice."""
+    names = ("pair", "context", "context_file")
+    given = [name for name in names if getattr(options, name) is not None]
+    for name in given:
+        if name not in _SECOND[task]:
+            reads = {"classify": "--pair", "tag": "none", "answer": "--context or --context-file"}
+            raise ValueError(
+                f"{name}=... is no text that {options.model} reads (its task is {task!r}, its "
+                f"second text: {reads[task]}): leave it out"
+            )
+    if len(given) > 1:
+        raise ValueError("--context and --context-file: give one of them")
 
 
 def _rows(options: Namespace, task: str) -> Iterator[Row]:

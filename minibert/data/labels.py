@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
@@ -98,6 +99,13 @@ def _told_by(
             raise ValueError(
                 f"{where(names[0])}: the label {values[names[0]]!r} is a name, but other lines "
                 "have numbers (correct it, or say with problem_type=... what they are)"
+            )
+        if not points:  # in JSON a number says by itself that it is one
+            first = next(values[i] for i, number in numbers.items() if number and number % 1)
+            warnings.warn(
+                f"{where(places[0])}: labels such as {first!r} are read as numbers, for "
+                "regression: if they are classes, say so with problem_type=...",
+                stacklevel=2,
             )
         return "regression"
     return "single_label_classification"

@@ -71,6 +71,12 @@ def odd_tags(counts: Mapping[str, int]) -> set[str]:
     return {"0"} & others if "O" in counts else set()
 
 
+def is_mixed(names: Iterable[str]) -> bool:
+    """Whether some tags of a set mark entities, B-TYPE and so on, and some do not."""
+    names = set(names)
+    return entity_tags(names) is None and any(_FORMS[0].fullmatch(name) for name in names)
+
+
 def odd_tag_told(tag: str) -> str:
     """What to say of one."""
     zero = " (the digit; the letter O is outside of entities)" if tag == "0" else ""

@@ -55,7 +55,9 @@ class AnsweringDataset(TokenRows):
     ) -> None:
         check_kind(examples, AnswerExample, "questions about a context", "answer")
         self.examples = list(examples)
-        self.max_length = max_length or min(MAX_LENGTH, tokenizer.model_max_length)
+        if max_length is None:
+            max_length = min(MAX_LENGTH, tokenizer.model_max_length)
+        self.max_length = max_length
         self.stride = self.max_length // 3 if stride is None else stride
         rows, samples = encode_rows(
             tokenizer,

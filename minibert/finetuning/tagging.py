@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from tokenizers import Encoding
 from torch import Generator, Tensor
 
 from minibert.data.examples import TaggedExample, label_names
-from minibert.data.tags import OUTSIDE, odd_tag_told, odd_tags
+from minibert.data.tags import OUTSIDE, is_mixed, odd_tag_told, odd_tags
 from minibert.finetuning.rows import TokenRows, check_kind, padded, unseen_label
 from minibert.model.loss import IGNORE_INDEX
 from minibert.tokenization.rows import encode_rows, named_text
@@ -64,6 +65,12 @@ class TaggingDataset(TokenRows):
                     raise ValueError(f"{where}{odd_tag_told(tag)}")
                 if tag not in number:
                     raise unseen_label(tag, example.words, i, len(examples), self.label_names)
+        if labels is None and is_mixed(number):
+            warnings.warn(
+                "some tags mark entities (B-TYPE ...) and many do not: accuracy counts words, and "
+                "there is no entity F1",
+                stacklevel=2,
+            )
         rows, samples = encode_rows(
             tokenizer,
             self.words,
