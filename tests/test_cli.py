@@ -162,11 +162,10 @@ def test_a_text_longer_than_the_positions(fails, base, fine_tuned, tmp_path):
     train, long = tmp_path / "train.jsonl", "the film was great " * 20
     rows = [{"text": long, "label": "good"}, {"text": "dull", "label": "bad"}]
     train.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    told = fails(*classify(base, train, tmp_path / "out"))
+    told = fails("predict", fine_tuned, long)
     assert "82 tokens, but" in told
     assert "reads at most 48: pass --truncation" in told
     assert "--stride 12" in told
-    assert "reads at most 48" in fails("predict", fine_tuned, long)
     told = fails(*classify(base, train, tmp_path / "out", "--max-length", "64"))
     assert "--max-length 64, but" in told
     assert "reads at most 48: pass 48 or less" in told

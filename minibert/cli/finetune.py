@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from argparse import Namespace
 from pathlib import Path
@@ -15,8 +17,11 @@ from minibert.data.datasets import read_splits
 from minibert.data.duplicates import repeated_rows
 from minibert.data.splits import Splits
 from minibert.data.strict_json import dump_json
+from minibert.finetuning import word_counts
+from minibert.finetuning.defaults import CHOSEN, suited
 from minibert.finetuning.recipe import finetune
 from minibert.finetuning.settings import FinetuningSettings, ReadingSettings, TaskSettings
+from minibert.model.config import BertConfig
 from minibert.training import distributed
 from minibert.training.config import TrainingConfig
 from minibert.training.resume import check_output
@@ -35,9 +40,15 @@ def run(options: Namespace) -> None:
     splits = read_splits(
         options.train, options.dev, options.test, deduplicate=options.deduplicate, **reading
     )
-    if distributed.is_main():
+    if _is_first():
         _tell_repeated_rows(splits)
-    found = finetune(splits, options.base, settings, training, what)
+    training, choices = _suited(training, options, len(splits.train), what.adapter is not None)
+
+    def tell_choices() -> None:
+        for line in choices:
+            _say(line)
+
+    found = finetune(splits, options.base, settings, training, what, tell_choices)
     if distributed.is_main():
         known = catalog().datasets
         named = [name for name in (options.train, options.dev, options.test) if name]
@@ -46,6 +57,33 @@ def run(options: Namespace) -> None:
         words = settings_in_words(training)
         write_card(Path(training.output_dir), options.command, data, words, held_out)
         print(dump_json(found, indent=2))
+        if options.task == "classify" and len(found) > 1 and not word_counts.is_available():
+            _say(
+                "not compared with word counts: scikit-learn is missing (pip install scikit-learn)"
+            )
+
+
+def _suited(
+    training: TrainingConfig, options: Namespace, examples: int, has_adapter: bool
+) -> tuple[TrainingConfig, list[str]]:
+    """The settings of training, those that nobody has given chosen to suit; and why."""
+    given = [name for name in CHOSEN if getattr(options, name) is not None]
+    config = BertConfig(**weights.read_config(weights.resolve(options.base)))
+    parts = training.accumulation_steps * int(os.environ.get("WORLD_SIZE", 1))
+    return suited(
+        training, given, examples, config.hidden_size, has_adapter=has_adapter, parts=parts
+    )
+
+
+def _say(line: str) -> None:
+    """Tell something on standard error, once where there are several processes."""
+    if _is_first():
+        print(f"minibert: {line}", file=sys.stderr)
+
+
+def _is_first() -> bool:
+    """Whether this is the process that speaks, before any of them knows of the others."""
+    return int(os.environ.get("RANK", 0)) == 0
 
 
 def _tell_repeated_rows(splits: Splits[Any]) -> None:

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from minibert.cli.messages import warnings_in_one_line
 from minibert.cli.options import add_options, in_options
+from minibert.finetuning.defaults import CHOSEN
 from minibert.finetuning.settings import TASKS, FinetuningSettings, ReadingSettings, TaskSettings
 from minibert.pretraining.settings import PretrainingSettings
 from minibert.training.config import TrainingConfig
@@ -150,8 +151,9 @@ def _add_finetune(subparsers: Subparsers[_Parser]) -> None:
     )
     add_options(parser, FinetuningSettings)
     add_options(parser, TaskSettings, *_DECIDING)
-    _add_reading(parser)
-    add_options(parser.add_argument_group("training"), TrainingConfig)
+    _add_reading(parser, "long texts (by default, split into windows where the model needs it)")
+    training = parser.add_argument_group("training")
+    add_options(training, TrainingConfig, chosen=CHOSEN)
 
 
 def _add_evaluate(subparsers: Subparsers[_Parser]) -> None:
@@ -247,9 +249,11 @@ def _add_computing(parser: argparse.ArgumentParser, *names: str) -> None:
     add_options(group, TrainingConfig, *names, **defaults)
 
 
-def _add_reading(parser: argparse.ArgumentParser) -> None:
+def _add_reading(
+    parser: argparse.ArgumentParser, long_texts: str = "long texts (by default, as in training)"
+) -> None:
     """How a text is brought into a row of tokens, and a user's own table read."""
-    long = parser.add_argument_group("long texts (by default, one too long is an error)")
+    long = parser.add_argument_group(long_texts)
     add_options(long, TaskSettings, *_FITTING)
     add_options(parser, TaskSettings, "special_tokens")
     table = parser.add_argument_group("columns of a .jsonl, .csv, .tsv or .conll file")

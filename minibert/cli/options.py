@@ -20,15 +20,20 @@ Settings = TypeVar("Settings")
 Group = ArgumentParser | argparse._ArgumentGroup
 
 
-def add_options(group: Group, kind: type, *names: str, **defaults: Any) -> None:
+def add_options(
+    group: Group, kind: type, *names: str, chosen: Mapping[str, str] | None = None, **defaults: Any
+) -> None:
     """Add an option for each field of a settings class that has a line for `--help`.
 
     Args:
         group: a parser, or a group in it.
         kind: the class.
         names: of these fields alone, where given.
+        chosen: fields that the command chooses where nothing is said, and the words for that.
         defaults: other defaults than the class has.
     """
+    chosen = chosen or {}
+    defaults |= dict.fromkeys(chosen)
     hints = get_type_hints(kind)
     for entry in _options(kind):
         if names and entry.name not in names:
@@ -42,6 +47,8 @@ def add_options(group: Group, kind: type, *names: str, **defaults: Any) -> None:
             continue
         if default is not None:
             told["help"] = f"{words}; default: {default}".removeprefix("; ")
+        elif entry.name in chosen:
+            told["help"] = f"{words}; {chosen[entry.name]}".removeprefix("; ")
         if entry.metadata["choices"] is None:
             told["metavar"] = flag.removeprefix("--").upper().replace("-", "_")
         # The first of "int | None".
@@ -55,9 +62,13 @@ def add_options(group: Group, kind: type, *names: str, **defaults: Any) -> None:
 
 
 def read_options(kind: type[Settings], options: Namespace, **given: Any) -> Settings:
-    """An object of a settings class from parsed options; `given` are fields that are no options."""
+    """An object of a settings class from parsed options; `given` are fields that are no options.
+
+    What an option leaves open has the default of the class.
+    """
     names = [entry.name for entry in _options(kind) if hasattr(options, entry.name)]
-    return kind(**{name: getattr(options, name) for name in names}, **given)
+    said = {name: getattr(options, name) for name in names}
+    return kind(**{name: value for name, value in said.items() if value is not None}, **given)
 
 
 def changed_by(settings: TaskSettings, options: Namespace) -> TaskSettings:

@@ -33,6 +33,7 @@ class ClassificationDataset(TokenRows):
         max_length, truncation, stride, special_tokens: see `encode_rows`.
 
     Attributes:
+        texts: and `pairs`, the second texts, where there are such.
         label_names: the classes, in the order of the logits; empty for regression.
         targets: (examples,) int64 classes, (examples, classes) zeros and ones, or (examples,)
             float32 numbers; `None` without labels.
@@ -64,10 +65,11 @@ class ClassificationDataset(TokenRows):
         pairs = [example.text_pair for example in examples if example.text_pair is not None]
         if pairs and len(pairs) < len(examples):
             raise ValueError("some examples are pairs of texts and some are not: make them alike")
+        self.pairs = pairs or None
         rows, samples = encode_rows(
             tokenizer,
             self.texts,
-            pairs or None,
+            self.pairs,
             max_length=max_length,
             truncation=truncation,
             stride=stride,

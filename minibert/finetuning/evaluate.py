@@ -6,8 +6,9 @@ log of a training and the one in the report are the same number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from minibert.training.inference import Inference, run_inference
 
 Results = Iterable[Inference]
 Dataset = ClassificationDataset | TaggingDataset | AnsweringDataset
+_ALL_THE_SAME = 0.01  # of the standard deviation of the truth: numbers closer together are one
 
 
 @dataclass
@@ -35,6 +37,8 @@ class Report:
 
     metrics: named numbers. table: precision, recall and F1 by class, as text. names, truth,
     probabilities: for one label a text, what a confusion matrix and calibration are made from.
+    constant: what was predicted for every example, in words, where that is the same for all and the
+    truth is not.
     """
 
     metrics: dict[str, float]
@@ -42,6 +46,7 @@ class Report:
     names: list[str] = field(default_factory=list)
     truth: NDArray[Any] | None = None
     probabilities: NDArray[np.float64] | None = None
+    constant: str | None = None
 
     @property
     def confusion(self) -> NDArray[np.int64] | None:
@@ -120,6 +125,7 @@ def _report_classes(results: Results, dataset: ClassificationDataset, threshold:
         raise ValueError("these examples have no labels to compare with")
     scores = predicted_scores(results, dataset)
     truth: NDArray[Any] = dataset.targets
+    names = dataset.label_names
     if dataset.problem_type == REGRESSION:
         error = scores - truth
         # A constant has no correlation with anything.
@@ -129,7 +135,8 @@ def _report_classes(results: Results, dataset: ClassificationDataset, threshold:
             "mean_squared_error": float((error**2).mean()),
             "pearson": float(np.corrcoef(scores, truth)[0, 1]) if varies else 0.0,
         }
-        return Report(found)
+        is_constant = scores.std() < _ALL_THE_SAME * truth.std()
+        return Report(found, constant=f"about {scores.mean():.3g}" if is_constant else None)
     if dataset.problem_type == MULTI_LABEL:
         predicted, truth = (scores > threshold).astype(np.int64), truth.astype(np.int64)
         found = {
@@ -137,8 +144,9 @@ def _report_classes(results: Results, dataset: ClassificationDataset, threshold:
             "f1_micro": metrics.f1(truth, predicted, "micro"),
             "f1_macro": metrics.f1(truth, predicted, "macro"),
         }
-        table = metrics.classification_report(truth, predicted, dataset.label_names)
-        return Report(found, table, dataset.label_names)
+        table = metrics.classification_report(truth, predicted, names)
+        rows = [[" and ".join(compress(names, row)) for row in part] for part in (predicted, truth)]
+        return Report(found, table, names, constant=_constant(*rows))
     predicted = scores.argmax(1)
     found = {
         "accuracy": metrics.accuracy(truth, predicted),
@@ -147,22 +155,26 @@ def _report_classes(results: Results, dataset: ClassificationDataset, threshold:
         "calibration_error": calibration_error(scores, truth),
         "brier": brier_score(scores, truth),
     }
-    table = metrics.classification_report(truth, predicted, dataset.label_names)
-    return Report(found, table, dataset.label_names, truth, scores)
+    table = metrics.classification_report(truth, predicted, names)
+    constant = _constant(*([names[i] for i in part] for part in (predicted, truth)))
+    return Report(found, table, names, truth, scores, constant)
 
 
 def _report_tags(results: Results, dataset: TaggingDataset) -> Report:
     predicted = [sentence.tags for sentence in tagged_sentences(results, dataset)]
     flat = [[tag for tags in sentences for tag in tags] for sentences in (dataset.tags, predicted)]
     found = {"accuracy": metrics.accuracy(*flat)}
+    constant = _constant(*reversed(flat))
     read = entity_tags(dataset.label_names)
     if read is not None:
         marked = [
             [[read[tag] for tag in tags] for tags in part] for part in (dataset.tags, predicted)
         ]
         found["entity_f1"] = metrics.entity_f1(*marked)
-        return Report(found, metrics.entity_report(*marked), dataset.label_names)
-    return Report(found, metrics.classification_report(*flat), dataset.label_names)
+        table = metrics.entity_report(*marked)
+    else:
+        table = metrics.classification_report(*flat)
+    return Report(found, table, dataset.label_names, constant=constant)
 
 
 def _report_answers(
@@ -183,4 +195,12 @@ def _report_answers(
             found["has_answer_exact_match"] = float(exact[answered].mean())
             found["has_answer_f1"] = float(overlap[answered].mean())
         found["no_answer_accuracy"] = float(exact[~answered].mean())
-    return Report(found)
+    truth = [" or ".join(texts) for texts in accepted]
+    return Report(found, constant=_constant(predicted, truth))
+
+
+def _constant(predicted: Sequence[str], truth: Sequence[str]) -> str | None:
+    """The one thing that is predicted everywhere, where the truth is not the same everywhere."""
+    if len(set(predicted)) > 1 or len(set(truth)) < 2:
+        return None
+    return repr(predicted[0]) if predicted[0] else "nothing"

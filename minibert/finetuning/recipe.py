@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from minibert import weights
 from minibert.data.datasets import naming
 from minibert.data.splits import Splits
 from minibert.data.tags import entity_tags
+from minibert.finetuning import word_counts
 from minibert.finetuning.answering import AnsweringDataset
 from minibert.finetuning.classification import ClassificationDataset, parse_class_weights
+from minibert.finetuning.doubts import doubts
 from minibert.finetuning.evaluate import Dataset, evaluate, metrics_for
 from minibert.finetuning.settings import TASK_FILE, FinetuningSettings, TaskSettings
 from minibert.finetuning.tagging import TaggingDataset
@@ -58,6 +62,7 @@ def finetune(
     settings: TaskSettings,
     training: TrainingConfig,
     finetuning: FinetuningSettings | None = None,
+    on_start: Callable[[], None] = lambda: None,
 ) -> dict[str, dict[str, float]]:
     """Fine-tune a model and write it, with its metrics, to `training.output_dir`.
 
@@ -67,10 +72,13 @@ def finetune(
         settings: the task, and how texts are brought to the model.
         training: of the loop.
         finetuning: what is trained of the base, and how its classes count.
+        on_start: called once everything fits, before the first step.
 
     Returns:
         what `metrics.json` gets: metrics of "dev" and "test" where they are, and of "train" the
-        number of examples and the seconds it took.
+        number of examples and the seconds it took; for `classify`, where scikit-learn is installed,
+        also what counted words reach ("dev, word counts"). What speaks against the model is warned
+        of: see `minibert.finetuning.doubts`.
 
     Raises:
         ValueError, FileNotFoundError: for anything that does not fit; nothing is written then.
@@ -87,7 +95,7 @@ def finetune(
             "pass base=FOLDER"
         )
     with cleared_if_not_begun(out):
-        return _finetune(splits, base, settings, training, finetuning)
+        return _finetune(splits, base, settings, training, finetuning, on_start)
 
 
 def _finetune(
@@ -96,10 +104,11 @@ def _finetune(
     settings: TaskSettings,
     training: TrainingConfig,
     finetuning: FinetuningSettings,
+    on_start: Callable[[], None],
 ) -> dict[str, dict[str, float]]:
     out = Path(training.output_dir)
     tokenizer = Tokenizer.from_pretrained(base)
-    train, held_out = _datasets(splits, settings, tokenizer)
+    settings, train, held_out = _fitting(splits, settings, tokenizer)
     torch.manual_seed(training.seed)  # the new head is drawn at random
     model = _model_for(train, base, out, finetuning)
     if isinstance(train, AnsweringDataset) and train.has_impossible:
@@ -115,16 +124,62 @@ def _finetune(
     if distributed.is_main():
         tokenizer.save_pretrained(out)
         write_json(out / TASK_FILE, asdict(settings))
+    on_start()
     since = time.perf_counter()
-    trainer.fit()
+    history = trainer.fit()
     seconds = round(time.perf_counter() - since, 1)
     found = {"train": {"examples": float(train.size), "seconds": seconds}}
-    for split, dataset in held_out.items():
-        report = evaluate(model, dataset, training.batch_size, **settings.thresholds)
-        found[split] = report.metrics
+    reports = {
+        split: evaluate(model, dataset, training.batch_size, **settings.thresholds)
+        for split, dataset in held_out.items()
+    }
+    found |= {split: report.metrics for split, report in reports.items()}
     if distributed.is_main():
+        metric = best_metric(train, finetuning.class_weights is not None) or word_counts.LOSS
+        baseline = _count_words(train, held_out, metric)
+        found |= {f"{split}, word counts": {metric: score} for split, score in baseline.items()}
         write_json(out / "metrics.json", found)
+        sizes = {split: dataset.size for split, dataset in held_out.items()}
+        for line in doubts(history, reports, sizes, baseline, metric):
+            warnings.warn(line, stacklevel=1)
     return found
+
+
+def _count_words(train: Dataset, held_out: dict[str, Dataset], metric: str) -> dict[str, float]:
+    """The baseline on every split, for texts with a label and where scikit-learn is installed."""
+    if not isinstance(train, ClassificationDataset) or not word_counts.is_available():
+        return {}
+    others = {
+        split: dataset
+        for split, dataset in held_out.items()
+        if isinstance(dataset, ClassificationDataset)
+    }
+    return word_counts.score_word_counts(train, others, metric) if others else {}
+
+
+def _fitting(
+    splits: Splits[Any], settings: TaskSettings, tokenizer: Tokenizer
+) -> tuple[TaskSettings, Dataset, dict[str, Dataset]]:
+    """The data sets; where nothing is said of texts that are too long, they are split."""
+    said = (settings.max_length, settings.truncation, settings.stride)
+    if settings.task == "answer" or any(value is not None for value in said):
+        return settings, *_datasets(splits, settings, tokenizer)
+    stride = max(1, tokenizer.model_max_length // 8)
+    windowed = replace(settings, stride=stride)
+    train, held_out = _datasets(splits, windowed, tokenizer)
+    every = [train, *held_out.values()]
+    long = sum(int((np.bincount(dataset.samples) > 1).sum()) for dataset in every)
+    if not long:
+        return settings, train, held_out
+    if distributed.is_main():
+        warnings.warn(
+            f"{long:,} of {sum(dataset.size for dataset in every):,} texts are longer than the "
+            f"{tokenizer.model_max_length} tokens that {tokenizer.name} reads: they are split into "
+            f"windows that share {stride} tokens, as with stride={stride}, and what the windows of "
+            "a text predict is averaged; truncation=True cuts them instead, which is faster",
+            stacklevel=1,
+        )
+    return windowed, train, held_out
 
 
 def _datasets(

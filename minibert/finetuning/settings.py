@@ -43,7 +43,10 @@ class TaskSettings:
         const="longest_first",
     )
     stride: int | None = option(
-        None, "split into windows that share so many tokens", metavar="TOKENS"
+        None,
+        "split into windows that share so many tokens; what they predict is averaged, and of "
+        "answers the best is taken",
+        metavar="TOKENS",
     )
     special_tokens: bool = option(
         False, "read [SEP] or [MASK] in a text as that token, not as somebody's text"
@@ -109,7 +112,10 @@ class FinetuningSettings:
 
     adapter: int | None = option(None, "train only an adapter", metavar="RANK")
     class_weights: str | None = option(
-        None, "for labels of unequal frequency", metavar="balanced|A=1,B=2"
+        None,
+        "classify: how much each label counts in the loss, where some are rare; balanced: each "
+        "label as much as any other",
+        metavar="balanced|A=1,B=2",
     )
     dropout: float = option(0.1)
 

@@ -56,7 +56,9 @@ class TrainingConfig:
     save_every: int | None = option(None, "steps; default: each epoch")
     resume: bool = option(False, "go on from the last checkpoint")
     best_metric: str | None = None
-    patience: int | None = option(None, "stop after so many worse evaluations")
+    patience: int | None = option(
+        None, "stop after so many evaluations in a row that are no better (needs a dev split)"
+    )
     parallel: str = option("ddp", choices=PARALLEL)
     tensorboard: bool = option(False)
     gradient_checkpointing: bool = option(False, "less memory, slower")
