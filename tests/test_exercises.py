@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import linecache
 import re
 import subprocess
 import sys
@@ -451,3 +452,60 @@ def test_notes_are_escaped_in_a_notebook(small):
     shown = check("9.1", mine)._repr_html_()
     assert "<script>" not in shown
     assert "&lt;script&gt;" in shown
+
+
+# --- what is said of a mistake ------------------------------------------------------------------
+
+
+def told(task_id: str, code: str) -> str:
+    """What `check` says of an answer, written in a file as a notebook's cell is."""
+    task = source.find_task(task_id)
+    namespace: dict = {"__name__": "notebook"}
+    exec(compile(task.setup + code, "<cell>", "exec"), namespace)
+    lines = (task.setup + code).splitlines(keepends=True)
+    linecache.cache["<cell>"] = (len(code), None, lines, "<cell>")
+    function = namespace[task.function]
+    return calls.judge_here(task, function, calls.source_of(function)).message
+
+
+def edited(task_id: str, old: str, new: str) -> str:
+    solution = source.find_task(task_id).solution
+    assert solution.count(old) == 1
+    return solution.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("task_id", "old", "new", "said"),
+    [
+        ("1.3", "answers.flatten())", "answers.flatten()).item()", "no gradient comes out"),
+        ("5.3", '"query": (batch', '"query": (1 + batch', "`scores` and `divisor` and"),
+        ("15.2", "return spans", "return iter(spans)", "Your code runs, but it returned list_it"),
+        ("15.2", "(tags: ", "(words: ", "cannot be called as the task says: TypeError"),
+        ("6.1", "centred = x", "F.layer_norm(x, x.shape[-1:]); centred = x", "`layer_norm`"),
+        ("13.1", "one = total", "one = -logits.log_softmax(-1)[0] + total", "`log_softmax`"),
+        ("5.1", "-torch.inf", "-1", "Is their score set to a number such as 0 or -1?"),
+        ("3.2", "cosine - 2 * torch.eye(len(cosine))", "cosine.fill_diagonal_(-9)", "a copy"),
+        ("13.4", "bucket < 8", "bucket <= 8", "leaves the remainder 8, and that is for 'dev'"),
+    ],
+)
+def test_a_mistake_is_told_by_what_was_seen(task_id, old, new, said):
+    assert said in told(task_id, edited(task_id, old, new))
+
+
+def test_an_untouched_repair_is_told_its_symptom_and_no_cause():
+    said = told("9.3", source.find_task("9.3").stub)
+    assert said.startswith("This is still what you were given. Your loss of the pairs is 0.77")
+    assert "ignore_index" not in said
+    said = told("5.2", source.find_task("5.2").stub)
+    assert said.endswith(
+        "Your first position may attend to 2 positions, and 2 rows attend to nothing."
+    )
+    stub = source.find_task("9.3").stub
+    changed = told("9.3", stub.replace("(ignore_index=0)", "(None, None, 0)"))
+    assert "0 is what `ignore_index=0` leaves out" in changed
+
+
+def test_a_loss_has_to_have_the_gradient_of_the_solution():
+    half = "losses = losses / 2 + losses.detach() / 2; weighted = losses"
+    said = told("8.3", edited("8.3", "weighted = losses", half))
+    assert "their gradient at the inputs is another" in said

@@ -13,7 +13,8 @@ Then what the authors of sets need, and the command line over all of it, `python
 
 - `build`: the notebooks and the instructor's pages, from `exercises/source/`.
 - `gates`: what must hold of a set before a learner sees it.
-- `commands`: list, build, gates, grade, similar, summary.
+- `mutants`: solutions broken by a machine, each of which must fail.
+- `commands`: list, build, gates, mutants, grade, similar, summary.
 
 A module here imports those above it, and of `exercises/learner/` what it likes; that room imports
 nothing of this one. `child` imports of the course only `learner/running.py`, by its file.

@@ -27,9 +27,11 @@ def _digest(notebook: NotebookNode) -> str:
 
 
 def _heading(task: Task) -> str:
+    without = ", ".join(f"`{name}`" for name in task.without)
     return (
         f"### {task.id} · {task.title}\n\n"
         f"*{KINDS[task.kind]} · {task.points} points · {task.minutes} minutes*\n\n{task.text}"
+        + (f"\n\nTo be written without {without}." if without else "")
     )
 
 

@@ -64,6 +64,20 @@ def run_gates(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def run_mutants(options: argparse.Namespace) -> int:
+    """Which of the machine's wrong answers pass, for their author."""
+    from exercises.grader.mutants import report  # needs the gates, and so nbformat
+
+    survived = []
+    for name in known_sets(options.names):
+        started = time.perf_counter()
+        found = report(load(name))
+        print("\n".join([*found, f"{name}: {time.perf_counter() - started:.1f} s"]), flush=True)
+        survived += found
+    print(f"{len(survived)} mutants survive" if survived else "every mutant fails")
+    return 1 if survived else 0
+
+
 def known_sets(wanted: list[str] | None) -> list[str]:
     """The sets that are asked for, or all.
 
@@ -183,7 +197,9 @@ def main(arguments: list[str] | None = None) -> int:
     building = commands.add_parser("build", help="for authors: make the notebooks from the sources")
     building.set_defaults(run=make_notebooks)
     gates = commands.add_parser("gates", help="for authors: check sets, show every message")
-    for command in (building, gates):
+    breaking = commands.add_parser("mutants", help="for authors: break solutions, see who passes")
+    breaking.set_defaults(run=run_mutants)
+    for command in (building, gates, breaking):
         command.add_argument("names", nargs="*", metavar="NAME", help="such as ch05-attention; all")
     gates.set_defaults(run=run_gates)
     grading = commands.add_parser("grade", help="grade a class, or (no folder) your own work")

@@ -14,7 +14,7 @@ import itertools
 from collections.abc import Iterator
 
 from exercises.grader.build import notebook
-from exercises.learner.judging import PUBLIC_SEED, Bench, Verdict, forbidden_import
+from exercises.learner.judging import PUBLIC_SEED, Bench, Verdict, forbidden
 from exercises.learner.source import ExerciseSet, Task
 
 SEEDS = (PUBLIC_SEED, "another seed")
@@ -27,12 +27,18 @@ def runs(task: Task, seed: str) -> Iterator[tuple[str, str, Verdict]]:
         ("the solution", task.solution, "passed"),
         ("another right solution", task.alternative, "passed"),
         ("the stub", task.stub, "not passed"),
+        *[("the solution without a gradient", _without_gradient(task), "not passed")]
+        * bool(task.gradient),
         *((f"misconception: {m.name}", m.code, m.name) for m in task.misconceptions),
     ]
     for what, code, want in wanted:
-        unfit = forbidden_import(task, code)
+        unfit = forbidden(task, code)
         verdict = Verdict(False, unfit) if unfit else bench.verdict(bench.results_of(code))
         yield what, want, verdict
+
+
+def _without_gradient(task: Task) -> str:
+    return f"{task.solution}\n{task.function} = torch.no_grad()({task.function})\n"
 
 
 def is_as_wanted(want: str, verdict: Verdict) -> bool:

@@ -20,7 +20,7 @@ from typing import Any
 from exercises.grader import isolation, submission
 from exercises.grader.isolation import Isolation
 from exercises.learner import source
-from exercises.learner.judging import Bench, Verdict, forbidden_import
+from exercises.learner.judging import Bench, Verdict, forbidden, is_untouched, untouched
 from exercises.learner.source import FOLDER, ExerciseSet, Task
 
 
@@ -171,7 +171,9 @@ class Grader:
     def _verdict(self, task: Task, answer: submission.Answer) -> Verdict:
         if answer.problem:
             return Verdict(False, answer.problem)
-        unfit = forbidden_import(task, answer.code)
+        if is_untouched(task, answer.code):
+            return untouched(task)
+        unfit = forbidden(task, answer.code)
         if unfit:
             return Verdict(False, unfit)
         bench = self.bench(task)

@@ -2,9 +2,10 @@
 
 To be read in this order:
 
-- `source`: a set's one source file, and the tasks in it.
 - `running`: runs a function on inputs, and makes plain values of what comes out.
 - `comparing`: whether two plain values are the same, and what is wrong with the form of one.
+- `gradients`: whether a loss can be trained on.
+- `source`: a set's one source file, and the tasks in it.
 - `judging`: a task's inputs, and the verdict on results: right, or which mistake they look like.
 - `note`: text for a terminal and for a notebook.
 - `record`: what a learner has done, in a file beside the notebooks.

@@ -5,13 +5,12 @@ from __future__ import annotations
 import html
 import inspect
 import linecache
-import re
 import textwrap
 from functools import cache
 from typing import Any
 
 from exercises.learner import record
-from exercises.learner.judging import Bench, Verdict, forbidden_import
+from exercises.learner.judging import Bench, Verdict, forbidden, is_untouched, symptom
 from exercises.learner.note import GREEN, GREY, RED, Note
 from exercises.learner.source import Task, all_tasks, find_task, load, names
 
@@ -38,15 +37,6 @@ def source_of(function: Any) -> str:
         return ""
 
 
-def _is_stub(task: Task, code: str) -> bool:
-    """Whether the learner's function is still the one that was handed out."""
-
-    def words(text: str) -> str:
-        return re.sub(r"\s+", " ", re.sub(r"#.*", "", text)).strip()
-
-    return bool(code) and words(code) in words(task.stub)
-
-
 def check(task_id: str, function: Any = None) -> Note:
     """Run your function on the task's public inputs: passed, or which mistake it looks like.
 
@@ -70,7 +60,7 @@ def check(task_id: str, function: Any = None) -> Note:
     verdict = judge_here(task, function, code)
     known = record.entry(task.id)
     if not verdict.passed:
-        if not _is_stub(task, code) and "nothing is written yet" not in verdict.message:
+        if not is_untouched(task, code) and "nothing is written yet" not in verdict.message:
             known.attempts += 1
             record.write(task.id, known)
         advice = "" if verdict.mistake else _advice(known, task)
@@ -83,13 +73,15 @@ def check(task_id: str, function: Any = None) -> Note:
 
 def judge_here(task: Task, function: Any, code: str) -> Verdict:
     """Judge a live function in this process."""
-    unfit = forbidden_import(task, code)
+    unfit = forbidden(task, code)
     if unfit:
         return Verdict(False, unfit)
     filename = getattr(getattr(function, "__code__", None), "co_filename", "")
     whole = "".join(linecache.getlines(filename))
     here = bench(task)
-    return here.verdict(here.results(function, {filename: whole} if whole else {}))
+    verdict = here.verdict(here.results(function, {filename: whole} if whole else {}))
+    given = task.kind == "repair" and is_untouched(task, code) and not verdict.passed
+    return symptom(verdict) if given else verdict
 
 
 def _advice(known: record.Entry, task: Task) -> str:

@@ -91,9 +91,30 @@ def in_words(case: dict[str, Any]) -> str:
     return f"`{text}`" if text and len(text) <= 120 and "`" not in text else ""
 
 
-def problem_of_form(got: Any, want: Any, place: str = "") -> str:
-    """One sentence if already the form is wrong, or there is NaN; else nothing."""
-    here = f"{place}: " if place else ""
+def right_parts(got: Any, want: Any, tolerance: float) -> str:
+    """Which parts of a tuple or a dictionary are right, if some are."""
+    if isinstance(got, tuple) and isinstance(want, tuple | list) and len(got) == len(want):
+        right = [f"`result[{i}]`" for i, x in enumerate(got) if same(x, want[i], tolerance)]
+    elif isinstance(got, dict) and isinstance(want, dict):
+        right = [f"`{k}`" for k in want if k in got and same(got[k], want[k], tolerance)]
+    else:
+        right = []
+    verb = "is" if len(right) == 1 else "are"
+    return f"{' and '.join(right)} {verb} right. " if right and len(right) < len(want) else ""
+
+
+def problem_of_form(got: Any, want: Any, tolerance: float, place: str = "") -> str:
+    """One sentence if already the form is wrong, or there is NaN; else nothing.
+
+    Args:
+        got: a learner's value.
+        want: the right one.
+        tolerance: of floats; what is right within it has no problem.
+        place: how to call the value, `result[1]`; empty if it is none of the learner's own.
+    """
+    if same(got, want, tolerance):
+        return ""
+    here = f"`{place}`: " if "[" in place else ""
     left, right = _array(got), _array(want)
     if left is not None and left.ndim == 0 and right is None:
         got, left = left.item(), None  # a number may come as an array without axes
@@ -109,22 +130,26 @@ def problem_of_form(got: Any, want: Any, place: str = "") -> str:
     if isinstance(got, list | tuple) and isinstance(want, list | tuple):
         if len(got) != len(want):
             return f"{here}you return {len(got)} values, expected are {len(want)}."
-        pairs = enumerate(zip(got, want, strict=True))
-        found = (problem_of_form(a, b, f"{place or 'value'} {i}") for i, (a, b) in pairs)
-        return next((text for text in found if text), "")
+        both = dict(enumerate(zip(got, want, strict=True)))
+        return _first_problem(both, tolerance, place)
     if isinstance(got, dict) and isinstance(want, dict):
         if got.keys() != want.keys():
             return f"{here}your keys are {sorted(map(str, got))}, not {sorted(map(str, want))}."
-        found = (problem_of_form(got[k], want[k], f"`{k}`") for k in want)
-        return next((text for text in found if text), "")
+        return _first_problem({k: (got[k], want[k]) for k in want}, tolerance, place)
     numbers = bool | int | float
     if isinstance(got, numbers) and isinstance(want, numbers):
-        return f"{here}you have {got}, expected is {want}." if got != want else ""
+        return f"{here}you have {got}, expected is {want}."
     if isinstance(got, str) and isinstance(want, str):
-        return f"{here}you have {got!r}, expected is {want!r}." if got != want else ""
+        return f"{here}you have {got!r}, expected is {want!r}."
     if type(got) is not type(want):
         return f"{here}you return {_name(got)}, expected is {_name(want)}."
     return ""
+
+
+def _first_problem(pairs: dict[Any, tuple[Any, Any]], tolerance: float, place: str) -> str:
+    named = ((f"{place}[{key!r}]" if place else "", pair) for key, pair in pairs.items())
+    found = (problem_of_form(got, want, tolerance, where) for where, (got, want) in named)
+    return next((text for text in found if text), "")
 
 
 # --- expected beside got ------------------------------------------------------------------------

@@ -8,20 +8,28 @@ that mistake is called. A task whose right results differ from run to run brings
 
 from __future__ import annotations
 
+import ast
 import copy
 import hashlib
-import io
+import re
 import string
-import tokenize
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from exercises.learner.comparing import alike, in_words, problem_of_form, same, side_by_side
+from exercises.learner.comparing import (
+    alike,
+    in_words,
+    problem_of_form,
+    right_parts,
+    same,
+    side_by_side,
+)
+from exercises.learner.gradients import problem, split
 from exercises.learner.running import Run, call, default_run, define, pack, unpack
-from exercises.learner.source import Task
+from exercises.learner.source import Misconception, Task
 
 PUBLIC_SEED = "public"  # what `check` draws from; a class is graded from a seed of its own
 
@@ -82,7 +90,10 @@ class Bench:
 
     def results(self, function: Any, sources: dict[str, str]) -> list[dict[str, Any]]:
         """What a function gives for each case, in this process: a learner's own kernel."""
-        return [self._one(function, case, sources) for case in self.cases]
+        return self._parts([self._one(function, case, sources) for case in self.cases])
+
+    def _parts(self, results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [split(one) for one in results] if self.task.gradient else results
 
     def _one(self, function: Any, case: dict[str, Any], sources: dict[str, str]) -> dict[str, Any]:
         try:
@@ -124,11 +135,15 @@ class Bench:
         """
         if len(results) != len(self.cases):
             return Verdict(False, "There is not one result for each input.")
+        results = self._parts(results)
         stub = [r["error"] for r in results if "error" in r]
         if stub and stub[0]["kind"] == "NotImplementedError":
-            return Verdict(
-                False, f"Task {self.task.id} is still as it was: nothing is written yet."
-            )
+            return untouched(self.task)
+        wrong = self.wrong(results)
+        return self._diagnosis(results, wrong) if wrong else Verdict(True, "Passed.")
+
+    def wrong(self, results: list[dict[str, Any]]) -> list[tuple[int, str]]:
+        """The cases on which results are wrong, each with what is to be said, if that is known."""
         judge = self._check.get("judge")
         wrong = []
         for index, (case, want, result) in enumerate(
@@ -140,16 +155,18 @@ class Bench:
                 try:
                     said = judge(copy.deepcopy(case), result["value"], copy.deepcopy(want))
                 except Exception:  # a value of a form that the judge did not think of
-                    said = problem_of_form(result["value"], want) or (
+                    said = problem_of_form(result["value"], want, self.task.tolerance) or (
                         "Your result does not have the form that the task asks for."
                     )
             else:
                 said = None if same(result["value"], want, self.task.tolerance) else ""
             if said is not None:
                 wrong.append((index, said))
-        if not wrong:
-            return Verdict(True, "Passed.")
-        return self._diagnosis(results, wrong)
+        if not wrong and self.task.gradient:
+            both = zip(results, self.results_of(self.task.solution), strict=True)
+            found = [problem(got, right, self.task.tolerance) for got, right in both]
+            wrong = [(index, said) for index, said in enumerate(found) if said]
+        return wrong
 
     def _diagnosis(self, results: list[dict[str, Any]], wrong: list[tuple[int, str]]) -> Verdict:
         index, said = wrong[0]
@@ -159,19 +176,44 @@ class Bench:
                 return self._mistaken(misconception.name, misconception.says, index, result)
         if said:
             return Verdict(False, said, table=self._table(index, result))
-        for misconception in self.task.misconceptions:
-            behaves = self.results_of(misconception.code)
-            if all(alike(results[i], behaves[i], self.task.tolerance) for i, _ in wrong):
-                return self._mistaken(misconception.name, misconception.says, index, result)
+        looks_like = self._looks_like(results, {i for i, _ in wrong})
+        if looks_like is None and "value" in result and "family" in self._check:
+            looks_like = self._of_a_family(index, result["value"])
+        if looks_like is not None:
+            return self._mistaken(looks_like.name, looks_like.says, index, result)
         if "error" in result:
-            error = result["error"]
-            where = f" in the line `{error['line']}`" if error["line"] else ""
-            return Verdict(False, f"Your code stops{where}: {error['kind']}: {error['message']}")
-        problem = problem_of_form(result["value"], self.expected[index])
+            return Verdict(False, _stopped(result["error"]))
+        got, want = result["value"], self.expected[index]
+        place = "result" if self.task.is_called_plainly else ""
+        problem = problem_of_form(got, want, self.task.tolerance, place)
         message = problem or "the values are not those expected; this mistake is none that I know."
+        if self.task.is_called_plainly:
+            message = f"{right_parts(got, want, self.task.tolerance)}{message}"
         given = in_words(self.cases[index])
         message = f"With {given}: {message}" if given else message[0].upper() + message[1:]
         return Verdict(False, message, table=self._table(index, result))
+
+    def _looks_like(self, results: list[dict[str, Any]], wrong: set[int]) -> Misconception | None:
+        """The first misconception with all of these results, or else with those that are wrong."""
+        partly = None
+        for misconception in self.task.misconceptions:
+            both = zip(results, self.results_of(misconception.code), strict=True)
+            agrees = {i for i, (x, y) in enumerate(both) if alike(x, y, self.task.tolerance)}
+            if len(agrees) == len(results):
+                return misconception
+            if agrees >= wrong and partly is None:
+                partly = misconception
+        return partly
+
+    def _of_a_family(self, index: int, got: Any) -> Misconception | None:
+        """The misconception that the check cell's `family` names for a result, if it names one."""
+        try:
+            name = self._check["family"](
+                copy.deepcopy(self.cases[index]), got, copy.deepcopy(self.expected[index])
+            )
+        except Exception:  # a form that the author did not think of
+            return None
+        return next((m for m in self.task.misconceptions if m.name == name), None)
 
     def _mistaken(self, name: str, says: str, index: int, result: dict[str, Any]) -> Verdict:
         numbers = self._check.get("numbers")
@@ -189,6 +231,18 @@ class Bench:
         if "value" not in result or "judge" in self._check:
             return ""
         return side_by_side(self.expected[index], result["value"], self.task.tolerance)
+
+
+def _stopped(error: dict[str, Any]) -> str:
+    """What an error says, and whether it arose in the learner's code or behind it."""
+    said = f"{error['kind']}: {error['message']}"
+    if error["line"]:
+        return f"Your code stops in the line `{error['line']}`: {said}"
+    if error["message"].startswith("returned "):
+        return f"Your code runs, but it {error['message']}."
+    if error["kind"] == "TypeError" and "()" in error["message"]:
+        return f"Your function cannot be called as the task says: {said}"
+    return f"The check cannot go on with what your function returns: {said}. Is its form right?"
 
 
 class _Lenient(string.Formatter):
@@ -209,14 +263,54 @@ def _filled(says: str, fields: dict[str, Any]) -> str:
     return _Lenient().vformat(says, (), fields)
 
 
-def forbidden_import(task: Task, code: str) -> str:
-    """One sentence if the answer leans on the package in a task that is to be written by hand."""
-    if "minibert" in task.needs or "minilm" in task.needs:
-        return ""
+def is_untouched(task: Task, code: str) -> bool:
+    """Whether an answer is still the stub that was handed out."""
+
+    def words(text: str) -> str:
+        return re.sub(r"\s+", " ", re.sub(r"#.*", "", text)).strip()
+
+    return bool(code) and words(code) in words(task.stub)
+
+
+def untouched(task: Task) -> Verdict:
+    """The verdict on a task that nobody has begun."""
+    return Verdict(False, f"Task {task.id} is still as it was: nothing is written yet.")
+
+
+def symptom(verdict: Verdict) -> Verdict:
+    """What the verdict on an untouched repair shows, without what it says of the cause."""
+    first = re.match(r".+?[.?!](?= |$)", verdict.message, re.S)
+    said = f"This is still what you were given. {first[0] if first else verdict.message}"
+    return replace(verdict, message=said)
+
+
+def forbidden(task: Task, code: str) -> str:
+    """One sentence if the answer leans on what the task asks to build."""
+    own = {"minibert", "minilm"} & set(task.needs)
+    names = {*task.without, *(() if own else ("minibert",))}
     try:
-        tokens = list(tokenize.generate_tokens(io.StringIO(code).readline))
-    except (tokenize.TokenError, SyntaxError):
+        used = _names(ast.parse(code)) & names
+    except (SyntaxError, ValueError, RecursionError):
         return ""
-    if any(t.type == tokenize.NAME and t.string == "minibert" for t in tokens):
-        return "This task is to be written without `minibert`: that is what it asks you to build."
+    if used:
+        return (
+            f"This task is to be written without `{min(used)}`: that is what it asks you to build."
+        )
     return ""
+
+
+def _names(tree: ast.Module) -> set[str]:
+    """What a piece of code calls upon: names, attributes, imports, and texts that may be names."""
+    own = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            found |= {node.id} - own
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            paths = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
+            found |= {part for path in paths for part in path.split(".")}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found |= set(node.value.split("."))
+    return found

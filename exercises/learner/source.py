@@ -8,11 +8,13 @@ A file is a row of cells, each opened by a line `# %% ...`:
                                         comment line, then the text of the task
     # %% stub                           the learner's cell, with the solution between its markers
     # %% run                            optional: how the function is called, in the child
-    # %% check                          cases(rng), and optional judge(...) and numbers(...)
+    # %% check                          cases(rng), and optional judge, family and numbers
     # %% another right solution
     # %% misconception: its name        `# says: ...`, then the lines that differ
     # %% hints                          `# 1. ...`, from a nudge to nearly everything
     # %% explanation                    what `solution` says beside the code
+    # %% free choices                   optional: what in the solution is one way among many, for
+                                        the mutants of `exercises/grader/mutants.py`
 
 Between `# BEGIN SOLUTION` and `# END SOLUTION` stands what the learner has to find. Lines
 between `# BEGIN STUB` and `# END STUB` stand in the learner's cell in its place (the broken
@@ -30,6 +32,9 @@ indentation, and those that come are indented relative to the first that goes; `
 lines between two, and `#` alone parts two edits. Only a different program is written out as a
 whole function.
 
+`family(case, got, expected)` names the misconception that a wrong result belongs to when it equals
+none of theirs: the mistake with another number in it.
+
 Misconceptions are compared in their order, on the inputs on which the learner is wrong: of two that
 agree there, the more special one comes first.
 """
@@ -43,6 +48,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from exercises.learner.gradients import run_cell
+
 FOLDER = Path(__file__).resolve().parent.parent  # `exercises/`, with the notebooks in it
 SOURCES = FOLDER / "source"
 KINDS = {
@@ -55,6 +62,7 @@ KINDS = {
 NEEDS = ("minibert", "minilm", "sklearn")
 _CELL = re.compile(r"# %% ?(.*)")
 _FIELD = re.compile(r"(\w+): ([^;]+)")
+_CHOICE = re.compile(r"`(.+?)`(?: => `(.*?)`)?: (.+)", re.S)
 _EDIT = re.compile(r"# ([-+]) (.*)|# edit: (.+?) =>(?: (.*))?")
 
 
@@ -70,6 +78,15 @@ class Misconception:
     says: str
     code: str
     is_whole: bool = False  # written as a whole function
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A fragment of the solution that may be otherwise: in any way, or only as `new`; and why."""
+
+    old: str
+    new: str | None
+    reason: str
 
 
 @dataclass
@@ -125,6 +142,7 @@ class Task:
     """One task of a set.
 
     kind: a key of `KINDS`. needs: of `NEEDS`, what the answer may use besides numpy and torch.
+    without: names that the answer is not to use. gradient: inputs that its losses must reach.
     seconds: of CPU time for all cases. tolerance: relative and absolute, of floats.
     """
 
@@ -144,9 +162,17 @@ class Task:
     misconceptions: tuple[Misconception, ...] = ()
     hints: tuple[str, ...] = ()
     explanation: str = ""
+    choices: tuple[Choice, ...] = ()
     needs: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    gradient: str = ""
     seconds: float = 10.0
     tolerance: float = 1e-4
+
+    @property
+    def is_called_plainly(self) -> bool:
+        """Whether what is compared is what the function returned, and not what a `run` makes."""
+        return self.run in ("", run_cell("", self.gradient))
 
     @cached_property
     def stub(self) -> str:
@@ -284,8 +310,12 @@ def parse(text: str, name: str) -> ExerciseSet:
             tasks[-1] = replace(tasks[-1], hints=tuple(item.strip("\n") for item in items))
         elif kind == "explanation":
             tasks[-1] = replace(tasks[-1], explanation=_prose(lines))
+        elif kind == "free choices":
+            free = _choices(_prose(lines), tasks[-1].solution, where)
+            tasks[-1] = replace(tasks[-1], choices=free)
         else:
             raise SourceError(f"{where}: no such cell: “{kind}”")
+    tasks = [replace(t, run=run_cell(t.run, t.gradient)) if t.gradient else t for t in tasks]
     exercises = ExerciseSet(name, intro, setup, tuple(tasks))
     _complete(exercises)
     return exercises
@@ -296,9 +326,10 @@ def _task(opening: str, name: str, setup: str, lines: list[str], where: str) -> 
     text = _prose(lines).splitlines()
     fields: dict[str, str] = {}
     while text and all(_FIELD.fullmatch(part) for part in text[0].split("; ")):
-        fields |= dict(_FIELD.findall(text.pop(0)))
+        for key, value in _FIELD.findall(text.pop(0)):  # a field may go on in another line
+            fields[key] = f"{fields[key]}, {value}" if key in fields else value
     needed = {"kind", "points", "minutes", "function"}
-    known = needed | {"needs", "seconds", "tolerance"}
+    known = needed | {"needs", "seconds", "tolerance", "without", "gradient"}
     missing = needed - set(fields)
     if not title:
         raise SourceError(f"{where}: the task has no title: “# %% task 5.1: its title”")
@@ -319,6 +350,8 @@ def _task(opening: str, name: str, setup: str, lines: list[str], where: str) -> 
         text="\n".join(text).strip("\n"),
         setup=setup,
         needs=needs,
+        without=tuple(fields.get("without", "").replace(",", " ").split()),
+        gradient=fields.get("gradient", ""),
         seconds=float(fields.get("seconds", 10)),
         tolerance=float(fields.get("tolerance", 1e-4)),
     )
@@ -341,6 +374,17 @@ def _misconception(
     elif not code.strip():
         raise SourceError(f"{where}: the misconception has neither edits nor a function")
     return Misconception(named, text, code, is_whole)
+
+
+def _choices(text: str, solution: str, where: str) -> tuple[Choice, ...]:
+    """What a cell says of fragments of the solution: `old`: why, or `old` => `new`: why."""
+    choices = []
+    for item in re.split(r"^- ", text, flags=re.M)[1:]:
+        match = _CHOICE.fullmatch(item.strip())
+        if not match or match[1] not in solution:
+            raise SourceError(f"{where}: no free choice of the solution: “{item.strip()}”")
+        choices.append(Choice(match[1], match[2], " ".join(match[3].split())))
+    return tuple(choices)
 
 
 def _edits(lines: list[str], name: str, first: int) -> list[_Edit]:

@@ -334,12 +334,13 @@ def chances(logits, temperature, top_p=None):
 # which is what a fixed number could not do. Holtzman and others (2020) named it nucleus sampling.
 
 # %% task 1.3: A loss that is too good to be true
-# kind: repair; points: 20; minutes: 10; function: next_token_loss
+# kind: repair; points: 20; minutes: 10; function: next_token_loss; gradient: logits
 #
 # `next_token_loss(logits, input_ids, pad_id)` gets the logits `(B, T, V)` of a causal model for the
 # ids `(B, T)` that it has read. Short rows are filled up at the right with `pad_id`. It is to
 # return the mean of the cross-entropy over all questions of the batch: **at each place, which token
-# comes next?** Padding is no answer that anybody wants, so it is not asked for.
+# comes next?** Padding is no answer that anybody wants, so it is not asked for. The model is trained
+# on what you return, so its gradient has to reach the logits.
 #
 # The version below was used on the chapter's two poems. After 150 steps its loss was 0.02. Given
 # “Before my”, the model then recited “my my my my my”. Find out why, and mend it; there are two
@@ -394,7 +395,7 @@ def next_token_loss(logits, input_ids, pad_id):
     return total / asked
 
 # %% misconception: both mistakes are still there
-# says: This is still what you were given: the loss is {yours:.3f}, and {right:.3f} is expected.
+# says: Your loss is {yours:.3f}, and {right:.3f} is expected, as before your changes.
 # Take the example and write down, for each place, which token has just been read there and which is
 # asked for. Then do the same at a place where the row has been filled up.
 # edit: input_ids[:, 1:] => input_ids
@@ -692,6 +693,7 @@ def numbers(case, got, expected):
         "enough": expected["read"], "given": len(case["prompt"]),
         "new": len(got["ids"]) - len(case["prompt"]),
         "wanted": len(expected["ids"]) - len(case["prompt"]), "last": case["prompt"][-1],
+        "at_most": case["at_most"],
     }
 
 # %% another right solution
@@ -750,6 +752,10 @@ def continue_text(model, prompt, eos, at_most):
 # the end token.
 # - if unread == [eos]:
 # -     break
+# %% misconception: one new token too many
+# says: You write {new} new tokens although at most {at_most} are asked for: {yours}. Count on paper
+# how often your loop runs: does it ask “is there room?” before it writes, or after?
+# edit: range(at_most) => range(at_most + 1)
 # %% hints
 # 1. At each pass ask: which tokens has the model not read yet? Before the first pass it is the prompt,
 # afterwards always the one token that was just written.

@@ -766,9 +766,8 @@ def encode_pair(first, second, max_length):
     return {"tokens": tokens, "token_type_ids": [int(i > end) for i in range(len(tokens))]}
 
 # %% misconception: both mistakes are still there
-# says: This is still what you were given. Your row for the example is `{row}`, with the types
-# `{types}`. Lay it beside the expected one, `{right}` with `{right_types}`, and look at the last
-# place and at the type of the first `[SEP]`.
+# says: Your row is `{row}`, with the types `{types}`. Lay it beside the expected one, `{right}`
+# with `{right_types}`, and look at the last place and at the type of the first `[SEP]`.
 # - while len(first) + len(second) + 3 > max_length:
 # -     (first if len(first) > len(second) else second).pop()
 #

@@ -163,6 +163,11 @@ def numbers(case, got, expected):
         "one": lengths[1].item(), "two": lengths[2].item(),
     }
 
+def family(case, got, expected):
+    off = ~torch.eye(len(got[0]), dtype=torch.bool)
+    if torch.allclose(torch.as_tensor(got[0])[off].float(), expected[0][off], atol=1e-4):
+        return "the diagonal is written over"
+
 # %% another right solution
 def closeness(counts):
     cosine = F.cosine_similarity(counts[:, None, :].double(), counts[None, :, :].double(), dim=-1)
@@ -234,6 +239,12 @@ def closeness(counts):
 # says: Your cosines are right. Your nearest words are {nearest}, and {expected} is expected: you
 # take the smallest cosine. It belongs to the largest angle; close words have a cosine near 1.
 # edit: others.argmax => cosine.argmin
+# %% misconception: the diagonal is written over
+# says: Beside the diagonal your cosines are right, but with itself word 1 has {own:.3f}, and every
+# word is at the angle zero to itself, which is the cosine 1. Did you write over the diagonal, with
+# `fill_diagonal_` or by an index, to find the nearest *other* word? That changes the table that you
+# return: look in a copy.
+# edit: cosine - 2 * torch.eye(len(cosine)) => cosine.fill_diagonal_(-1.0)
 # %% hints
 # 1. The formula of the chapter has three parts: a dot product and two lengths. If every row is brought
 # to length 1 beforehand, what is left of it?
@@ -316,9 +327,8 @@ def make_table(entries, size, pad_id):
     return nn.Embedding.from_pretrained(weight, freeze=False, padding_idx=pad_id)
 
 # %% misconception: both mistakes are still there
-# says: This is still what you were given. With `[PAD]` as id {pad}, its row does not start at zero
-# and moves with a step; the row that never moves is row {still}. Ask of each line: which row does
-# it treat specially?
+# says: With `[PAD]` as id {pad}, its row does not start at zero and moves with a step; the row that
+# never moves is row {still}. Ask of each line: which row does it treat specially?
 # edit: =pad_id => =0
 # - with torch.no_grad():
 # -     table.weight[pad_id] = 0.0

@@ -55,7 +55,16 @@ def numbers(case, got, expected):
         "row": weights[-1, 0, 0].sum().item(), "first": weights[0, 0, 0].sum().item(),
         "largest": weights.amax(-1).mean().item(), "right": expected[1].amax(-1).mean().item(),
         "width": case["query"].shape[-1],
+        "leak": weights.masked_fill(case["mask"], 0).max().item() if "mask" in case else 0,
     }
+
+def family(case, got, expected):
+    weights = got[1]
+    hidden = weights.masked_fill(case["mask"], 0)
+    if hidden.max() > 1e-6 and torch.allclose(weights.sum(-1), torch.ones(()), atol=1e-4):
+        seen = weights.masked_fill(~case["mask"], 0)
+        if torch.allclose(seen / seen.sum(-1, keepdim=True), expected[1], atol=1e-4):
+            return "hidden scores set to zero"
 
 # %% another right solution
 def attention(query, key, value, mask=None):
@@ -92,13 +101,20 @@ def attention(query, key, value, mask=None):
 # allowed, and `masked_fill` fills where its mask is `True`: it wants `~mask`.
 # edit: ~mask => mask
 # %% misconception: hidden scores set to zero
-# says: A hidden position has the score 0 with you, and still gets a weight: e to the power of 0 is
-# one, not nothing. Only a score of minus infinity leaves a weight of zero.
+# says: Your rows sum to one, and yet hidden positions have a weight of up to {leak:.3f}. Is their
+# score set to a number such as 0 or -1? A score is an exponent: e to the power of 0 is one, and
+# that of -1 is a third, not nothing. Only minus infinity leaves a weight of zero.
 # edit: -torch.inf => 0.0
 # %% misconception: no mask at all
 # says: The mask changes nothing: positions that are to be hidden get weight like the others.
 # - if mask is not None:
 # -     scores = scores.masked_fill(~mask, -torch.inf)
+# %% misconception: scaled after the softmax
+# says: Your first row sums to {first:.2f}. The weights of a row sum to one when they leave the
+# softmax; are they divided by the root of the width afterwards? The division is for the scores,
+# before the softmax.
+# edit: key.mT / math.sqrt(query.shape[-1]) => key.mT
+# edit: scores.softmax(dim=-1) => scores.softmax(dim=-1) / math.sqrt(query.shape[-1])
 # %% hints
 # 1. Four steps: scores `(B, H, T, S)` from one matrix product, the division, the mask, the softmax; then
 # the average. Print the shape after each.
@@ -147,6 +163,7 @@ def cases(rng):
 def numbers(case, got, expected):
     return {
         "sees": int(got[0, 0, 0].sum()), "empty": int((~got.any(-1)).sum()),
+        "third": int(got[0, 0, 2].sum()),
     }
 
 # %% another right solution
@@ -166,8 +183,9 @@ def causal_padding_mask(attention_mask):
 # column that padding is closed, `attention_mask[:, None, None, :]`.
 # edit: [:, None, None, :] => [:, None, :, None]
 # %% misconception: both mistakes are still there
-# says: This is still what you were given. There are two mistakes in it: try it on `[[1, 1, 0]]` and
-# compare the result with the example, row by row.
+# says: Your first position may attend to {sees} positions, and {empty} rows attend to nothing.
+# There are two mistakes: try it on `[[1, 1, 0]]` and compare the result with the example, row by
+# row.
 # edit: tril() => tril(diagonal=1)
 # edit: [:, None, None, :] => [:, None, :, None]
 # %% misconception: a position may not attend to itself
@@ -178,6 +196,17 @@ def causal_padding_mask(attention_mask):
 # says: Your first position may attend to {sees} positions: its future. Rows are queries and columns
 # are keys, so what came before lies *below* the diagonal: `tril`, not `triu`.
 # edit: tril() => triu()
+# %% misconception: either of the two is enough
+# says: Your third row attends to {third} positions in the first text. Are the two conditions joined
+# with `|`, so that one of them is enough? A key has to be no padding **and** no later than the
+# query: `&`.
+# edit: before & => before |
+# %% misconception: either of the two is enough, and rows are closed
+# says: Your third row attends to {third} positions in the first text, and in the example a row of
+# padding to more than it should. Are the two conditions joined with `|`? Both must hold, `&`; and
+# padding is closed as a *column*, which is a key.
+# edit: before & => before |
+# edit: [:, None, None, :] => [:, None, :, None]
 # %% hints
 # 1. Call it with `torch.tensor([[1, 1, 0]])` and compare with the example, row by row. Row 0 is the first
 # token: whom may it see?
@@ -324,6 +353,11 @@ def split_heads(x, heads):
 # says: Your axes are (batch, token, head, piece). The matrix product of queries and keys works on
 # the last two axes, so these have to be token and piece: move the head before the token.
 # edit: pieces.permute(0, 2, 1, 3) => pieces
+# %% misconception: the axes are swapped before the cut
+# says: The second token of head 0 holds {yours}; it should hold {right}. Was `x` transposed first
+# and reshaped afterwards? Then the row of numbers is cut across the tokens. First cut each token
+# into heads, `(B, T, heads, piece)`, then swap two axes.
+# edit: pieces.permute(0, 2, 1, 3) => x.mT.reshape(batch, heads, length, -1)
 # %% hints
 # 1. Try it on the example. In which order do the eight numbers lie in memory, and can `view` change it?
 # 2. Cut the last axis in two, `(B, T, heads, hidden // heads)`; that is a `view`. Then swap two axes.

@@ -14,8 +14,9 @@ from torch import Tensor
 
 # %% task 6.1: LayerNorm by hand
 # kind: write; points: 20; minutes: 10; function: layer_norm
+# without: layer_norm, LayerNorm, native_layer_norm, group_norm, GroupNorm, instance_norm
 #
-# Write `layer_norm(x, gain, bias, eps)` without calling a LayerNorm that exists. `x` is
+# Write `layer_norm(x, gain, bias, eps)` yourself. `x` is
 # `(B, T, d)`; `gain` and `bias` are `(d,)`. Each row, that is, each token's vector of `d` numbers, is
 # normalised by itself:
 #
@@ -56,7 +57,8 @@ def numbers(case, got, expected):
     return {
         "mean": row.mean().item(), "spread": row.std(correction=0).item(),
         "right": right.std(correction=0).item(), "nan": int(got.isnan().any(-1).sum()),
-        "width": case["x"].shape[-1], "eps": case["eps"],
+        "width": case["x"].shape[-1], "eps": case["eps"], "bias": case["bias"][0].item(),
+        "off": (got - expected)[0, 0, 0].item(),
     }
 
 # %% another right solution
@@ -137,6 +139,11 @@ def layer_norm(x, gain, bias, eps):
 # + x = gain * x + bias
 # + centred = x - x.mean(dim=-1, keepdim=True)
 # edit: gain * centred / (variance + eps).sqrt() + bias => centred / (variance + eps).sqrt()
+# %% misconception: the bias is multiplied by the gain
+# says: Your rows are normalised, but what is added is not `bias`: the first number is off by
+# {off:.3f}, where the bias is {bias:.3f}. Does the gain multiply the bias as well? It belongs to
+# the normalised row alone, and the bias comes last.
+# edit: gain * centred / (variance + eps).sqrt() + bias => gain * (centred / (variance + eps).sqrt() + bias)
 # %% hints
 # 1. The mean of each row is `(B, T, 1)`: which axis does it reduce, and what keeps that axis in place?
 # 2. `x.mean(dim=-1, keepdim=True)`; subtract it; the mean of the squares of what is left is the
@@ -435,6 +442,15 @@ def encode(x, layers, norm, order):
 # -     x = norm(x + change(x)) if order == "post" else x + change(norm(x))
 # + x = x + attention(x if order == "post" else norm(x))
 # + x = x + feed_forward(x)
+# + x = norm(x) if order == "post" else x
+# %% misconception: both halves read what came into the layer
+# says: Your rows are {away:.0%} of their length away from the right ones. Do both halves read what
+# came into the layer, with one sum and one LayerNorm for the two? The feed-forward half comes after
+# attention, reads what the first half gave out, and has a LayerNorm of its own.
+# - for change in (attention, feed_forward):
+# -     x = norm(x + change(x)) if order == "post" else x + change(norm(x))
+# + came = x if order == "post" else norm(x)
+# + x = x + attention(came) + feed_forward(came)
 # + x = norm(x) if order == "post" else x
 # %% hints
 # 1. Both halves follow the same rule, so one line will do for attention and feed-forward. Write that

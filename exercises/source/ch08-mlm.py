@@ -59,14 +59,15 @@ def run(function, case):
     case = dict(case)
     seed = case.pop("seed")
 
-    def call(rows):
+    def call(rows, seed=seed):
         given = {**case, "input_ids": case["input_ids"][:rows].clone()}
         given["special_tokens_mask"] = case["special_tokens_mask"][:rows].clone()
         result = function(**given, generator=torch.Generator().manual_seed(seed))
         return result, given["input_ids"]
 
     result, afterwards = call(None)
-    return result, afterwards, call(6)[0], call(6)[0]
+    others = [call(6, seed + more)[0] for more in range(1, 9)]
+    return result, afterwards, call(6)[0], call(6)[0], others
 
 # %% check
 import numpy as np
@@ -112,11 +113,12 @@ def numbers(case, got, expected):
         "bad": int(torch.isin(swapped, case["special_ids"]).sum()),
         "which": ", ".join(str(i) for i in case["special_ids"].tolist() if (swapped == i).any()),
         "lost": int((labels != ids)[selected].sum()),
+        "fixed": int((got[4][0][1] != -100).sum()),
         "columns": int((selected.sum(0) > 0.8 * (~special).sum(0).clamp(min=60)).sum()),
     }
 
 def judge(case, got, expected):
-    result, afterwards, once, again = got
+    result, afterwards, once, again, others = got
     if result is None:
         return "Your function returns nothing: is there a `return`?"
     if not isinstance(result, tuple | list) or len(result) != 2:
@@ -191,6 +193,10 @@ def judge(case, got, expected):
         return "the input itself is changed"
     if any((one != other).any() for one, other in zip(once, again, strict=True)):
         return "not repeatable"
+    if len({int((labels != -100).sum()) for _, labels in others}) == 1:
+        return "a fixed number is selected"
+    if all((labels == others[0][1]).all() for _, labels in others):
+        return "Every seed of the generator gives the same labels: all numbers are to be drawn from it."
     return None
 
 # %% another right solution
@@ -293,6 +299,14 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 # repeated.
 # edit: *input_ids.shape, generator=generator => *input_ids.shape
 # edit: , input_ids.shape, generator=generator => , input_ids.shape
+# %% misconception: a fixed number is selected
+# says: In each of eight batches, drawn from eight seeds, exactly {fixed} tokens are selected. Do you
+# choose a fixed number of places? Each token has a chance of its own, so the number differs from
+# batch to batch, and a text may have none or many.
+# - selected = (first < 0.15) & ~special_tokens_mask
+# + first = first.masked_fill(special_tokens_mask, 2.0)
+# + limit = first.flatten().sort().values[int(0.15 * (~special_tokens_mask).sum())]
+# + selected = first < limit
 # %% hints
 # 1. Two throws, both of the shape of `input_ids`: `torch.rand(input_ids.shape, generator=generator)`.
 # The first says who is selected, the second what becomes of a selected token. Make the labels
@@ -310,7 +324,7 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 # return new tensors: the text stays whole and is corrupted anew in the next epoch.
 
 # %% task 8.2: The loss at labelled positions
-# kind: write; points: 20; minutes: 10; function: masked_lm_loss
+# kind: write; points: 20; minutes: 10; function: masked_lm_loss; gradient: logits
 #
 # Write `masked_lm_loss(logits, labels)`.
 #
@@ -318,8 +332,8 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 #   elsewhere.
 # - Return the cross-entropy **averaged over all labelled positions of the batch**, a tensor without
 #   axes whose gradient reaches the logits. A text with more labels counts for more.
-# - A small batch may have no label at all. Its loss is 0, not NaN: a single NaN spoils every sum
-#   and every mean that it enters, in the log and in the evaluation.
+# - A small batch may have no label at all. Its loss is 0, not NaN, and it can be trained on like any
+#   other: a single NaN spoils every sum and every mean that it enters.
 #
 # Use `F.cross_entropy` or do it by hand.
 #
@@ -334,15 +348,6 @@ def masked_lm_loss(logits: Tensor, labels: Tensor) -> Tensor:
     total = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
     return total / (labels != -100).sum().clamp(min=1)
     # END SOLUTION
-
-# %% run
-def run(function, case):
-    logits = case["logits"].requires_grad_()
-    loss = function(logits, case["labels"])
-    if isinstance(loss, Tensor) and loss.requires_grad and loss.ndim == 0:
-        loss.backward()
-    gradient = torch.zeros_like(logits) if logits.grad is None else logits.grad
-    return {"loss": loss, "gradient": gradient}
 
 # %% check
 def cases(rng):
@@ -361,26 +366,19 @@ def numbers(case, got, expected):
     labels = case["labels"]
     asked = labels != -100
     return {
-        "yours": float(got["loss"]), "right": float(expected["loss"]), "labelled": int(asked.sum()),
+        "yours": float(got), "right": float(expected), "labelled": int(asked.sum()),
         "all": labels.numel(), "counts": " and ".join(str(n) for n in asked.sum(1).tolist()),
     }
 
 def judge(case, got, expected):
-    loss, right = got["loss"], float(expected["loss"])
-    if loss is None:
-        return "Your function returns nothing: is there a `return`?"
-    if isinstance(loss, Tensor) and loss.ndim:
-        return f"A tensor without axes is expected; yours has the shape {tuple(loss.shape)}."
-    loss, labels = float(loss), case["labels"]
+    if isinstance(got, Tensor) and got.ndim:
+        return f"A tensor without axes is expected; yours has the shape {tuple(got.shape)}."
+    loss, right, labels = float(got), float(expected), case["labels"]
     asked = labels != -100
     if math.isnan(loss) and not asked.any():
         return "NaN for a batch without labels"
     if math.isclose(loss, right, rel_tol=1e-4, abs_tol=1e-4):
-        if torch.allclose(got["gradient"], expected["gradient"], rtol=1e-3, atol=1e-5):
-            return None
-        if (got["gradient"] == 0).all():
-            return "no gradient"
-        return f"The value {loss:.3f} is right, but the gradient at the logits is another."
+        return None
     every = -case["logits"].log_softmax(-1)
     losses = every.gather(-1, labels.clamp(min=0)[..., None])[..., 0] * asked
     again = -case["logits"].softmax(-1).log_softmax(-1)
@@ -404,7 +402,7 @@ def masked_lm_loss(logits, labels):
     asked = labels != -100
     rows, wanted = logits[asked], labels[asked]  # (n, V) and (n,)
     if not len(rows):
-        return logits.new_zeros(())
+        return 0 * logits.sum()
     right = rows[torch.arange(len(rows)), wanted]
     return (rows.logsumexp(-1) - right).mean()
 
@@ -462,12 +460,6 @@ def masked_lm_loss(logits, labels):
 # and the loss is minus their mean. With your sign the training would make the right tokens less
 # likely.
 # edit: return total => return -total
-# %% misconception: no gradient
-# says: The value {yours:.3f} is right, but no gradient goes back to the logits. Was the loss turned
-# into a number on the way, with `.item()`, `float(...)`, `.detach()` or a new `torch.tensor(...)`?
-# Then nothing can be trained with it.
-# edit: "sum") => "sum").item()
-# edit: (labels != -100).sum().clamp(min=1) => max(1, int((labels != -100).sum()))
 # %% hints
 # 1. How many positions are asked? `(labels != -100).sum()`. What stands above the fraction, and what
 # below it, if that number is zero?
@@ -480,7 +472,7 @@ def masked_lm_loss(logits, labels):
 # exactly zero.
 
 # %% task 8.3: Weights that weigh nothing
-# kind: repair; points: 20; minutes: 10; function: slot_loss
+# kind: repair; points: 20; minutes: 10; function: slot_loss; gradient: logits
 #
 # A well-known teaching program keeps its masked tokens in slots. Each text has `P` of them:
 # `logits` `(B, P, V)`, `labels` `(B, P)`, and `weights` `(B, P)`, which is 1.0 for a slot that is
@@ -489,7 +481,8 @@ def masked_lm_loss(logits, labels):
 #
 # The loss should be the mean cross-entropy over the **used** slots of the batch. The line with the
 # weights looks right, the loss falls, and yet the weights change nothing: the model is taught to
-# answer 0 at slots that mean nothing. Mend it. At least one slot is used.
+# answer 0 at slots that mean nothing. Mend it; the gradient of what you return has to reach the
+# logits. At least one slot is used.
 #
 # *Example.* Let the four slots of a batch have the losses 1, 2, 3 and 6 and the weights 1, 1, 0, 0.
 # The loss is 1.5, and not 3.

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 # kind: write; points: 25; minutes: 20; function: make_pairs
 #
 # Write `make_pairs(documents, count, rng)`. `documents` is a list of documents, each a list of
-# sentences (strings, no two alike); `rng` is a numpy generator. Return a list of `count` triples
-# `(a, b, label)`:
+# sentences (strings, no two alike); `rng` is a numpy generator, from which everything is drawn, so
+# that the same one gives the same pairs. Return a list of `count` triples `(a, b, label)`:
 #
 # - `a` is a sentence that has a next one in its document;
 # - with label 0, in one half of the pairs, `b` is that next sentence;
@@ -55,8 +55,14 @@ def make_pairs(
 
 # %% run
 def run(function, case):
-    rng = np.random.default_rng(case["seed"])
-    return function(case["documents"], case["count"], rng)
+    def call(count, seed):
+        return function(case["documents"], count, np.random.default_rng(seed))
+
+    pairs = call(case["count"], case["seed"])
+    if pairs is None:
+        return None
+    few = [call(60, case["seed"] + more) for more in (0, 0, 1)]
+    return [tuple(pair) for pair in pairs], few[0] == few[1], few[0] == few[2]
 
 # %% check
 def cases(rng):
@@ -80,6 +86,7 @@ def places(case, got):
     return a, b, sizes, np.array([int(one[2]) for one in got])
 
 def numbers(case, got, expected):
+    got = got[0]
     a, b, sizes, label = places(case, got)
     same, follows = a[:, 0] == b[:, 0], (a == b - [0, 1]).all(1)
     long = a[:, 0] == sizes.argmax()
@@ -93,11 +100,13 @@ def numbers(case, got, expected):
         "last": int(((a[:, 1] == sizes[a[:, 0]] - 1) & (label == 1)).sum()), "one": example[0],
         "two": example[1], "long_true": long[label == 0].mean(),
         "long_random": long[label == 1].mean(),
+        "second": int(((b[:, 1] == 1) & (label == 1)).sum()),
     }
 
 def judge(case, got, expected):
     if got is None:
         return "Your function returns nothing: is there a `return`?"
+    got, is_repeatable, is_constant = got
     if len(got) != case["count"]:
         return f"{case['count']} pairs are expected; you return {len(got)}."
     if any(len(one) != 3 for one in got):
@@ -150,6 +159,13 @@ def judge(case, got, expected):
             f"{len(possible)} sentences have a next one, but only {len(seen)} of them ever come up "
             f"as `a` in {len(got)} pairs."
         )
+    if len({tuple(one) for one in b[~is_true].tolist()}) < 0.9 * len(possible):
+        if (b[~is_true, 1] == 1).all():
+            return "a random b is always the second sentence"
+        return (
+            f"{len(possible)} sentences follow another one, but only few of them ever come up as a "
+            "random `b`. Any of them should."
+        )
     partners = len(set(b[long & ~is_true, 0].tolist()))
     if partners < (sizes > 1).sum() - 1:
         return (
@@ -158,6 +174,10 @@ def judge(case, got, expected):
         )
     if abs(long.mean() - (sizes.max() - 1) / len(possible)) > 0.1:
         return "a document is drawn first"
+    if is_constant:
+        return "the generator is not used"
+    if not is_repeatable:
+        return "Two generators with the same seed give two lists of pairs: draw everything from `rng`."
     return None
 
 # %% another right solution
@@ -181,8 +201,8 @@ def make_pairs(documents, count, rng):
 # they have most. Draw the second document from the others.
 # edit: [split for split in splits if split[0] != document] => splits
 # %% misconception: only the true continuation is excluded
-# says: {same} of your {random} random pairs still have both sentences from one document. You only
-# make sure that b is not the very next sentence; but the one after that continues the text nearly
+# says: {same} of your {random} random pairs still have both sentences from one document, though b is
+# never the very next sentence. Is that all that you rule out? The one after that continues the text nearly
 # as well, and the label would deny it. All of the own document is to be left out.
 # edit: split[0] != document => split != (document, place)
 # %% misconception: true pairs run across the border of two documents
@@ -209,8 +229,8 @@ def make_pairs(documents, count, rng):
 # edit: documents[document][place], 0 => documents[document][place], 1
 # edit: documents[other][there], 1 => documents[other][there], 0
 # %% misconception: the label is found out afterwards
-# says: Only {true} of your pairs have the label 0. You draw b from everywhere and then look whether
-# it follows a, which it hardly ever does. The other way round: first throw the coin, then draw b so
+# says: Only {true} of your pairs have the label 0. Do you draw b from everywhere, and look
+# afterwards whether it follows a? It hardly ever does. The other way round: first throw the coin, then draw b so
 # that the label is true.
 # edit: if rng.random() < 0.5 => if True
 # edit: [split for split in splits if split[0] != document] => splits
@@ -227,10 +247,20 @@ def make_pairs(documents, count, rng):
 # ones never. A model would learn what an opening sounds like, and reach a fine score without
 # comparing anything. Draw b from all sentences that follow one.
 # edit: documents[other][there], 1 => documents[other][0], 1
+# %% misconception: a random b is always the second sentence
+# says: In all of your {random} random pairs b is the second sentence of its document. Second
+# sentences are recognised nearly as easily as the first, and in a true pair b stands anywhere. Do
+# you draw only the document? Draw b from all sentences that follow one.
+# edit: documents[other][there], 1 => documents[other][1], 1
+# %% misconception: the generator is not used
+# says: Two generators with different seeds give you the same pairs. Do you go through the pairs in
+# order, or draw from a generator of your own? Whoever wants other pairs gives another `rng`.
+# - pairs = []
+# + pairs, rng = [], np.random.default_rng(0)
 # %% misconception: negatives that fail are thrown away
-# says: Only {share:.0%} of your pairs are random. If b happens to come from the own document you
-# begin again, with a new label as well, and since only random pairs can fail, too few of them are
-# left. Keep a and the label, and draw b anew.
+# says: Only {share:.0%} of your pairs are random. Do you begin again, with a new label as well, if b
+# happens to come from the own document? Only random pairs can fail in this way, and too few of them
+# are left. Keep a and the label, and draw b anew.
 # edit: for _ in range(count) => while len(pairs) < count
 # edit: [split for split in splits if split[0] != document] => splits
 # - b, label = documents[other][there], 1
@@ -239,7 +269,7 @@ def make_pairs(documents, count, rng):
 # + b, label = documents[other][there], 1
 # %% misconception: a is drawn anew with b
 # says: In your true pairs {long_true:.0%} of the a come from the longest document, in the random
-# ones {long_random:.0%}. If b falls into the own document you draw a anew as well, and a long
+# ones {long_random:.0%}. Do you draw a anew as well if b falls into the own document? A long
 # document fails more often. So a alone already says something about the label. Keep a, and draw
 # only b anew.
 # - others = [split for split in splits if split[0] != document]
@@ -251,7 +281,7 @@ def make_pairs(documents, count, rng):
 # + a, b, label = documents[document][place - 1], documents[other][there], 1
 # %% misconception: a document is drawn first
 # says: {long_true:.0%} of your true pairs have their a from the longest document, although most of
-# the sentences stand there: you draw a document first and a sentence in it afterwards. Then a
+# the sentences stand there. Do you draw a document first and a sentence in it afterwards? Then a
 # sentence of a short document comes up many times, and one of a long document hardly ever. Draw
 # from all sentences that qualify at once.
 # - document, place = splits[rng.integers(len(splits))]  # a stands before it, b behind it
@@ -419,7 +449,7 @@ def lay_out(pairs, cls_id, sep_id, pad_id):
 # tensor has no gaps; what keeps it out is the mask.
 
 # %% task 9.3: A loss that never hears “it follows”
-# kind: repair; points: 20; minutes: 8; function: pretraining_losses
+# kind: repair; points: 20; minutes: 8; function: pretraining_losses; gradient: token_logits pair_logits
 #
 # A small BERT that was copied many times trains both exercises with one loss function. Its token
 # labels are 0 where nothing is predicted (0 is the id of `[PAD]`, which is never an answer). Its
@@ -429,7 +459,7 @@ def lay_out(pairs, cls_id, sep_id, pad_id):
 #
 # `pretraining_losses(token_logits, token_labels, pair_logits, pair_labels)` gets `(B, T, V)`, `(B,
 # T)`, `(B, 2)` and `(B,)` and is to return both losses: the mean over the tokens that are asked,
-# and the mean over **all** pairs. Mend it.
+# and the mean over **all** pairs. Both are trained on. Mend it.
 #
 # *Example.* Three pairs with the logits `[[0, 0], [0, 0], [0, 0]]` and the labels `[0, 0, 1]` have
 # a loss of $\ln 2 = 0.693$, whichever are counted; with `[[9, 0], [9, 0], [9, 0]]` it is near 3.0,
@@ -724,8 +754,9 @@ def cases(rng):
     def plain():
         return rng.integers(5, 41, size=count)
 
-    for leaks in ("B", "A", ""):
-        labels = rng.permutation(np.arange(count) % 2)
+    for leaks in ("B", "A", "", "more", "fewer"):
+        ones = {"more": 2, "fewer": 1}.get(leaks, 1.5)
+        labels = rng.permutation(np.arange(count) < count * ones // 3).astype(int)
         # Random texts of middle length, true ones short or long: no single limit tells them apart.
         short_or_long = np.where(
             rng.random(count) < 0.5, rng.integers(5, 17, count), rng.integers(29, 41, count)
@@ -733,6 +764,9 @@ def cases(rng):
         telling = np.where(labels == 1, rng.integers(17, 29, count), short_or_long)
         telling = np.where(rng.random(count) < 0.2, plain(), telling)
         a, b = (telling if leaks == "A" else plain()), (telling if leaks == "B" else plain())
+        if ones != 1.5:  # in the second half there are lengths that the first had not
+            new = 40 * ((np.arange(count) >= count // 2) & (rng.random(count) < 0.3))
+            a, b = a + new, b + new * (labels == ones - 1)
         yield {"lengths": np.stack([a, b], axis=1), "labels": labels}
 
 def numbers(case, got, expected):
@@ -791,9 +825,24 @@ def length_classifier(lengths, labels):
 # edit: random > met - random => np.full(size, labels[:half].mean() > 0.5)
 # %% misconception: at a tie it says 1
 # says: From the length of {which} your classifier is right in {mine:.4f}; {right:.4f} is expected.
-# Where both labels were equally common, or where it has never met a length, it says 1. By the rule
-# it says 0: otherwise two people who measure the same pairs get two results.
+# Where both labels were equally common, does it say 1? By the rule it says 0: otherwise two people
+# who measure the same pairs get two results.
+# edit: random > met - random => (random >= met - random) & (met > 0)
+# %% misconception: at a length never met it says 1
+# says: From the length of {which} your classifier is right in {mine:.4f}; {right:.4f} is expected.
+# Some lengths of the second half do not occur in the first. What does it say there? By the rule 0,
+# and not 1.
+# edit: random > met - random => (random > met - random) | (met == 0)
+# %% misconception: at a tie and at a new length it says 1
+# says: From the length of {which} your classifier is right in {mine:.4f}; {right:.4f} is expected.
+# Where both labels were equally common, or a length was never met, it seems to say 1. By the rule
+# it says 0.
 # edit: random > met - random => random >= met - random
+# %% misconception: at a length never met it says what is commoner on the whole
+# says: From the length of {which} your classifier is right in {mine:.4f}; {right:.4f} is expected.
+# Some lengths of the second half do not occur in the first. There it seems to say the label that is
+# commoner on the whole, or that of the nearest length. By the rule it says 0.
+# edit: random > met - random => random + (met == 0) * (labels[:half].mean() > 0.5) > met - random
 # %% misconception: at a tie the first label counts
 # says: From the length of {which} your classifier is right in {mine:.4f}; {right:.4f} is expected.
 # Where both labels were equally common it says the one that it met first, as `most_common` and

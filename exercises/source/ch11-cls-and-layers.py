@@ -385,9 +385,8 @@ def probe(states, labels, sentence, penalty):
     return exam, (held_back - mean) / spread @ weights + target.mean()
 
 # %% misconception: both mistakes are still there
-# says: This is still what you were given. With it {both} of the {sentences} sentences have tokens
-# in both splits. Compare the two lines with the two demands in the task: what is held back, and
-# whose mean is subtracted.
+# says: {both} of the {sentences} sentences have tokens in both splits. Compare the two lines with
+# the two demands in the task: what is held back, and whose mean is subtracted.
 # edit: sentence % 4 == 0 => torch.arange(len(states)) % 4 == 0
 # edit: states[~exam] => states
 # %% misconception: tokens of one sentence in both splits

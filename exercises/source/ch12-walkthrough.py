@@ -366,7 +366,7 @@ def answer(
 # keys.
 
 # %% task 12.3: The end of a published script
-# kind: repair; points: 25; minutes: 12; function: head
+# kind: repair; points: 25; minutes: 12; function: head; gradient: pooled
 #
 # One of the documents has its classifier as “fully connected, softmax, dropout, output”, and its
 # scripts number the classes by what they find in the data. Here is the end of such a model as one
@@ -375,7 +375,7 @@ def answer(
 # `head(pooled, weight, bias, names, labels, p, training)` gets the pooled vectors `(B, d)`, the
 # classifier (`weight` `(C, d)`, `bias` `(C,)`), the names of its `C` rows in their order, and the
 # right label of each text, by name. It is to return the logits `(B, C)`, the mean cross-entropy,
-# and the name said of each text. Dropout sets each number **of the pooled vectors** to zero with
+# and the name said of each text; the loss is trained on. Dropout sets each number **of the pooled vectors** to zero with
 # probability `p`, and only in training. `F.cross_entropy` takes logits: the softmax is inside it.
 #
 # *Example.* One text, `pooled = [[1, 0]]`, `weight = [[2, 0], [0, 0]]`, no bias, names
@@ -517,7 +517,7 @@ def head(pooled, weight, bias, names, labels, p, training):
     return logits, loss, [names[int(row.argmax())] for row in logits]
 
 # %% misconception: all three mistakes are still there
-# says: This is still what you were given. In training {zeros} of the {all} scores are exactly zero
+# says: In training {zeros} of the {all} scores are exactly zero
 # and the largest is {largest:.2f}, so they are neither logits nor probabilities. Ask of each of the
 # three lines what it is about: which row belongs to which name, what the loss expects, and what
 # dropout may fall on.

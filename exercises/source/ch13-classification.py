@@ -16,7 +16,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 # %% task 13.1: Two losses that no logit can break
-# kind: write; points: 20; minutes: 12; function: losses
+# kind: write; points: 20; minutes: 12; function: losses; gradient: logits
+# without: cross_entropy, CrossEntropyLoss, nll_loss, NLLLoss, log_softmax, LogSoftmax, logsumexp
+# without: binary_cross_entropy_with_logits, BCEWithLogitsLoss, logsigmoid, LogSigmoid, softplus
 #
 # Write both losses of chapter 13 by hand. `losses(logits, labels, targets)` gets `logits` `(B, C)`,
 # for each text the number of its one right label, `labels` `(B,)`, and `targets` `(B, C)` of 0 and
@@ -125,9 +127,11 @@ def numbers(case, got, expected):
 
 # %% another right solution
 def losses(logits, labels, targets):
-    one = F.cross_entropy(logits, labels, reduction="none")
-    several = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
-    return one, several.mean(-1)
+    # In double precision an exponential is finite up to 709, and differences here go up to 600.
+    logits = logits.double()
+    one = (logits - logits.gather(1, labels[:, None])).exp().sum(-1).log()
+    several = (logits * (1 - 2 * targets)).exp().log1p()
+    return one.float(), several.mean(-1).float()
 
 # %% misconception: the exponential is infinite
 # says: {nan} of your {all} losses are NaN. In single precision an exponential beyond 88 is
@@ -176,7 +180,7 @@ def losses(logits, labels, targets):
 # says: Your first loss takes the sigmoid of the right label's logit: {one:.3f} instead of
 # {right_one:.3f} for the first text. It does not look at the other labels at all. Where exactly one
 # is right they compete, and the loss has to depend on all logits, through the sum in the softmax.
-# edit: total - logits[ => F.softplus(-logits)[
+# edit: total - logits[ => ((-logits).clamp(min=0) + torch.log1p((-logits.abs()).exp()))[
 # %% misconception: the sign of the loss
 # says: Your losses are negative: {one:.3f} for the first text. The logarithm of a probability is at
 # most zero; the loss is minus that, so that the worse answer has the larger loss.
@@ -390,7 +394,7 @@ def scores(confusion):
 # takes such weights as `class_weights`.
 
 # %% task 13.3: A classifier that could never say two
-# kind: repair; points: 15; minutes: 8; function: topics
+# kind: repair; points: 15; minutes: 8; function: topics; gradient: logits
 #
 # Headlines may have no topic, one, or several. The function below gets `logits` `(B, C)`, `targets`
 # `(B, C)` of 0.0 and 1.0, and a `threshold`. It is to return the mean loss, and a boolean `(B, C)`
@@ -398,7 +402,7 @@ def scores(confusion):
 # the wrong one of the chapter's two readings: it runs, its loss goes down, and with a threshold of
 # one half it never says two topics. Mend it.
 #
-# Give the loss as PyTorch has it: a mean over all texts and all labels.
+# Give the loss as PyTorch has it, so that one can train on it: a mean over all texts and all labels.
 #
 # *Example.* For logits `[[2, 2, -2]]` and targets `[[1, 1, 0]]` the probabilities are 0.881, 0.881
 # and 0.119, the loss is 0.1269, and with the threshold 0.5 the answer is `[[True, True, False]]`.
@@ -491,7 +495,7 @@ def topics(logits, targets, threshold):
     return loss, logits > math.log(threshold / (1 - threshold))
 
 # %% misconception: the softmax is still there
-# says: This is still what you were given. {two} of the {texts} texts have two topics or more, and
+# says: {two} of the {texts} texts have two topics or more, and
 # the most that any text gets is {most}: for the first one, whose first two topics are right, the
 # softmax says {first}. What one label gets is taken from the others. Which function asks each label
 # by itself, and which loss goes with it?
@@ -648,6 +652,12 @@ def judge(case, got, expected):
             return "the label is hashed too"
         if all(by_row[row % 10] == part for row, part in mine.items()):
             return "texts counted once, splits still by the place"
+        moved = [row for row in mine if mine[row] != right[row]]
+        buckets = {
+            int(hashlib.sha256(texts[row].encode("utf-8")).hexdigest(), 16) % 10 for row in moved
+        }
+        if len(buckets) == 1 and len({mine[row] for row in moved}) == 1:
+            return "a remainder goes to the wrong split"
         return "another hash than SHA-256"
     if set(mine) == set(firsts.values()) and all(
         by_row[row % 10] == part for row, part in mine.items()
@@ -669,11 +679,12 @@ def numbers(case, got, expected):
     torn = [row for row in mine if len(kinds[texts[row]]) > 1]
     moved = [row for row in right if mine.get(row, right[row]) != right[row]]
     row = (moved or [0])[0]
+    bucket = int(hashlib.sha256(texts[row].encode("utf-8")).hexdigest(), 16) % 10
     return {
         "both": sum(len(found) > 1 for found in splits.values()), "kept": len(mine),
         "right": len(right), "row": row, "text": texts[row], "yours": mine.get(row, ""),
         "split": right.get(row, ""), "torn": len(torn), "example": texts[torn[0]] if torn else "",
-        "moved": len(moved),
+        "moved": len(moved), "bucket": bucket,
     }
 
 # %% another right solution
@@ -689,9 +700,9 @@ def split(texts, labels):
     return splits
 
 # %% misconception: splits by the place in the file
-# says: This is still what you were given: all rows are kept, and the split goes by the place in the
-# file. {both} texts stand in two splits, so that the test asks for what the training has shown. Let
-# the text decide, and each text count once.
+# says: All rows are kept, and {both} texts stand in two splits. The split goes by the place in the
+# file, so that the test asks for what the training has shown. Let the text decide, and each text
+# count once.
 # edit: first.items() => zip(texts, range(len(texts)))
 # edit: len(names[text]) == 1 => True
 # edit: int(hashlib.sha256(text.encode("utf-8")).hexdigest(), 16) => row
@@ -727,12 +738,17 @@ def split(texts, labels):
 # “{text}”, is in {yours!r} and its hash says {split!r}. Add one row at the top, and the test set
 # consists of other texts than before, which the model may have learned from.
 # edit: int(hashlib.sha256(text.encode("utf-8")).hexdigest(), 16) => row
+# %% misconception: a remainder goes to the wrong split
+# says: You keep the right rows, and all but {moved} of them are in the right split. Those {moved} are
+# in {yours!r}: the hash of their texts leaves the remainder {bucket}, and that is for {split!r}. Is a
+# bound off by one?
+# edit: bucket < 8 => bucket <= 8
 # %% misconception: another hash than SHA-256
 # says: You keep the right rows, but {moved} of them are in another split: row {row}, “{text}”, is
 # in {yours!r} and belongs in {split!r}. Check the whole of the rule: SHA-256 of the text in UTF-8,
-# its hex digits read as one number to the base of 16, the remainder modulo 10. If you took Python's
-# own `hash`: it is mixed with a random number at every start of Python, so that the next run would
-# split otherwise.
+# its hex digits read as one number to the base of 16, the remainder modulo 10. Or is it Python's
+# own `hash`? That is mixed with a random number at every start of Python, so that the next run
+# would split otherwise.
 # edit: sha256 => md5
 # %% hints
 # 1. Two passes: read all rows first, and note for each text its first row and all labels that it
@@ -1088,7 +1104,7 @@ def learning_curve(vectors, labels, unseen, truth, sizes, draws):
 
 # %% misconception: scored on texts that it learned from
 # says: With {size} labels you report a mean accuracy of {first:.2f}, where {right:.2f} is about
-# what can be had on unseen texts. You score on the texts that were drawn: those the classifier
+# what can be had on unseen texts. Do you score on the texts that were drawn? Those the classifier
 # knows by heart, the more easily the fewer there are. So your curve starts at its top. Score on
 # `unseen` and `truth`.
 # edit: ((unseen - mean) => ((x - mean)

@@ -218,14 +218,14 @@ def cases(rng):
         "input_ids": torch.tensor([[CLS, 7, SEP, 8, SEP, PAD], [CLS, 7, SEP, PAD, PAD, PAD]]),
         "attention_mask": torch.tensor([[1, 1, 1, 1, 1, 0], [1, 1, 1, 0, 0, 0]]),
     }
-    for _ in range(2):
+    for padding in (0, 1, 1):
         rows = []
-        for is_pair in (True, False, True):
+        for is_pair in (True, False, True) if padding else (True, True):
             row = [CLS, *rng.integers(1000, 30000, size=int(rng.integers(2, 6))).tolist(), SEP]
             if is_pair:
                 row += [*rng.integers(1000, 30000, size=int(rng.integers(2, 6))).tolist(), SEP]
             rows.append(row)
-        width = max(map(len, rows)) + 1
+        width = max(map(len, rows)) + padding
         yield {
             "input_ids": torch.tensor([row + [PAD] * (width - len(row)) for row in rows]),
             "attention_mask": torch.tensor([[1] * len(r) + [0] * (width - len(r)) for r in rows]),
@@ -252,8 +252,7 @@ def segment_ids(input_ids, attention_mask):
     return result
 
 # %% misconception: both mistakes are still there
-# says: For the row {row} you give {yours}; expected is {right}. That is still what you were given.
-# Go through it place by place: one place is wrong because it counts itself, others are no text at
+# says: For the row {row} you give {yours}; expected is {right}. Go through it place by place: one place is wrong because it counts itself, others are no text at
 # all.
 # edit: is_sep.cumsum(1) - is_sep => is_sep.cumsum(1).clamp(max=1)
 # edit: before * attention_mask => before
@@ -284,6 +283,16 @@ def segment_ids(input_ids, attention_mask):
 # and what leaves the row on the right comes in again on the left: `[CLS]` gets the count of the
 # last place. Before `[CLS]` no separator has been seen.
 # edit: is_sep.cumsum(1) - is_sep => is_sep.cumsum(1).roll(1, dims=1)
+# %% misconception: a separator comes back at the beginning
+# says: With padding you are right. For the row {row}, which is full, you give {yours}; expected is
+# {right}. Do you shift by one place with `roll`? What leaves the row on the right comes in again on
+# the left, and here that is a `[SEP]`.
+# edit: is_sep.cumsum(1) - is_sep => is_sep.roll(1, dims=1).cumsum(1)
+# %% misconception: a separator goes over into the next text
+# says: With padding you are right. For the row {row} you give {yours}; expected is {right}. Do you
+# shift with `roll` and name no axis? Then all rows are one, and the last place of a full row becomes
+# the first of the next one.
+# edit: is_sep.cumsum(1) - is_sep => is_sep.roll(1).cumsum(1)
 # %% misconception: every separator counts as the first text
 # says: For the row {row} you give {yours}; expected is {right}. The `[SEP]` in the middle is right
 # now, and with it you have moved the one at the end, which closes the second text and belongs to

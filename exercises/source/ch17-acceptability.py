@@ -459,9 +459,9 @@ def choose_and_report(dev_scores, dev_labels, test_scores, test_labels, threshol
     return int(seed), thresholds[place], np.nan_to_num(np.corrcoef(test_labels, said)[0, 1])
 
 # %% misconception: everything is as it was
-# says: This is still what you were given. It reports {value:.2f}; an honest choice among these five
-# seeds has an MCC of {right:.2f}. Two questions: on which split is the choice made? And what would
-# a classifier that calls everything acceptable get by this number?
+# says: You report {value:.2f}; an honest choice among these five seeds has an MCC of {right:.2f}.
+# Two questions: on which split is the choice made? And what would a classifier that calls
+# everything acceptable get by this number?
 # - found = matthews(dev_labels, dev_scores[seed] > threshold)
 # + found = ((test_scores[seed] > threshold) == test_labels).mean()
 # edit: matthews(test_labels, said) => (said == test_labels).mean()

@@ -601,9 +601,9 @@ def shared_gradient(weight, features, labels):
     return mistakes.mT @ x / len(y)
 
 # %% misconception: everything is as it was
-# says: This is still what you were given. The workers have {counts} labelled positions, and each
-# mean counts the same: a position weighs more, the fewer others its worker has. Your first number
-# is {yours:.3f}, and {right:.3f} is expected. Each *position* should count the same.
+# says: Your first number is {yours:.3f}, and {right:.3f} is expected. The workers have {counts}
+# labelled positions, and each mean counts the same: a position weighs more, the fewer others its
+# worker has. Each *position* should count the same.
 # edit: , reduction="sum") => )
 # edit: total / count => total / len(features)
 # %% misconception: weighted by rows, labelled or not
