@@ -362,11 +362,14 @@ def test_nothing_leaves_the_machine_at_import_and_offline_is_honoured(models):
         "from minibert.cli import main\n"
         f"assert main(['predict', {models['classify']!r}, 'great']) == 0\n"
         "assert main(['predict', 'somebody/model', 'great']) == 2\n"
+        f"told = ['finetune', 'classify', '--base', {models['classify']!r}, '--out', 'none']\n"
+        "assert main([*told, '--train', 'somebody/data']) == 2\n"
     )
     offline = {**os.environ, "HF_HUB_OFFLINE": "1"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=offline)
     assert done.returncode == 0, done.stderr
     assert "the Hugging Face hub did not give it" in done.stderr
+    assert "cannot be reached to look for somebody/data there" in done.stderr
 
 
 def test_the_version_is_that_of_the_distribution(capsys):

@@ -114,10 +114,15 @@ def _chunks(documents: Iterable[Sequence[str]]) -> Iterator[list[Sequence[str]]]
 def _encode_sentences(
     documents: Sequence[Sequence[str]], tokenizer: Tokenizer
 ) -> list[list[list[int]]]:
-    """Ids without special tokens, document by document; sentences without a token are dropped."""
+    """Ids without special tokens, document by document; sentences without a token are dropped.
+
+    `[SEP]` that stands in a text is that text.
+    """
     documents = [[text for text in document if text.strip()] for document in documents]
     sentences = [text for document in documents for text in document]
-    encoded = iter(tokenizer.encode_batch(sentences, add_special_tokens=False))
+    encoded = iter(
+        tokenizer.encode_batch(sentences, add_special_tokens=False, special_tokens=False)
+    )
     result = []
     for document in documents:
         ids = [next(encoded).ids for _ in document]
@@ -161,7 +166,7 @@ class CorpusDocuments:
 def tokenise(documents: CorpusDocuments, tokenizer: Tokenizer) -> dict[str, TokenCorpus]:
     """Each split as a memory-mapped file in the cache, made once for text and tokenizer."""
     vocab = dict(sorted(tokenizer.vocab.items()))
-    settings = [2, vocab, tokenizer.lowercase]  # 2: the format of the files
+    settings = [3, vocab, tokenizer.lowercase]  # 3: the format of the files
     result = {}
     for split in documents.splits:
         digest = hashlib.sha256(dump_json(settings).encode())

@@ -8,9 +8,13 @@ it.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 from minibert.tokenization.tokenizer import Tokenizer
+
+# They separate as a space does, or are nothing to anybody.
+_SEPARATORS = "\u200b\ufeff"
 
 
 class Dropped(dict[str, bool]):
@@ -29,10 +33,10 @@ class Dropped(dict[str, bool]):
 def covering(
     text: str, offsets: Sequence[tuple[int, int]], dropped: Dropped
 ) -> list[tuple[int, int]]:
-    """Offsets that leave out no character but white space.
+    """Offsets that leave out no character but those that separate.
 
     A dropped character belongs to the token that it follows, or, where it follows none, to the one
-    before which it stands.
+    before which it stands. White space, a space of no width and control characters belong to none.
 
     Args:
         text: that the offsets are of.
@@ -44,15 +48,19 @@ def covering(
     wider = []
     for start, end in offsets:
         if start < end:
-            while end < len(text) and dropped[text[end]]:
+            while end < len(text) and dropped[text[end]] and not _separates(text[end]):
                 end += 1
             first = start
-            while first > 0 and dropped[text[first - 1]]:
+            while first > 0 and dropped[text[first - 1]] and not _separates(text[first - 1]):
                 first -= 1
-            if first == 0 or text[first - 1].isspace():
+            if first == 0 or _separates(text[first - 1]):
                 start = first
         wider.append((start, end))
     return wider
+
+
+def _separates(letter: str) -> bool:
+    return letter.isspace() or letter in _SEPARATORS or unicodedata.category(letter) == "Cc"
 
 
 def is_nothing(text: str | Sequence[str], dropped: Dropped) -> bool:
