@@ -21,6 +21,7 @@ from minibert.finetuning import word_counts
 from minibert.finetuning.defaults import CHOSEN, suited
 from minibert.finetuning.recipe import finetune
 from minibert.finetuning.settings import FinetuningSettings, ReadingSettings, TaskSettings
+from minibert.finetuning.sweep import sweep
 from minibert.model.config import BertConfig
 from minibert.training import distributed
 from minibert.training.config import TrainingConfig
@@ -48,7 +49,11 @@ def run(options: Namespace) -> None:
         for line in choices:
             _say(line)
 
-    found = finetune(splits, options.base, settings, training, what, tell_choices)
+    given = (splits, options.base, settings, training, what)
+    if options.sweep is None:
+        found = finetune(*given, tell_choices)
+    else:
+        found = sweep(*given, options.sweep, _say)
     if distributed.is_main():
         known = catalog().datasets
         named = [name for name in (options.train, options.dev, options.test) if name]

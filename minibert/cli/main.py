@@ -149,6 +149,13 @@ def _add_finetune(subparsers: Subparsers[_Parser]) -> None:
         action="store_true",
         help="leave out repeated rows, and texts with different labels (default: only say so)",
     )
+    parser.add_argument(
+        "--sweep",
+        type=float,
+        metavar="MINUTES",
+        help="train with several learning rates, as many as this time allows, and keep the model "
+        "that is best on the dev split; sweep.json has the table",
+    )
     add_options(parser, FinetuningSettings)
     add_options(parser, TaskSettings, *_DECIDING)
     _add_reading(parser, "long texts (by default, split into windows where the model needs it)")

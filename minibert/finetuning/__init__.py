@@ -2,10 +2,10 @@
 
 A module a task: `classification`, `tagging`, `answering`. Each has the data set that makes rows out
 of examples (`rows` is what they share) and turns scores into predictions. `settings` say how,
-`recipe` trains, by `defaults` where nothing is said; `word_counts` is the baseline beside it, and
-`doubts` says what speaks against the result. `predict` and `evaluate` use what was trained;
-`embedding` makes vectors of texts. `metrics` and `calibration` say how good a model is, `plots`
-draws two pictures of that.
+`recipe` trains, by `defaults` where nothing is said, and `sweep` does so at several learning rates.
+`word_counts` is the baseline beside it, and `doubts` says what speaks against the result. `predict`
+and `evaluate` use what was trained; `embedding` makes vectors of texts. `metrics` and `calibration`
+say how good a model is, `plots` draws two pictures of that.
 
 May import: `data`, `weights`, `tokenization`, `model`, `training`.
 """

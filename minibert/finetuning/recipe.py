@@ -246,10 +246,10 @@ def _model_for(
         model.class_weights = torch.tensor(parse_class_weights(finetuning.class_weights, train))
     if finetuning.adapter is None:
         return model
-    return add_adapter(model, _noted(base, out), finetuning.adapter)
+    return add_adapter(model, noted_base(base, out), finetuning.adapter)
 
 
-def _noted(base: str, out: Path) -> str:
+def noted_base(base: str, out: Path) -> str:
     """A local base relative to the adapter, so that both can move together; a name as it is."""
     if not Path(base).is_dir():
         return base
