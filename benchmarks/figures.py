@@ -1,6 +1,7 @@
 """The fine-tuning figures that the README quotes: each a command, three seeds, test side once.
 
     python benchmarks/figures.py [NAME ...] [--seeds 0 1 2]
+    python benchmarks/figures.py first-run [NAME ...] [--seeds 0 1 2]   # see `first_run.py`
 
 Runs `minibert finetune` for each name and seed that `benchmarks/results/figures.jsonl` does not
 hold yet, adds a line with the command, its seconds and its held-out figures, and prints the means.
@@ -19,6 +20,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import first_run
 
 RESULTS = Path(__file__).parent / "results" / "figures.jsonl"
 
@@ -56,6 +59,9 @@ def measure(name: str, seed: int) -> dict:
 
 def main() -> None:
     """Measure what is missing; print the means."""
+    if sys.argv[1:2] == ["first-run"]:
+        first_run.main(sys.argv[2:])
+        return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help=f"of {', '.join(COMMANDS)}; all if none")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
