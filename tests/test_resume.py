@@ -16,6 +16,7 @@ from trainings import OBJECTIVES, pretraining_data, tiny_config
 from minibert.pretraining.dataset import Subset
 from minibert.training import checkpoints, resume
 from minibert.training.config import TrainingConfig
+from minibert.training.lock import claimed
 from minibert.training.log import LOG_FILE
 from minibert.training.trainer import Trainer
 
@@ -142,7 +143,7 @@ def test_a_kill_in_the_middle_of_saving_leaves_a_whole_checkpoint(tmp_path, proc
 # ---------------------------------------------------------------- Ctrl-C
 
 
-def _interrupt_at(run, step, times=1):
+def _interrupt_at(run, step, times=1, number=signal.SIGINT):
     """Ctrl-C in the middle of the optimizer's step that follows so many steps."""
     advance = run.optimizer.step
 
@@ -150,7 +151,7 @@ def _interrupt_at(run, step, times=1):
         advance()
         if run.step == step:
             for _ in range(times):
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(number)
 
     run.optimizer.step = interrupted
 
@@ -171,6 +172,18 @@ def test_ctrl_c_finishes_the_step_saves_and_says_how_to_go_on(tmp_path, capsys):
     one, other = (tmp_path / name / "model.safetensors" for name in ("whole", "stopped"))
     assert one.read_bytes() == other.read_bytes()
     assert _entries(tmp_path / "whole") == _entries(tmp_path / "stopped")
+
+
+def test_sigterm_saves_and_ends_with_143_however_often_it_comes(tmp_path):
+    run = trainer(tmp_path)
+    _interrupt_at(run, 4, times=3, number=signal.SIGTERM)
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as stopped:
+        run.fit()
+    assert stopped.value.code == 143
+    assert stopped.value.message.startswith("stopped at step 5 and saved: go on with resume=True")
+    assert signal.getsignal(signal.SIGTERM) == before
+    assert trainer(tmp_path, resume=True).step == 5
 
 
 def test_a_second_ctrl_c_does_not_wait(tmp_path, capsys):
@@ -269,3 +282,64 @@ def test_a_kill_while_the_model_is_saved_can_be_resumed(tmp_path, monkeypatch):
     assert again.step == 6
     again.fit()
     assert (tmp_path / "model.safetensors").read_bytes() == expected
+
+
+# ---------------------------------------------------------------- until everything is done
+
+
+@pytest.mark.parametrize("patience", [None, 1])
+def test_cut_short_after_the_training_nothing_is_trained_again(tmp_path, patience):
+    # As in the recipes, where evaluation and card follow.
+    settings = {"max_steps": 8, "eval_every": 2, "learning_rate": 1e-9, "patience": patience}
+    run = trainer(tmp_path, **settings)
+
+    def train_and_be_cut_short():
+        with claimed(tmp_path):
+            run.fit()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt, match="is trained and saved; to finish its evaluation"):
+        train_and_be_cut_short()
+    expected = (tmp_path / "model.safetensors").read_bytes()
+    again = trainer(tmp_path, resume=True, **settings)
+    assert again.step == run.step == (8 if patience is None else 4)
+    again._update = None  # a step would fail
+    before = (tmp_path / LOG_FILE).read_bytes()
+    again.fit()
+    assert (tmp_path / LOG_FILE).read_bytes() == before
+    assert (tmp_path / "model.safetensors").read_bytes() == expected
+    assert not list(tmp_path.glob("resume*"))
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_kill_while_checkpoints_are_removed_leaves_none_that_is_half(stopped, monkeypatch, at):
+    (stopped / "config.json").write_text("{}")  # as if the model were saved
+    trainer(stopped, resume=True)._save_checkpoint()
+    rmtree, calls = checkpoints.shutil.rmtree, []
+
+    def counted(path, **options):
+        calls.append(path)
+        if len(calls) == at:
+            (path / "model.safetensors").unlink(missing_ok=True)
+            raise KeyboardInterrupt
+        rmtree(path, **options)
+
+    monkeypatch.setattr(checkpoints.shutil, "rmtree", counted)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoints.remove(stopped)
+    if at == 3:  # the newest is gone
+        with pytest.raises(ValueError, match="holds a finished model: there is nothing to resume"):
+            trainer(stopped, resume=True)
+    else:
+        assert trainer(stopped, resume=True).step == 4
+
+
+def test_where_torchrun_starts_again_a_run_goes_on_without_being_told(stopped, monkeypatch):
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    assert trainer(stopped).step == 4
+
+
+def test_where_torchrun_starts_again_before_the_first_step_the_run_begins(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    with pytest.warns(UserWarning, match="starts again at step 0"):
+        assert trainer(tmp_path / "new").step == 0

@@ -25,12 +25,18 @@ from minibert.finetuning.sweep import sweep
 from minibert.model.config import BertConfig
 from minibert.training import distributed
 from minibert.training.config import TrainingConfig
+from minibert.training.lock import claimed
 from minibert.training.resume import check_output
 from minibert.weights.cards import write_card
 
 
 def run(options: Namespace) -> None:
     """Train, evaluate, write, print the metrics."""
+    with claimed(Path(options.output_dir)):  # until the card is written
+        _run(options)
+
+
+def _run(options: Namespace) -> None:
     training = read_options(TrainingConfig, options)
     settings = read_options(TaskSettings, options, task=options.task)
     what = read_options(FinetuningSettings, options)

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Returns:
-        0; 2 after a user's mistake, told in one line; 130 after Ctrl-C.
+        0; 2 after a user's mistake, told in one line; 130 after Ctrl-C, 143 after SIGTERM.
     """
     options: argparse.Namespace | None = None
 
@@ -63,20 +63,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.command = ["minibert", *words]  # for the card of what it makes
         with warnings_in_one_line(told):
             importlib.import_module(f"minibert.cli.{options.module}").run(options)
-    except BrokenPipeError:
-        # Who reads our output has seen enough (`| head`). Nothing is left to be flushed to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads our output has seen enough (`| head`)
+        _discard_output()
         return 0
     except (ValueError, OSError) as error:
         if os.environ.get("MINIBERT_DEBUG"):
             raise
         print(f"minibert: {told(_in_one_line(error))}", file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:  # it goes to a disk that is full
+            _discard_output()
         return 2
+    except SystemExit as error:
+        message = getattr(error, "message", None)  # of `training.interruption.Terminated`
+        if message is None:  # --help
+            raise
+        print(told(message), file=sys.stderr)
+        return 143
     except KeyboardInterrupt as error:
         if str(error):  # how to go on
             print(told(str(error)), file=sys.stderr)
         return 130
     return 0
+
+
+def _discard_output() -> None:
+    """Python would complain at its end of what it cannot write."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _write_what_the_terminal_can() -> None:
@@ -88,8 +103,8 @@ def _write_what_the_terminal_can() -> None:
 
 def _in_one_line(error: ValueError | OSError) -> str:
     """What went wrong; the system's own errors without their number."""
-    if isinstance(error, OSError) and error.strerror and error.filename:
-        return f"{error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     return " ".join(str(error).split())
 
 

@@ -13,11 +13,17 @@ from minibert.pretraining.recipe import pretrain
 from minibert.pretraining.settings import PretrainingSettings
 from minibert.training import distributed
 from minibert.training.config import TrainingConfig
+from minibert.training.lock import claimed
 from minibert.weights.cards import write_card
 
 
 def run(options: Namespace) -> None:
     """Train, evaluate, write, print the metrics."""
+    with claimed(Path(options.output_dir)):  # until the card is written
+        _run(options)
+
+
+def _run(options: Namespace) -> None:
     settings = read_options(PretrainingSettings, options)
     training = read_options(TrainingConfig, options)
     found = pretrain(options.corpus, settings, training)

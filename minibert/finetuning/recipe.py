@@ -35,7 +35,8 @@ from minibert.model.task_heads import (
 from minibert.tokenization.tokenizer import Tokenizer
 from minibert.training import distributed
 from minibert.training.config import TrainingConfig
-from minibert.training.resume import check_output
+from minibert.training.lock import claimed
+from minibert.training.resume import check_output, check_same_settings, is_wanted
 from minibert.training.start import cleared_if_not_begun
 from minibert.training.trainer import Trainer
 from minibert.weights.files import write_json
@@ -94,7 +95,7 @@ def finetune(
             f"{base} is an adapter itself: run `minibert export {base} --merge --out FOLDER` and "
             "pass base=FOLDER"
         )
-    with cleared_if_not_begun(out):
+    with claimed(out), cleared_if_not_begun(out):  # until the metrics are written
         return _finetune(splits, base, settings, training, finetuning, on_start)
 
 
@@ -120,6 +121,8 @@ def _finetune(
         training = replace(
             training, best_metric=best_metric(train, finetuning.class_weights is not None)
         )
+    if is_wanted(training.resume):
+        check_same_settings(out, TASK_FILE, asdict(settings))
     trainer = Trainer(model, training, train, dev, metrics)
     if distributed.is_main():
         tokenizer.save_pretrained(out)

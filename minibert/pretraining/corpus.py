@@ -19,7 +19,7 @@ from minibert.data.corpora import stream_corpus
 from minibert.data.download import home
 from minibert.data.strict_json import dump_json
 from minibert.tokenization.tokenizer import Tokenizer
-from minibert.weights.files import read_json
+from minibert.weights.files import named_errors, read_json
 
 _CHUNK = 2_000_000  # characters tokenised at a time: what bounds the memory
 
@@ -53,7 +53,8 @@ class TokenCorpus:
         with tempfile.TemporaryDirectory(dir=folder.parent, ignore_cleanup_errors=True) as aside:
             made = Path(aside, "made")
             made.mkdir()
-            _write(documents, tokenizer, made)
+            with named_errors(folder):
+                _write(documents, tokenizer, made)
             try:
                 made.rename(folder)
             except OSError:

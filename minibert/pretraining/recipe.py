@@ -18,6 +18,7 @@ from minibert.pretraining.start import starting_model
 from minibert.tokenization.tokenizer import Tokenizer
 from minibert.training import distributed
 from minibert.training.config import TrainingConfig
+from minibert.training.lock import claimed
 from minibert.training.resume import check_output
 from minibert.training.start import cleared_if_not_begun
 from minibert.training.trainer import Trainer
@@ -61,14 +62,17 @@ def pretrain(
     model = starting_model(settings, config, tokenizer, sample)
     held_out = Subset(datasets["dev"], _EVALUATED) if "dev" in datasets else None
     metrics = partial(pretraining_metrics, mask_token_id=tokenizer.mask_token_id)
-    with cleared_if_not_begun(out):
-        trainer = Trainer(model, training, datasets["train"], held_out, metrics)
+    with claimed(out):  # until the metrics are written
+        with cleared_if_not_begun(out):
+            trainer = Trainer(model, training, datasets["train"], held_out, metrics)
+            if distributed.is_main():
+                tokenizer.save_pretrained(out)
+            trainer.fit()
+        found: dict[str, dict[str, float]] = {
+            split: trainer.evaluate(datasets[split])
+            for split in ("dev", "test")
+            if split in datasets
+        }
         if distributed.is_main():
-            tokenizer.save_pretrained(out)
-        trainer.fit()
-    found: dict[str, dict[str, float]] = {
-        split: trainer.evaluate(datasets[split]) for split in ("dev", "test") if split in datasets
-    }
-    if distributed.is_main():
-        write_json(out / "metrics.json", found)
+            write_json(out / "metrics.json", found)
     return found

@@ -6,8 +6,8 @@ is cut into parts), `optimization` (parameter groups, schedules), `devices` (whe
 precision), `inference` (the loop without learning, for evaluation and prediction alike),
 `checkpoints` (what a killed run goes on from, checked by SHA-256), `fingerprint` (of the data),
 `resume` (whether folder and run are the right ones), `log`, `divergence` (a loss that is no
-number), `start` (a run that fails at once leaves nothing), `distributed` (several processes),
-`interruption` (Ctrl-C) and `allocation`.
+number), `start` (a run that fails at once leaves nothing), `lock` (one run a folder), `distributed`
+(several processes), `interruption` (Ctrl-C and SIGTERM) and `allocation`.
 
 May import: `model.pretrained` and `weights`. No head and no data set is known here: a model says
 itself what its loss is a mean over.

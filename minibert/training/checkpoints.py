@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -68,34 +69,50 @@ def save(
     )
     state: Any = get_optimizer_state_dict(model, optimizer, options=flat)
     if distributed.is_main():
-        aside, newest, before = (output / name for name in (_UNFINISHED, _NEWEST, _BEFORE))
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
-        digests = {}
-        for name, values in ((_WEIGHTS_FILE, weights), (_OPTIMIZER_FILE, tensors)):
-            write_tensors(aside / name, values)
-            digests[name] = sha256(aside / name)
-        if best_digest is not None:
-            _link(output / BEST_FILE, aside / BEST_FILE)
-            digests[BEST_FILE] = best_digest
-        settings = {name: value for name, value in state.items() if name not in tensors}
-        progress = {**progress, "optimizer": settings, "sha256": digests}
-        digests[_PROGRESS_FILE] = _digest(progress)
-        write_json(aside / _PROGRESS_FILE, progress)
-        if newest.exists():
-            shutil.rmtree(before, ignore_errors=True)
-            newest.rename(before)
-        aside.rename(newest)
+        try:
+            _write(output, weights, state, progress, best_digest)
+        except OSError:  # a full disk: give back what is of no use
+            shutil.rmtree(output / _UNFINISHED, ignore_errors=True)
+            raise
     distributed.wait()
 
 
-def write_best(output: Path, state: dict[str, Tensor]) -> str:
-    """Keep the best weights so far in the run's folder.
+def _write(
+    output: Path,
+    weights: dict[str, Tensor],
+    state: dict[str, Any],
+    progress: dict[str, Any],
+    best_digest: str | None,
+) -> None:
+    aside, newest, before = (output / name for name in (_UNFINISHED, _NEWEST, _BEFORE))
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    digests = {}
+    for name, values in ((_WEIGHTS_FILE, weights), (_OPTIMIZER_FILE, tensors)):
+        write_tensors(aside / name, values)
+        digests[name] = sha256(aside / name)
+    if best_digest is not None:
+        _link(output / BEST_FILE, aside / BEST_FILE)
+        digests[BEST_FILE] = best_digest
+    settings = {name: value for name, value in state.items() if name not in tensors}
+    progress = {**progress, "optimizer": settings, "sha256": digests}
+    digests[_PROGRESS_FILE] = _digest(progress)
+    write_json(aside / _PROGRESS_FILE, progress)
+    if newest.exists():
+        shutil.rmtree(before, ignore_errors=True)
+        newest.rename(before)
+    aside.rename(newest)
+
+
+def write_best(output: Path, state: dict[str, Tensor]) -> str | None:
+    """Keep the best weights so far in the run's folder; every process calls this, one writes.
 
     Returns:
-        their SHA-256, for `save` and `read_best`.
+        their SHA-256, for `save` and `read_best`; `None` where another process wrote.
     """
+    if not distributed.is_main():
+        return None
     write_tensors(output / BEST_FILE, state)
     return sha256(output / BEST_FILE)
 
@@ -116,10 +133,17 @@ def read_best(output: Path, digest: str | None) -> dict[str, Tensor]:
 
 def remove(output: Path) -> None:
     """Delete the checkpoints and the best weights of a finished run, and what a kill left."""
-    if distributed.is_main():
-        for name in (_NEWEST, _UNFINISHED, _BEFORE):
-            shutil.rmtree(output / name, ignore_errors=True)
-        (output / BEST_FILE).unlink(missing_ok=True)
+    if not distributed.is_main():
+        return
+    for name in (_UNFINISHED, _BEFORE):
+        shutil.rmtree(output / name, ignore_errors=True)
+    if (output / _NEWEST).exists():  # at once: half a checkpoint would count as a damaged one
+        (output / _NEWEST).rename(output / _UNFINISHED)
+        shutil.rmtree(output / _UNFINISHED, ignore_errors=True)
+    (output / BEST_FILE).unlink(missing_ok=True)
+    for path in output.glob(".*"):  # files that were being written, see `weights.files`
+        if re.fullmatch(r"\.(.+\.\d+|tmp\w{6})", path.name) and path.is_file():
+            path.unlink()
 
 
 def _link(source: Path, target: Path) -> None:

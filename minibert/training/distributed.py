@@ -58,6 +58,11 @@ def is_main() -> bool:
     return rank() == 0
 
 
+def is_restart() -> bool:
+    """Whether torchrun starts us again after a failure (`--max-restarts`)."""
+    return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)) > 0
+
+
 def bar_options() -> dict[str, bool]:
     """What a progress bar is told: only the first process shows one.
 

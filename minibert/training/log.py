@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 import time
 import warnings
@@ -18,6 +17,7 @@ from tqdm import tqdm
 from minibert.data.strict_json import dump_json, parse_json
 from minibert.training import distributed
 from minibert.training.divergence import Watch
+from minibert.weights.files import named_errors, write_text
 
 LOG_FILE = "log.jsonl"
 _EVERY = 10  # steps; the loss stays on the device in between
@@ -45,9 +45,7 @@ class TrainingLog:
         self.entries: list[dict[str, float]] = []
         if distributed.is_main():
             self.entries = [entry for entry in _read(self._path) if entry["step"] <= step]
-            aside = self._path.with_name(f".{LOG_FILE}.{os.getpid()}")
-            aside.write_text("".join(map(_line, self.entries)))
-            os.replace(aside, self._path)
+            write_text(self._path, "".join(map(_line, self.entries)))
             if tensorboard:
                 self._writer = _summary_writer()(str(output / "tensorboard"), purge_step=step + 1)
         self._watch = Watch(output)
@@ -118,7 +116,7 @@ class TrainingLog:
         self.entries.append(entry)
         if not distributed.is_main():
             return
-        with self._path.open("a", encoding="utf-8") as file:
+        with named_errors(self._path), self._path.open("a", encoding="utf-8") as file:
             file.write(_line(entry))
         if self._writer is not None:
             for name, value in entry.items():

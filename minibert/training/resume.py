@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from minibert.data.strict_json import dump_json, parse_json
 from minibert.training import checkpoints, distributed
+from minibert.training.lock import LOCK_FILE, check_is_folder
+from minibert.weights.files import read_json
 from minibert.weights.folder import CONFIG_FILE
 
 SETTINGS_FILE = "training_config.json"
+# The disk, the user's share of it, or the size that a file may have.
+_FULL = {getattr(errno, name, errno.ENOSPC) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
 
 
 def check_output(output: Path, resume: bool) -> None:
@@ -19,18 +26,17 @@ def check_output(output: Path, resume: bool) -> None:
     Raises:
         ValueError: saying how to go on, or that the run is finished.
     """
-    if output.exists() and not output.is_dir():
-        raise ValueError(f"{output} is a file: choose a folder")
-    is_empty = not output.is_dir() or not any(output.iterdir())
+    check_is_folder(output)
+    names = {path.name for path in output.iterdir()} if output.is_dir() else set()
+    is_empty = not names - {LOCK_FILE}
     found = checkpoints.find(output)
     is_run, is_model = ((output / name).is_file() for name in (SETTINGS_FILE, CONFIG_FILE))
-    if resume:
+    if is_wanted(resume):
         if found is None and is_model:
             raise ValueError(f"{output} holds a finished model: there is nothing to resume")
-        if found is None and not is_run:
-            what = "is not there" if not output.is_dir() else "has no run in it"
+        if found is None and not is_run and not distributed.is_restart():
             raise ValueError(
-                f"there is nothing to resume: {output} {what} (is output_dir misspelt?); "
+                f"there is nothing to resume: no run in {output} (is output_dir misspelt?); "
                 "to start a new run, leave resume=True out"
             )
         return
@@ -46,6 +52,28 @@ def check_output(output: Path, resume: bool) -> None:
     elif is_run and not is_model:
         hint = "pass resume=True to start the run in it again, or another output_dir"
     raise ValueError(f"{output} is not empty: {hint}")
+
+
+def is_wanted(resume: bool) -> bool:
+    """Whether to go on: as the user says, and where torchrun starts failed processes again."""
+    return resume or distributed.is_restart()
+
+
+@contextmanager
+def explained(output: Path) -> Iterator[None]:
+    """Within, a full disk is told with what is saved already, and how to go on."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        found = checkpoints.find(output)
+        then = "nothing was saved yet"
+        if found is not None:
+            step = checkpoints.read_progress(found)["step"]
+            then = f"what was saved stays: make room, and go on from step {step} with resume=True"
+        told = f"{error.strerror}; {then}"
+        raise OSError(error.errno, told, error.filename or str(output)) from None
 
 
 def open_checkpoint(output: Path, run: dict[str, Any]) -> tuple[Path, dict[str, Any]] | None:
@@ -66,6 +94,33 @@ def open_checkpoint(output: Path, run: dict[str, Any]) -> tuple[Path, dict[str, 
         return None
     _check_same_run(output, found[1], run)
     return found
+
+
+def check_same_settings(output: Path, name: str, now: dict[str, Any]) -> None:
+    """Refuse to go on with settings that decide which weights are the best, where they changed.
+
+    Args:
+        output: the run's folder.
+        name: of the file in it that says what they were.
+        now: what they are.
+
+    Raises:
+        ValueError: naming the first that differs.
+    """
+    path = output / name
+    then = read_json(path) if path.is_file() else {}
+    if not isinstance(then, dict):
+        raise ValueError(f"{path} is damaged (it is not a JSON object)")
+    for key, value in now.items():
+        if then.get(key, value) != value:
+            raise _other_run(output, f"{key} {then[key]}, not {value}")
+
+
+def _other_run(output: Path, change: str) -> ValueError:
+    return ValueError(
+        f"{output} was started with {change}: resume it with what it was started with, "
+        "or choose another output_dir"
+    )
 
 
 def _warn(message: str) -> None:
@@ -95,7 +150,4 @@ def _check_same_run(output: Path, progress: dict[str, Any], run: dict[str, Any])
         if name == "data":
             other = [part for part in now[name] if then.get(name, {}).get(part) != now[name][part]]
             change = f"other data ({', '.join(other)}: texts, labels, tokenizer or lengths)"
-        raise ValueError(
-            f"{output} was started with {change}: resume it with what it was started with, "
-            "or choose another output_dir"
-        )
+        raise _other_run(output, change)

@@ -33,6 +33,7 @@ from minibert.training.config import TrainingConfig
 from minibert.training.fingerprint import fingerprint, of_values
 from minibert.training.inference import Inference, run_inference, to_device
 from minibert.training.interruption import deferred_interrupt
+from minibert.training.lock import claimed
 from minibert.training.log import TrainingLog
 from minibert.weights.files import write_json
 
@@ -127,11 +128,23 @@ class Trainer:
 
         Raises:
             KeyboardInterrupt: on Ctrl-C, after saving and saying how to go on.
+            Terminated: on SIGTERM, likewise; it is a SystemExit with status 143.
+            ValueError: if another process is training in the same folder.
+            OSError: if the disk is full; what was saved before stays.
         """
+        with claimed(self.output) as claim, resume.explained(self.output):
+            log = self._train()
+            if claim.is_nested:  # more is to come, and if it is cut short, nothing is trained again
+                self._save_checkpoint()
+            with divergence.explained(self.output, lambda: (self.step, self._rate)):
+                self._finish()
+            claim.is_trained = True
+        return log.entries
+
+    def _train(self) -> TrainingLog:
         if distributed.is_main():
             settings = {**asdict(self.config), "output_dir": str(self.output)}
             settings["precision"] = self.precision  # what "auto" came to
-            self.output.mkdir(parents=True, exist_ok=True)
             write_json(self.output / resume.SETTINGS_FILE, settings)
         self.model.train()
         every = self.config.eval_every, self.config.save_every
@@ -153,14 +166,15 @@ class Trainer:
                         log.check()
                         self._save_checkpoint()
                 if stops:
-                    raise self._stopped()
-        with divergence.explained(self.output, lambda: (self.step, self._rate)):
-            self._finish()
-        return log.entries
+                    raise is_interrupted.error(
+                        f"stopped at step {self.step} and saved: go on with resume=True and the "
+                        f"same output folder {self.output}"
+                    )
+        return log
 
     def _batches(self) -> Iterator[dict[str, Tensor]]:
         """The batches from the current step on, whole: every process cuts out its own part."""
-        while self.step < self.total_steps:
+        while self.step < self.total_steps and not self._is_out_of_patience:
             epoch, done = divmod(self.step, self.epoch_steps)
             lengths = self.train_dataset.lengths
             batches = epoch_batches(lengths, self.config.batch_size, self.config.seed, epoch)
@@ -264,8 +278,11 @@ class Trainer:
         if is_best:
             self.best = value
             state = checkpoints.full_state_dict(self.model)
-            if distributed.is_main():
-                self.best_digest = checkpoints.write_best(self.output, state)
+            self.best_digest = checkpoints.write_best(self.output, state)
+        return self._is_out_of_patience
+
+    @property
+    def _is_out_of_patience(self) -> bool:
         patience = self.config.patience
         return patience is not None and self.evaluations_since_best >= patience
 
@@ -281,13 +298,16 @@ class Trainer:
             "adapter": asdict(adapter) if adapter is not None else None,
             "data": self._fingerprints(),
         }
-        found = resume.open_checkpoint(self.output, self._run) if self.config.resume else None
-        if found is not None:
-            folder, progress = found
-            checkpoints.restore(folder, self.model, self.optimizer)
-            self.step, self.best = progress["step"], progress["best"]
-            self.evaluations_since_best = progress["evaluations_since_best"]
-            self.best_digest = checkpoints.restore_best(self.output, folder, progress)
+        if not resume.is_wanted(self.config.resume):
+            return
+        with claimed(self.output):
+            found = resume.open_checkpoint(self.output, self._run)
+            if found is not None:
+                folder, progress = found
+                checkpoints.restore(folder, self.model, self.optimizer)
+                self.step, self.best = progress["step"], progress["best"]
+                self.evaluations_since_best = progress["evaluations_since_best"]
+                self.best_digest = checkpoints.restore_best(self.output, folder, progress)
 
     def _fingerprints(self) -> dict[str, str]:
         """Of all that is learned from and compared with: no part of it may change on the way."""
@@ -308,15 +328,8 @@ class Trainer:
         }
         checkpoints.save(self.output, self.model, self.optimizer, progress, self.best_digest)
 
-    def _stopped(self) -> KeyboardInterrupt:
-        message = (
-            f"stopped at step {self.step} and saved: go on with resume=True and the same output "
-            f"folder {self.output}"
-        )
-        return KeyboardInterrupt(message) if distributed.is_main() else KeyboardInterrupt()
-
     def _finish(self) -> None:
-        """Save the best weights, and only then remove what a resumed run would need."""
+        """Take the best weights and save the model."""
         distributed.wait()
         if self.best is not None:
             best = checkpoints.read_best(self.output, self.best_digest)
@@ -324,7 +337,6 @@ class Trainer:
         state = checkpoints.full_state_dict(self.model)
         if distributed.is_main():
             self.model.save_pretrained(self.output, overwrite=True, state=state)
-        checkpoints.remove(self.output)
         distributed.wait()
         self.model.eval()
 

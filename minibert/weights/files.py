@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +48,8 @@ def write_json(path: Path, values: Any) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file in the same way."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_text(text, encoding="utf-8")
-    replace(aside, path)
+    with written_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8")
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
@@ -100,9 +101,46 @@ def write_tensors(path: Path, state: Mapping[str, Tensor]) -> None:
     if (name := not_finite(state)) is not None:
         raise NotFinite(f"{name} holds NaN or infinity")
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file(plain, aside, metadata={"format": "pt"})
-    replace(aside, path)
+    with written_aside(path) as aside:
+        save_file(plain, aside, metadata={"format": "pt"})
+
+
+@contextmanager
+def written_aside(path: Path) -> Iterator[Path]:
+    """A name for a file to be written that is then put in the place of `path`.
+
+    Raises:
+        OSError: with the file's name, where the disk is full or may not be written; nothing of the
+            new file is left then, and the old one stays.
+    """
+    aside = _aside(path)
+    try:
+        with named_errors(path):
+            yield aside
+            replace(aside, path)
+    except BaseException:
+        with suppress(OSError):
+            aside.unlink()
+        raise
+
+
+@contextmanager
+def named_errors(path: Path) -> Iterator[None]:
+    """Within, an error of the system that names no file names this one; so does safetensors'."""
+    try:
+        yield
+    except SafetensorError as error:
+        told = re.search(r"I/O error: (.*) \(os error (\d+)\)", str(error))
+        if told is None:
+            raise
+        raise OSError(int(told[2]), told[1], str(path)) from None
+    except OSError as error:
+        name = error.filename if error.filename not in (None, str(_aside(path))) else str(path)
+        raise OSError(error.errno, error.strerror or str(error), name) from None
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}")
 
 
 def replace(aside: Path, path: Path) -> None:
