@@ -196,7 +196,8 @@ def test_a_small_corpus_is_all_for_training_and_a_large_one_is_split(tmp_path):
     assert corpus.train[0] == ["Text 0.", "The end of 0."]
     assert corpus.dev == corpus.test == []
     path.write_text("\n".join(f"Text {i}. The end of {i}." for i in range(100)) + "\nText 0.")
-    corpus = load_corpus([path, str(path)])  # what is there twice counts once
+    with pytest.warns(UserWarning, match="101 of 202 documents repeat another one"):
+        corpus = load_corpus([path, str(path)])  # what is there twice counts once
     assert len(whole(corpus)) == 101
     assert corpus.dev
     assert {bucket(" ".join(document)) for document in corpus.test} == {"test"}

@@ -30,7 +30,13 @@ def base(tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("examples", "batch_size", "epochs", "eval_every"),
-    [(8, 16, 300, 15), (240, 16, 20, None), (1000, 32, 10, None), (8027, 32, 3, None)],
+    [
+        (8, 16, 300, 15),
+        (240, 16, 20, None),
+        (1000, 16, 5, None),
+        (5000, 32, 3, None),
+        (8027, 32, 3, None),
+    ],
 )
 def test_few_examples_go_round_more_often(examples, batch_size, epochs, eval_every):
     found, told = suited(TrainingConfig("out"), (), examples, 384)
@@ -83,6 +89,19 @@ def test_a_run_without_options_says_what_was_chosen_and_what_word_counts_reach(
     said = capsys.readouterr()
     assert "dev, word counts" not in json.loads(said.out)
     assert "not compared with word counts: scikit-learn is missing" in said.err
+
+
+@pytest.mark.parametrize(("task", "form"), [("tag", "conll"), ("answer", "json")])
+def test_tags_and_answers_get_as_many_steps(base, tmp_path, capsys, monkeypatch, task, form):
+    monkeypatch.setattr(defaults, "LEAST_STEPS", 8)
+    train = getattr(tiny, {"tag": "tagged", "answer": "squad"}[task])(tmp_path / f"t.{form}", 12)
+    out = tmp_path / "out"
+    command = ["finetune", task, "--base", str(base), "--train", str(train), "--out", str(out)]
+    assert main([*command, "--dev", str(train)]) == 0
+    said = capsys.readouterr()
+    assert "8 epochs of 12 examples in batches of 16, for 8 steps at least" in said.err
+    assert "learning rate 0.0003" in said.err
+    assert "word counts" not in said.out + said.err
 
 
 def test_texts_too_long_are_split_without_being_asked(base, tmp_path, capsys):

@@ -7,8 +7,10 @@ was held out from pre-training is held out from fine-tuning too.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -55,7 +57,8 @@ def stream_corpus(name_or_paths: str | Path | Sequence[str | Path]) -> Iterator[
             document a line.
 
     Yields:
-        split and sentences; repeated documents are dropped. A user's own files with fewer than 100
+        split and sentences; a repeated document comes once, and of a user's own files it is told
+        how many there are. A user's own files with fewer than 100
         documents go to "train" whole: a tenth of them would measure nothing.
 
     Raises:
@@ -75,7 +78,7 @@ def stream_corpus(name_or_paths: str | Path | Sequence[str | Path]) -> Iterator[
                 )
         keyed = ((" ".join(d), d) for path in paths for d in read_documents(path))
         own = True
-    documents = _distinct(tqdm(keyed, desc="reading", unit=" documents", delay=2))
+    documents = _distinct(tqdm(keyed, desc="reading", unit=" documents", delay=2), own)
     first = list(islice(documents, _SMALLEST_SPLIT)) if own else []
     if own and len(first) < _SMALLEST_SPLIT:
         first = [("train", document) for _, document in first]
@@ -83,10 +86,21 @@ def stream_corpus(name_or_paths: str | Path | Sequence[str | Path]) -> Iterator[
     yield from documents
 
 
-def _distinct(keyed: Iterable[tuple[str, list[str]]]) -> Iterator[SplitDocument]:
+def _distinct(keyed: Iterable[tuple[str, list[str]]], own: bool) -> Iterator[SplitDocument]:
     seen: set[bytes] = set()
+    count = 0
     for key, document in keyed:
+        count += bool(document)
         digest = hashlib.blake2b("\n".join(document).encode(), digest_size=16).digest()
         if document and digest not in seen:
             seen.add(digest)
             yield split_of(key), document
+    if own and len(seen) < count:
+        _tell_repeated(count - len(seen), count)
+
+
+@cache  # a corpus is read several times, and this is to be said once
+def _tell_repeated(repeated: int, count: int) -> None:
+    warnings.warn(
+        f"{repeated:,} of {count:,} documents repeat another one, and are read once", stacklevel=1
+    )

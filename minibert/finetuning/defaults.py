@@ -17,7 +17,7 @@ from minibert.training.config import TrainingConfig
 
 LEAST_STEPS = 300
 _EPOCHS = 3
-_FEW = 1000  # examples; fewer go in smaller batches
+_FEW = 5000  # examples; fewer go in smaller batches, which is as many steps for half of the work
 _RATES = ((128, 3e-4), (256, 2e-4), (512, 1e-4), (768, 3e-5))  # up to a hidden size
 _RATE_ABOVE = 2e-5
 _ADAPTER = 10  # times as much for an adapter: it begins at zero, beside weights that do not move
