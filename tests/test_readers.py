@@ -217,6 +217,12 @@ def test_a_mistake_in_conll_columns_is_told_with_its_line(write, content, told):
     assert message(read_conll, write("x.conll", content)).startswith(told)
 
 
+def test_a_text_file_that_has_no_columns_is_told_what_else_there_is(write):
+    told = message(read_conll, write("x.txt", "great film\nnot very good\n"))
+    assert told.startswith("x.txt, line 2: expected 2 columns separated by spaces or tabs, found 3")
+    assert told.endswith("texts with labels end in .jsonl, .csv or .tsv)")
+
+
 def test_a_tag_column_that_is_not_there_is_told(write):
     told = message(read_conll, write("x.conll", "a O\n"), tag_column=3)
     assert told == "x.conll, line 1: 2 columns, but column 3 (counted from 0) is asked for"

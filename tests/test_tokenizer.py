@@ -396,6 +396,7 @@ def test_without_huggingface_hub_the_message_names_it(monkeypatch):
         (([["w1", "w2"]],), "pass is_split_into_words=True"),
         ((["w1"], ["w2", "w3"]), "1 texts, but 2 second texts"),
         ((["w1 \ud83d w2"],), "half a character .U.D83D."),
+        ((["caf\udce9"],), "half a character .U.DCE9, or the byte 0xe9., which is not UTF-8"),
         ((["w1", "w2 w3"],), "pass padding=True"),
     ],
 )

@@ -13,6 +13,10 @@ from minibert.data.tags import odd_tag_told, odd_tags
 
 _DOCUMENT = "-DOCSTART-"
 _CONLLU = ".conllu"
+# What may have been meant by a file that is called .txt.
+_OTHER_FORMS = (
+    " (a .txt file is read as tagged words; texts with labels end in .jsonl, .csv or .tsv)"
+)
 _CONLLU_PLACES = (1, 3)  # FORM and UPOS
 # In CoNLL-U, words that were contracted (3-4) and words that are not said (3.1).
 _NO_WORD = re.compile(r"[0-9]+[-.][0-9]+")
@@ -146,7 +150,7 @@ def _rows(path: Path, fewest: int) -> list[tuple[int, list[str] | str]]:
     """Line number and cells of every word (or what is wrong with them), none between sentences."""
     lines = [(number, line.strip(" \t")) for number, line in numbered_lines(path)]
     rows = [(number, line, _cells(line)) for number, line in lines]
-    is_conllu = path.suffix.lower() == _CONLLU
+    is_conllu, is_text = path.suffix.lower() == _CONLLU, path.suffix.lower() == ".txt"
     body = [(line, cells) for _, line, cells in rows if cells and cells[0] != _DOCUMENT]
     # What the first word has, every word has. It may be a "#" itself where all words begin so.
     plain = [each for each in body if not each[0].startswith("#")] or body
@@ -161,7 +165,8 @@ def _rows(path: Path, fewest: int) -> list[tuple[int, list[str] | str]]:
             continue
         wrong = cells and (len(cells) != width or width < fewest)
         expected = f"expected {max(width, fewest)} columns separated by spaces or tabs"
-        kept.append((number, f"{expected}, found {len(cells)}" if wrong else cells))
+        told = f"{expected}, found {len(cells)}{_OTHER_FORMS if is_text else ''}"
+        kept.append((number, told if wrong else cells))
     return kept
 
 

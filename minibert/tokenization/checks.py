@@ -153,8 +153,11 @@ def why_unreadable(batch: list[Any]) -> str:
     for i, item in enumerate(batch):
         for character in _joined(item):
             if "\ud800" <= character <= "\udfff":
+                code = ord(character)
+                # How Python holds a byte of a command line that is not UTF-8.
+                byte = f", or the byte 0x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else ""
                 return (
-                    f"text {i} holds half a character (U+{ord(character):04X}): "
+                    f"text {i} holds half a character (U+{code:04X}{byte}), which is not UTF-8: "
                     "replace it, for instance text.encode('utf-8', 'replace').decode()"
                 )
     return "the tokenizer cannot read these texts: pass plain strings"
