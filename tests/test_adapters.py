@@ -157,7 +157,9 @@ def test_an_adapter_replaces_a_model_only_where_that_is_asked_for(base):
 def test_a_base_that_is_gone_is_named(base, tmp_path):
     trained(base).save_pretrained(tmp_path / "a")
     shutil.rmtree(base)
-    with pytest.raises(FileNotFoundError, match=r"the adapter in .*/a needs its base: .*base"):
+    with pytest.raises(
+        FileNotFoundError, match=r"a/adapter_config\.json: the adapter needs its base: .*base"
+    ):
         BertForSequenceClassification.from_pretrained(tmp_path / "a")
 
 
@@ -195,7 +197,7 @@ def test_half_an_adapter_is_refused(base, tmp_path, drop):
 def test_settings_of_another_library_are_refused(base, tmp_path):
     trained(base).save_pretrained(tmp_path / "a")
     (tmp_path / "a" / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 8}')
-    with pytest.raises(ValueError, match="it needs base, rank and alpha"):
+    with pytest.raises(ValueError, match="it needs base, rank, alpha"):
         BertForSequenceClassification.from_pretrained(tmp_path / "a")
 
 

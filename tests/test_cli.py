@@ -192,6 +192,7 @@ def test_a_hidden_size_that_the_heads_do_not_divide(fails, tmp_path):
     train = tiny.reviews(tmp_path / "train.jsonl", 8)
     odd = changed_config(tiny.save(tmp_path / "odd"), num_attention_heads=5)
     told = "hidden_size 32 cannot be divided among 5 heads: choose a multiple of 5"
+    told = f"{odd / 'config.json'}: {told}"
     assert fails(*classify(odd, train, tmp_path / "out")) == told
     assert fails("info", odd) == told
 
@@ -200,7 +201,7 @@ def test_a_checkpoint_that_does_not_fit_names_the_keys(fails, tmp_path):
     train = tiny.reviews(tmp_path / "train.jsonl", 8)
     larger = changed_config(tiny.save(tmp_path / "larger"), num_hidden_layers=3)
     told = fails(*classify(larger, train, tmp_path / "out"))
-    assert told.startswith("the checkpoint does not fit this model: missing: ")
+    assert told.startswith(f"{larger}: the checkpoint does not fit this model: missing: ")
     assert "bert.encoder.layers.2.attention.output.weight" in told
     wider = changed_config(tiny.save(tmp_path / "wider"), intermediate_size=96)
     assert "feed_forward.up.weight is (64, 32), not (96, 32)" in fails(

@@ -507,10 +507,10 @@ def test_folders_that_hold_no_tokenizer(tmp_path):
 @pytest.mark.parametrize(
     ("file", "content", "message"),
     [
-        ("tokenizer.json", b"{}", "cannot be read"),
-        ("tokenizer.json", b'{"version": ', "cannot be read"),
+        ("tokenizer.json", b"{}", "lacks 'model'"),
+        ("tokenizer.json", b'{"version": ', "line 1: not JSON"),
         ("vocab.txt", b"[PAD]\n\xff\xfe\n", "line 2: not UTF-8"),
-        ("tokenizer_config.json", b"{", "is not JSON"),
+        ("tokenizer_config.json", b"{", "line 1: not JSON"),
     ],
 )
 def test_files_that_are_not_what_they_are_called(tmp_path, small, file, content, message):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
 from minibert import weights
+from minibert.training.config import TrainingConfig
 from minibert.training.devices import choose_device, choose_precision
 from minibert.training.resume import SETTINGS_FILE
-from minibert.weights.files import read_json
+from minibert.weights.typed_json import named_file, read_typed
 
 _ROWS = 32  # of a batch at most, where nothing is said
 
@@ -29,7 +31,7 @@ def computing(options: Namespace) -> Computing:
     So the numbers of an evaluation in training come out of `minibert evaluate` again.
     """
     path = weights.resolve(options.model) / SETTINGS_FILE
-    noted: dict[str, Any] = read_json(path) if path.is_file() else {}
+    noted = _noted(path) if path.is_file() else {}
     device = choose_device(options.device)
     # A model that notes nothing is run as Python runs it.
     precision = choose_precision(options.precision or noted.get("precision", "float32"), device)
@@ -39,3 +41,10 @@ def computing(options: Namespace) -> Computing:
     if rows < 1:
         raise ValueError(f"batch_size must be at least 1, not {rows}")
     return Computing(device, precision, rows)
+
+
+def _noted(path: Path) -> dict[str, Any]:
+    noted = read_typed(path, TrainingConfig)
+    with named_file(path):
+        TrainingConfig(**{"output_dir": "", **noted})  # refuses what is out of range
+    return noted

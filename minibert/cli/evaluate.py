@@ -47,7 +47,7 @@ def run(options: Namespace) -> None:
 
 def _finetuned(options: Namespace) -> Report:
     settings = changed_by(TaskSettings.read(options.model), options)
-    config = BertConfig(**weights.read_config(weights.resolve(options.model)))
+    config = weights.read_config(weights.resolve(options.model), BertConfig)
     tokenizer = Tokenizer.from_pretrained(options.model)
     make = dataset_maker(settings, tokenizer, config.labels, config.problem_type)
     if options.plots is not None and (

@@ -79,7 +79,7 @@ def _suited(
 ) -> tuple[TrainingConfig, list[str]]:
     """The settings of training, those that nobody has given chosen to suit; and why."""
     given = [name for name in CHOSEN if getattr(options, name) is not None]
-    config = BertConfig(**weights.read_config(weights.resolve(options.base)))
+    config = weights.read_config(weights.resolve(options.base), BertConfig)
     parts = training.accumulation_steps * int(os.environ.get("WORLD_SIZE", 1))
     return suited(
         training, given, examples, config.hidden_size, has_adapter=has_adapter, parts=parts

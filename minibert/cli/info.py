@@ -16,7 +16,8 @@ def run(options: Namespace) -> None:
     """Print what a model is: shape, parameters, labels, and the card where it has one."""
     kind = models.architecture(options.model)
     folder = weights.resolve(options.model)
-    config = BertConfig(**weights.read_config(folder))
+    config = weights.read_config(folder, BertConfig)
+    adapter = weights.read_adapter_config(folder)
     print(f"{options.model}: {kind.architecture} in {folder}\n")
     values = config.to_dict()
     width = max(map(len, values))
@@ -27,7 +28,7 @@ def run(options: Namespace) -> None:
         print(f"\n{parameter_table(kind(config))}")
     if config.id2label is not None:
         print(f"\nlabels: {', '.join(config.labels)}")
-    if (adapter := weights.read_adapter_config(folder)) is not None:
+    if adapter is not None:
         print(f"\nadapter: rank {adapter['rank']} beside {adapter['base']}")
     card = folder / "CARD.md"
     if card.is_file():

@@ -108,8 +108,10 @@ def _set_aside(message: str) -> tuple[str, list[str]]:
         kept.append(found[0])
         return f"\0{len(kept) - 1}\0"
 
-    # Not the quotes of an argument, as in device='cpu'.
-    return re.sub(r"(?<!=)(['\"]).*?\1(?!\w)|[^\s'\"]*[/\\][^\s'\"]*", keep, message), kept
+    # Not the quotes of an argument, as in device='cpu'. After a JSON file comes a key of it.
+    return re.sub(
+        r"[^\s'\"]*\.json: [\w.]+|(?<!=)(['\"]).*?\1(?!\w)|[^\s'\"]*[/\\][^\s'\"]*", keep, message
+    ), kept
 
 
 def check_new_folder(folder: Path) -> None:

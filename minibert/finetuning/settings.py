@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Self
 
 from minibert.training.options import check_at_least, check_fractions, check_numbers, option
@@ -84,7 +84,7 @@ class TaskSettings:
             ValueError: if the model has no head for any of the tasks.
         """
         from minibert import weights  # with PyTorch behind it, which `--help` does without
-        from minibert.weights.files import read_json
+        from minibert.weights.typed_json import named_file, read_typed
 
         folder = weights.resolve(name_or_path)
         kind = weights.read_architecture(folder)
@@ -95,9 +95,16 @@ class TaskSettings:
                 "run `minibert finetune classify`, `tag` or `answer` first"
             )
         path = folder / TASK_FILE
-        values = read_json(path) if path.is_file() else {}
-        known = {field.name for field in fields(cls)}
-        return cls(**{**{k: v for k, v in values.items() if k in known}, "task": task})
+        values = read_typed(path, cls) if path.is_file() else {}
+        config: dict[str, Any] = weights.read_config(folder, dict)
+        most = config.get("max_position_embeddings", 512)
+        with named_file(path):
+            for name in ("max_length", "stride"):
+                if (value := values.get(name) or 0) > most:
+                    raise ValueError(
+                        f"{name} is {value}, but the model reads {most} tokens at most"
+                    )
+            return cls(**{**values, "task": task})
 
 
 @dataclass(frozen=True)

@@ -65,28 +65,25 @@ class PretrainedModel(nn.Module):
             ValueError: if the checkpoint does not fit, naming the tensors; or a field is unknown.
         """
         folder = weights.resolve(name_or_path)
-        config = BertConfig(**weights.read_config(folder))
+        config = weights.read_config(folder, BertConfig)
         if "num_labels" in changes and changes["num_labels"] != config.num_labels:
             changes.setdefault("id2label", None)
         if changes.get("id2label") is not None:
             changes.setdefault("num_labels", len(changes["id2label"]))
         arguments = {name: changes.pop(name) for name in cls.extra_arguments if name in changes}
-        model = cls(config.changed(**changes), **arguments)
-        if (stored := weights.read_adapter(folder)) is not None:
-            adapter, base, tensors = stored
-            model._load(model.state_dict(), weights.read_weights(base))
-            add_adapter(model, **adapter)
-            model._load(_trained(model), tensors)
-        else:
-            may_be_cut = "num_hidden_layers" in changes
-            model._load(model.state_dict(), weights.read_weights(folder), may_be_cut)
+        config, may_be_cut = config.changed(**changes), "num_hidden_layers" in changes
+        stored = weights.read_adapter(folder)
+        found = weights.read_weights(folder if stored is None else stored[1])
+        # Shapes alone first: no memory is asked for that the file does not have.
+        with torch.device("meta"), weights.named_file(folder):
+            found = weights.fit(cls(config).state_dict(), found, cls.may_be_new, may_be_cut)
+        model = cls(config, **arguments)
+        model.load_state_dict(found, strict=False)
+        if stored is not None:
+            add_adapter(model, **stored[0])
+            own = weights.fit(_trained(model), stored[2], cls.may_be_new)
+            model.load_state_dict(own, strict=False)
         return model.eval()
-
-    def _load(
-        self, expected: Mapping[str, Tensor], found: Mapping[str, Tensor], may_be_cut: bool = False
-    ) -> None:
-        taken = weights.fit(expected, found, self.may_be_new, may_be_cut)
-        self.load_state_dict(taken, strict=False)
 
     def save_pretrained(
         self,

@@ -7,17 +7,35 @@ entry a line, the line number is the id), and mostly `tokenizer_config.json` bes
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, normalizers, pre_tokenizers, processors
 
 from minibert.data.lines import numbered_lines
-from minibert.data.strict_json import dump_json, parse_json
+from minibert.data.strict_json import dump_json
+from minibert.tokenization.tokenizer_json import read_backend
+from minibert.weights.typed_json import Within, named_file, read_typed
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 DEFAULT_LIMIT = 512  # positions of every BERT that Google published (claim B15)
 FILES = ("tokenizer.json", "vocab.txt", "tokenizer_config.json", "config.json")
+
+
+class _SettingsFile(TypedDict, total=False):
+    """What is read of a tokenizer_config.json."""
+
+    model_max_length: Annotated[float, Within(4)] | None  # [CLS] and two [SEP], and room for one
+    do_lower_case: bool
+    strip_accents: bool | None
+    tokenize_chinese_chars: bool
+
+
+class _ModelSettingsFile(TypedDict, total=False):
+    """What a tokenizer reads of its model's config.json."""
+
+    vocab_size: int
+    max_position_embeddings: Annotated[int, Within(4, 2**17)] | None
 
 
 def bert_backend(vocab: dict[str, int], lowercase: bool) -> Backend:
@@ -44,6 +62,31 @@ def frame_with_special_tokens(backend: Backend) -> None:
     )
 
 
+def check_special_tokens(backend: Backend, name: str) -> None:
+    """Refuse a vocabulary without one of the five special tokens; `name` is whose it is."""
+    missing = [token for token in SPECIAL_TOKENS if backend.token_to_id(token) is None]
+    if missing:
+        raise ValueError(
+            f"the vocabulary of {name} has no {' '.join(missing)}: add to it, one entry each"
+        )
+
+
+def _check_frame(backend: Backend) -> None:
+    """Refuse a post-processor that does not make `[CLS] A [SEP] B [SEP]`, segments 0 and 1."""
+    inside = backend.encode("a", add_special_tokens=False).ids
+    first = [backend.token_to_id("[CLS]"), *inside, backend.token_to_id("[SEP]")]
+    second = first[1:]
+    for row, ids, types in (
+        (backend.encode("a"), first, [0] * len(first)),
+        (backend.encode("a", "a"), first + second, [0] * len(first) + [1] * len(second)),
+    ):
+        if (row.ids, row.type_ids) != (ids, types):
+            raise ValueError(
+                "post_processor does not make [CLS] A [SEP] B [SEP] with segments 0 and 1: "
+                "save the tokenizer again"
+            )
+
+
 def read_folder(folder: Path) -> tuple[Backend, int]:
     """Open a tokenizer folder.
 
@@ -54,38 +97,33 @@ def read_folder(folder: Path) -> tuple[Backend, int]:
         FileNotFoundError: if neither tokenizer.json nor vocab.txt is there.
         ValueError: if a file is not what its name says, or the vocabulary is larger than the model.
     """
-    settings = _read_json(folder / "tokenizer_config.json")
-    if (folder / "tokenizer.json").is_file():
-        try:
-            backend = Backend.from_file(str(folder / "tokenizer.json"))
-        except Exception as error:  # the library raises plain Exception
-            raise ValueError(
-                f"{folder / 'tokenizer.json'} cannot be read ({error}): save the tokenizer again"
-            ) from None
-        if backend.post_processor is None and backend.token_to_id("[CLS]") is not None:
-            frame_with_special_tokens(backend)
-    elif (folder / "vocab.txt").is_file():
-        vocab = _read_vocab(folder / "vocab.txt")
+    settings = _read_if_there(folder / "tokenizer_config.json", _SettingsFile)
+    if (path := folder / "tokenizer.json").is_file():
+        backend = read_backend(path)
+    elif (path := folder / "vocab.txt").is_file():
+        vocab = _read_vocab(path)
         if "do_lower_case" not in settings:
-            warn_of_capitals(vocab, folder / "vocab.txt")
+            warn_of_capitals(vocab, path)
         backend = bert_backend(vocab, lowercase=True)
     else:
         raise FileNotFoundError(
             f"{folder} has neither tokenizer.json nor vocab.txt: put one of them there"
         )
     _apply(settings, backend)
-    config = _read_json(folder / "config.json")
-    size, rows = max(backend.get_vocab().values(), default=-1) + 1, config.get("vocab_size")
-    if isinstance(rows, int) and size > rows:
+    check_special_tokens(backend, str(path))
+    if backend.post_processor is None:
+        frame_with_special_tokens(backend)
+    with named_file(path):
+        _check_frame(backend)
+    config = _read_if_there(folder / "config.json", _ModelSettingsFile)
+    size = max(backend.get_vocab().values()) + 1
+    if size > (rows := config.get("vocab_size", size)):
         raise ValueError(
             f"{folder}: the vocabulary has {size} entries, but the model of config.json knows "
             f"{rows} (vocab_size): put the tokenizer there that the model was trained with"
         )
     # Old exports write 1e30 for "no limit"; then what the model's own config says counts.
-    limits = (
-        settings.get("model_max_length"),
-        config.get("max_position_embeddings"),
-    )
+    limits = (settings.get("model_max_length"), config.get("max_position_embeddings"))
     known = [int(limit) for limit in limits if limit and limit < 1e9]
     return backend, min(known, default=DEFAULT_LIMIT)
 
@@ -130,14 +168,8 @@ def warn_of_capitals(vocab: Iterable[str], name: object) -> None:
         )
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        content = parse_json(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not JSON ({error}): repair or remove it") from None
-    return content if isinstance(content, dict) else {}
+def _read_if_there(path: Path, kind: type) -> dict[str, Any]:
+    return read_typed(path, kind) if path.is_file() else {}
 
 
 def _apply(settings: dict[str, Any], backend: Backend) -> None:

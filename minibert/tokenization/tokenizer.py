@@ -33,6 +33,7 @@ from minibert.tokenization.files import (
     FILES,
     SPECIAL_TOKENS,
     bert_backend,
+    check_special_tokens,
     read_folder,
     write_folder,
 )
@@ -60,16 +61,12 @@ class Tokenizer:
     def __init__(
         self, backend: Backend, *, name: str = "this tokenizer", model_max_length: int | None = None
     ):
-        vocab = backend.get_vocab()
-        missing = [token for token in SPECIAL_TOKENS if token not in vocab]
-        if missing:
-            raise ValueError(
-                f"the vocabulary of {name} has no {' '.join(missing)}: add to it, one entry each"
-            )
+        check_special_tokens(backend, name)
         # A tokenizer.json may pad or cut by itself (minilm's does, to 128): only `__call__` may.
         backend.no_padding()
         backend.no_truncation()
         backend.add_special_tokens(list(SPECIAL_TOKENS))
+        vocab = backend.get_vocab()
         ids = [vocab[token] for token in SPECIAL_TOKENS]
         self.pad_token_id, self.unk_token_id, self.cls_token_id = ids[:3]
         self.sep_token_id, self.mask_token_id = ids[3:]

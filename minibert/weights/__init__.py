@@ -3,8 +3,8 @@
 Read `folder` first (what a folder holds, and whether its tensors fit a model), then `hugging_face`
 (the same tensors under the names of `transformers`, both ways), `names` (which folder a name
 stands for), `adapter`, `cards`, `parameters` and `pickled` (weights of older versions, on request).
-`files` writes all of it, whole or not at all.
-`onnx` writes a model as a graph that runs without PyTorch.
+`files` writes all of it, whole or not at all; `typed_json` checks what a file says against declared
+types. `onnx` writes a model as a graph that runs without PyTorch.
 
 May import: `data.download` and its registry, for the weights that are fetched.
 """
@@ -18,9 +18,11 @@ from minibert.weights.folder import (
     resolve,
     write_model,
 )
+from minibert.weights.typed_json import named_file
 
 __all__ = [
     "fit",
+    "named_file",
     "read_adapter",
     "read_adapter_config",
     "read_architecture",

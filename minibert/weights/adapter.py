@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import torch
 from torch import Tensor
 
-from minibert.weights.files import in_dtype, load_tensors, read_json, write_json, write_tensors
+from minibert.weights.files import in_dtype, load_tensors, write_json, write_tensors
 from minibert.weights.folder import (
     ADAPTER_CONFIG_FILE,
     ADAPTER_WEIGHTS_FILE,
@@ -20,6 +20,15 @@ from minibert.weights.folder import (
     resolve,
 )
 from minibert.weights.hugging_face import config_to_hugging_face
+from minibert.weights.typed_json import Within, read_typed
+
+
+class AdapterFile(TypedDict):
+    """What `adapter_config.json` holds; see `minibert.model.lora.Adapter`."""
+
+    base: Annotated[str, Within(1, 4096)]
+    rank: Annotated[int, Within(1, 2**16)]
+    alpha: float
 
 
 def write_adapter(
@@ -51,15 +60,12 @@ def read_adapter_config(folder: Path) -> dict[str, Any] | None:
     """Base, rank and alpha of the adapter in a folder; `None` where it holds none.
 
     Raises:
-        ValueError: if one of the three is not there.
+        ValueError: if one of the three is not there, or not what `AdapterFile` declares.
     """
     path = folder / ADAPTER_CONFIG_FILE
     if not path.is_file():
         return None
-    adapter: dict[str, Any] = read_json(path)
-    if set(adapter) != {"base", "rank", "alpha"}:
-        raise ValueError(f"{path} is not one of ours: it needs base, rank and alpha")
-    return adapter
+    return read_typed(path, AdapterFile)
 
 
 def read_adapter(folder: Path) -> tuple[dict[str, Any], Path, dict[str, Tensor]] | None:
@@ -77,8 +83,9 @@ def read_adapter(folder: Path) -> tuple[dict[str, Any], Path, dict[str, Tensor]]
         return None
     try:
         base = _base_folder(adapter["base"], folder)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"the adapter in {folder} needs its base: {error}") from None
+    except OSError as error:
+        path, reason = folder / ADAPTER_CONFIG_FILE, error.strerror or error
+        raise FileNotFoundError(f"{path}: the adapter needs its base: {reason}") from None
     return adapter, base, load_tensors(folder / ADAPTER_WEIGHTS_FILE)
 
 

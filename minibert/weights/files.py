@@ -16,8 +16,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from minibert.data.strict_json import RepeatedName, dump_json, parse_json
+from minibert.data.strict_json import dump_json, parse_json
 
+LARGEST_JSON = 2**28  # bytes; the tokenizer.json of a large vocabulary has a tenth of it
 _IS_POSIX = os.name == "posix"
 
 
@@ -26,12 +27,20 @@ class NotFinite(ValueError):
 
 
 def read_json(path: Path) -> Any:
-    """A JSON file's contents, or a ValueError that names the line."""
+    """A JSON file's contents.
+
+    Raises:
+        ValueError: if it is no JSON, naming the line, or has more than `LARGEST_JSON` bytes.
+    """
+    if (size := path.stat().st_size) > LARGEST_JSON:
+        raise ValueError(f"{path} has {size:,} bytes, and at most {LARGEST_JSON:,} are read")
     try:
-        return parse_json(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from None
-    except RepeatedName as error:
+    except UnicodeDecodeError:
+        raise ValueError(f"{path}: not JSON (it is not UTF-8 text)") from None
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
 

@@ -8,21 +8,26 @@ dictionary; the classes that compute with them are in `minibert.model`.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from minibert.weights import names
-from minibert.weights.files import in_dtype, load_tensors, read_json, write_json, write_tensors
+from minibert.weights.files import in_dtype, load_tensors, write_json, write_tensors
 from minibert.weights.hugging_face import (
+    ConfigFile,
+    check_model_type,
     config_from_hugging_face,
     config_to_hugging_face,
     from_hugging_face,
     to_hugging_face,
 )
+from minibert.weights.typed_json import named_file, read_typed
+
+Config = TypeVar("Config")
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -41,19 +46,37 @@ def resolve(name_or_path: str | os.PathLike[str], pickled: bool = False) -> Path
     return names.resolve(name_or_path, (*FILES, PICKLED_FILE) if pickled else FILES)
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """The fields of `BertConfig` that a model folder states."""
-    path = folder / CONFIG_FILE
-    if not path.is_file():
-        raise FileNotFoundError(f"{folder} has no {CONFIG_FILE}: is it a model folder?")
-    return config_from_hugging_face(read_json(path))
+def read_config(folder: Path, kind: Callable[..., Config]) -> Config:
+    """The configuration that a model folder states.
+
+    Args:
+        kind: what is made of it: `BertConfig`, which this room does not know.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: naming file and key, if it does not describe a BERT: see `ConfigFile`.
+    """
+    values = _read_config_file(folder)
+    with named_file(folder / CONFIG_FILE):
+        return kind(**config_from_hugging_face(values))
 
 
 def read_architecture(folder: Path) -> str:
-    """The class that a model folder was saved from; "BertModel" where nothing is said."""
-    read_config(folder)  # says what is wrong with it, if anything is
-    kinds = read_json(folder / CONFIG_FILE).get("architectures")
-    return str(kinds[0]) if kinds else "BertModel"
+    """The class that a model folder was saved from; "BertModel" where nothing is said.
+
+    Raises as `read_config` does.
+    """
+    values = _read_config_file(folder)
+    with named_file(folder / CONFIG_FILE):
+        check_model_type(values)
+    return str((values.get("architectures") or ["BertModel"])[0])
+
+
+def _read_config_file(folder: Path) -> dict[str, Any]:
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        raise FileNotFoundError(f"{folder} has no {CONFIG_FILE}: is it a model folder?")
+    return read_typed(path, ConfigFile)
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import torch
 from torch import Tensor
+
+from minibert.weights.typed_json import Within
 
 # Ours -> Hugging Face's, on names without the leading "bert.".
 _RENAMED = [
@@ -55,6 +57,36 @@ _FUSED = re.compile(r"^encoder\.layers\.(\d+)\.attention\.query_key_value\.(weig
 _SPLIT = re.compile(r"^encoder\.layers\.(\d+)\.attention\.self\.(query|key|value)\.(weight|bias)$")
 # Buffers that older versions of transformers saved.
 _BUFFER = re.compile(r"^embeddings\.(position_ids|token_type_ids)$")
+
+
+class ConfigFile(TypedDict, total=False):
+    """What is read of a `config.json`: types and limits, which no BERT comes near.
+
+    A slip in a file must not ask for all of a machine's memory; the tensors' shapes are compared
+    with the numbers afterwards (`minibert.weights.folder.fit`).
+    """
+
+    model_type: str
+    architectures: list[Annotated[str, Within(1, 200)]] | None
+    vocab_size: Annotated[int, Within(1, 2**24)]
+    hidden_size: Annotated[int, Within(1, 2**16)]
+    num_hidden_layers: Annotated[int, Within(1, 128)]
+    num_attention_heads: Annotated[int, Within(1, 2**12)]
+    intermediate_size: Annotated[int, Within(1, 2**18)]
+    hidden_act: str
+    hidden_dropout_prob: float
+    attention_probs_dropout_prob: float
+    max_position_embeddings: Annotated[int, Within(1, 2**17)]
+    type_vocab_size: Annotated[int, Within(1, 2**10)]
+    initializer_range: Annotated[float, Within(1e-9, 100)]
+    layer_norm_eps: Annotated[float, Within(0, 1)]
+    pad_token_id: int
+    is_decoder: bool
+    norm_position: str
+    position_embedding_type: str
+    num_labels: Annotated[int, Within(1, 2**16)]
+    id2label: Annotated[dict[int, str], Within(0, 2**16)] | None
+    problem_type: str | None
 
 
 _ACTIVATIONS = {"gelu_tanh": "gelu_pytorch_tanh"}
@@ -152,6 +184,12 @@ def config_to_hugging_face(config: Mapping[str, Any], architecture: str) -> dict
     return values
 
 
+def check_model_type(values: Mapping[str, Any]) -> None:
+    """Refuse the `config.json` of a model that is not a BERT."""
+    if values.get("model_type", "bert") not in ("bert", "minibert"):
+        raise ValueError(f"model_type: this is a {values['model_type']} model, not a BERT")
+
+
 def config_from_hugging_face(values: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of `BertConfig` in a `config.json`, ours or one of `transformers`.
 
@@ -160,8 +198,7 @@ def config_from_hugging_face(values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: for a model that is not a BERT.
     """
-    if values.get("model_type", "bert") not in ("bert", "minibert"):
-        raise ValueError(f"this is a {values['model_type']} model, not a BERT")
+    check_model_type(values)
     known = {name: values[name] for name in _FIELDS if name in values}
     known["is_causal"] = bool(values.get("is_decoder", False))
     activation = values.get("hidden_act", "gelu")
