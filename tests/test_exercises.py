@@ -19,7 +19,7 @@ from book.register import CHAPTERS
 from exercises import check, hint, progress, solution
 from exercises.grader import build, gates
 from exercises.grader.commands import main
-from exercises.learner import calls, record, source
+from exercises.learner import calls, checking, record, source
 from exercises.learner.source import SourceError, parse
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,7 +77,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> source.Task:
     monkeypatch.setattr(source, "SOURCES", tmp_path / "source")
     monkeypatch.setenv("MINIBERT_PROGRESS", str(tmp_path / "progress.json"))
     source.load.cache_clear()
-    calls.bench.cache_clear()
+    checking.bench.cache_clear()
     yield source.load("ch09-small").tasks[0]
     source.load.cache_clear()
 
@@ -465,7 +465,7 @@ def told(task_id: str, code: str) -> str:
     lines = (task.setup + code).splitlines(keepends=True)
     linecache.cache["<cell>"] = (len(code), None, lines, "<cell>")
     function = namespace[task.function]
-    return calls.judge_here(task, function, calls.source_of(function)).message
+    return checking.judge(task, function, calls.source_of(function), None).message
 
 
 def edited(task_id: str, old: str, new: str) -> str:

@@ -61,3 +61,4 @@ for module, names in NAMES.items():
         if hasattr(module, name):
             delattr(module, name)
 os.replace = _replace_of_closed_files
+sys.platform = "win32"

@@ -2,10 +2,14 @@
 
 To be read in this order, first a submission's way:
 
-- `submission`: what is taken from a notebook, without running it.
-- `child`: runs a learner's definitions on inputs, in a process of its own.
-- `isolation`: starts that process, apart from everything, and believes nothing that it says.
-- `grading`: a folder of submissions, a result each.
+- `submission`: what was handed in, and by whom.
+- `notebook`: what is taken from a notebook, without running it.
+- `child`: does that, and runs what was taken on inputs, in a process of its own.
+- `allowed`: the system calls that a learner's code may make.
+- `isolation`: how that process is kept apart from everything.
+- `conversation`: what is said to it, and nothing believed that it says.
+- `grading`: a result for a submission.
+- `workers`: results for a class.
 - `report`: grades and pages made of the results.
 - `similarity`: which submissions look like copies of each other.
 
@@ -17,5 +21,5 @@ Then what the authors of sets need, and the command line over all of it, `python
 - `commands`: list, build, gates, mutants, grade, similar, summary.
 
 A module here imports those above it, and of `exercises/learner/` what it likes; that room imports
-nothing of this one. `child` imports of the course only `learner/running.py`, by its file.
+nothing of this one. Besides itself and `notebook`, `child` is given three modules of that room.
 """

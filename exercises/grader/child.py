@@ -1,44 +1,56 @@
-"""The child of the grader: runs one learner's functions on inputs and sends back plain values.
+"""The child of the grader: runs learners' functions on inputs and sends back plain values.
 
-It is started as `python -I -B child.py`, reads one job from standard input and writes one answer to
-what was standard output. Of the course it shares a process with `exercises/learner/running.py`
-alone, which says what a value on the way looks like: it knows no solution, no test and no seed.
-What it answers is data that the parent unpacks, bounds and compares; nothing in it can say
-"passed".
+It is started as `python -I -B child.py`, reads jobs from standard input and writes an answer for
+each to what was standard output. Of the course it has `notebook` and what that needs: it knows no
+solution, no test and no seed. What it answers is data that the parent unpacks, bounds and compares;
+nothing in it can say "passed".
+
+It imports what the tasks need once, and forks for each job. Learners' code runs in the forked
+process alone, which has a clock in this one, no way to write, to start or to signal anything, and
+no hold on what is sent for another job. Where there is no fork it runs one job, in its own process.
 
 Whatever only some systems have is imported where it is used.
 """
 
 from __future__ import annotations
 
-import ast
+import contextlib
 import ctypes
-import importlib.util
+import importlib
 import os
+import select
+import signal
 import struct
 import sys
-from collections.abc import Callable
+import time
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-RUNNING = Path(__file__).resolve().parent.parent / "learner" / "running.py"
-
-
-def load(file: Path) -> ModuleType:
-    """A module from its file: no folder of the course is on the path of a child, nor shall be."""
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{file} is no module")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+LENGTH = struct.Struct("<cQ")  # before each answer: how the job ended, and how many bytes follow
+READY, ANSWER, STOPPED, TOO_LONG, SPENT = b"R", b"A", b"S", b"L", b"B"
 
 
-if TYPE_CHECKING:
-    from exercises.learner import running
-else:
-    running = load(RUNNING)
+def _enter_rooms() -> None:
+    """Make what stands beside this file importable, without all else of the course."""
+    root = Path(__file__).resolve().parent.parent
+    for name in ("exercises", "exercises.learner", "exercises.grader"):
+        sys.modules[name] = ModuleType(name)
+        sys.modules[name].__path__ = [str(root / name.removeprefix("exercises").lstrip("."))]
+
+
+def _leave_rooms() -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "exercises"]:
+        del sys.modules[name]
+
+
+if __name__ == "__main__":
+    _enter_rooms()
+from exercises.grader import notebook  # noqa: E402
+from exercises.learner import extraction, running  # noqa: E402
+
+if __name__ == "__main__":
+    _leave_rooms()
 
 
 # --- limits -------------------------------------------------------------------------------------
@@ -54,10 +66,10 @@ def limit_resources(seconds: float, memory: int) -> None:
     except ImportError:
         return
     for name, bound in (
-        ("RLIMIT_CPU", int(seconds) + 20),  # the imports count; the parent watches the clock
+        ("RLIMIT_CPU", int(seconds + time.process_time()) + 20),  # the parents watch the clock
         ("RLIMIT_AS", memory),
-        ("RLIMIT_FSIZE", 16 * 2**20),
-        ("RLIMIT_NOFILE", 256),
+        ("RLIMIT_FSIZE", 0),
+        ("RLIMIT_NOFILE", 64),
         ("RLIMIT_CORE", 0),
     ):
         try:
@@ -66,182 +78,189 @@ def limit_resources(seconds: float, memory: int) -> None:
             continue
 
 
-# Numbers of system calls (linux/unistd.h), for (x86-64, AArch64); None where there is none.
-_CALLS: dict[str, tuple[int | None, int | None]] = {
-    "fork": (57, None),
-    "vfork": (58, None),
-    "execve": (59, 221),
-    "execveat": (322, 281),
-    "socket": (41, 198),
-    "socketpair": (53, 199),
-    "ptrace": (101, 117),
-    "process_vm_writev": (311, 271),
-    "pidfd_open": (434, 434),
-    "pidfd_send_signal": (424, 424),
-    "tkill": (200, 130),
-    "io_uring_setup": (425, 425),
-    "mount": (165, 40),
-    "unshare": (272, 97),
-    "setns": (308, 268),
-    "bpf": (321, 280),
-    "keyctl": (250, 219),
-    "perf_event_open": (298, 241),
-}
-_WRITING: dict[str, tuple[int | None, int | None]] = {
-    "creat": (85, None),
-    "openat2": (437, 437),
-    "truncate": (76, 45),
-    "rename": (82, None),
-    "renameat": (264, 38),
-    "renameat2": (316, 276),
-    "mkdir": (83, None),
-    "mkdirat": (258, 34),
-    "rmdir": (84, None),
-    "unlink": (87, None),
-    "unlinkat": (263, 35),
-    "link": (86, None),
-    "linkat": (265, 37),
-    "symlink": (88, None),
-    "symlinkat": (266, 36),
-    "chmod": (90, None),
-    "fchmod": (91, 52),
-    "fchmodat": (268, 53),
-    "chown": (92, None),
-    "lchown": (94, None),
-    "fchown": (93, 55),
-    "fchownat": (260, 54),
-    "mknod": (133, None),
-    "mknodat": (259, 33),
-    "setxattr": (188, 5),
-    "utimensat": (280, 88),
-}
+def forget_limits() -> None:
+    """Take no bound of the grader's own for one's own."""
+    with contextlib.suppress(ImportError, AttributeError, ValueError, OSError):
+        import resource
+
+        _, highest = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (highest, highest))
 
 
-def forbid_calls(deny_writing: bool) -> bool:
-    """Ask the kernel to refuse new processes, programs, sockets and signals to others (seccomp).
+def die_with_parent() -> None:
+    """Have the kernel end this process with the one that started it (Linux)."""
+    if sys.platform == "linux":
+        parent, set_death_signal = os.getppid(), 1
+        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
 
-    Threads stay possible: torch wants them.
+
+def forbid_calls(program: bytes) -> None:
+    """Give the kernel a list of the system calls that are allowed from now on (seccomp).
 
     Args:
-        deny_writing: refuse also whatever changes the file system. Where bubblewrap makes it
-            read-only that is not needed.
+        program: what `allowed` made; empty where there is none.
 
-    Returns:
-        whether the kernel took the filter; it is for good. False on other systems than Linux.
+    Raises:
+        OSError: if the kernel does not take it.
     """
-    if sys.platform != "linux":
-        return False
-    machine = os.uname().machine
-    if machine not in ("x86_64", "aarch64"):
-        return False
-    column = 0 if machine == "x86_64" else 1
-    audit = (0xC000003E, 0xC00000B7)[column]
-    clone, clone3, kill, tgkill = ((56, 435, 62, 234), (220, 435, 129, 131))[column]
-    open_, openat = ((2, 257), (None, 56))[column]
-    allow, refuse, missing = 0x7FFF0000, 0x00050000 | 1, 0x00050000 | 38  # EPERM, ENOSYS
-    load, equal, at_least, any_bit, give = 0x20, 0x15, 0x35, 0x45, 0x06
-
-    program: list[tuple[int, int, int, int]] = []
-    # Another architecture's numbers, or those of the x32 interface, would walk past the list.
-    program += [(load, 0, 0, 4), (equal, 1, 0, audit), (give, 0, 0, refuse)]
-    program += [(load, 0, 0, 0), (at_least, 0, 1, 0x40000000), (give, 0, 0, refuse)]
-    named = {**_CALLS, **(_WRITING if deny_writing else {})}
-    for number in (numbers[column] for numbers in named.values()):
-        if number is not None:
-            program += [(equal, 0, 1, number), (give, 0, 0, refuse)]
-    # Of clone3 the flags are out of sight; told that it is missing, glibc takes clone.
-    program += [(equal, 0, 1, clone3), (give, 0, 0, missing)]
-
-    def by_argument(call: int | None, offset: int, test: int, value: int, allow_if: bool) -> None:
-        """Allow or refuse `call` by the argument at this offset; other calls go on below."""
-        if call is None:
-            return
-        jump = (1, 0) if allow_if else (0, 1)
-        program.extend([(equal, 0, 4, call), (load, 0, 0, offset), (test, *jump, value)])
-        program.extend([(give, 0, 0, refuse), (give, 0, 0, allow)])
-
-    first, second, third = 16, 24, 32  # offsets of the arguments' lower halves
-    thread, writing = 0x00010000, 0o1 | 0o2 | 0o100 | 0o1000 | 0o2000
-    by_argument(clone, first, any_bit, thread, allow_if=True)
-    for number in (kill, tgkill):  # to itself alone
-        by_argument(number, first, equal, os.getpid(), allow_if=True)
-    if deny_writing:
-        by_argument(open_, second, any_bit, writing, allow_if=False)
-        by_argument(openat, third, any_bit, writing, allow_if=False)
-    program.append((give, 0, 0, allow))
-
-    packed = b"".join(struct.pack("<HBBI", *instruction) for instruction in program)
-    buffer = ctypes.create_string_buffer(packed, len(packed))
-    header = struct.pack("@HxxxxxxP", len(program), ctypes.addressof(buffer))
+    if not program:
+        return
+    buffer = ctypes.create_string_buffer(program, len(program))
+    header = struct.pack("@HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
     libc = ctypes.CDLL(None, use_errno=True)
     no_new_privileges, set_seccomp, filter_mode = 38, 22, 2
-    if libc.prctl(no_new_privileges, 1, 0, 0, 0):
-        return False
-    refused = libc.prctl(set_seccomp, filter_mode, ctypes.create_string_buffer(header), 0, 0)
-    return int(refused) == 0
+    if libc.prctl(no_new_privileges, 1, 0, 0, 0) or libc.prctl(
+        set_seccomp, filter_mode, ctypes.create_string_buffer(header), 0, 0
+    ):
+        raise OSError(ctypes.get_errno(), "the kernel takes no filter of system calls")
 
 
 # --- one job ------------------------------------------------------------------------------------
 
 
-def answer(job: dict[str, Any], ready: Callable[[], object]) -> dict[str, Any]:
-    """Run a job: {"results": [...]}, or {"error": ...} if the code cannot even be defined."""
-    namespace: dict[str, Any] = {"__name__": "submission"}
+def answer(job: dict[str, Any]) -> dict[str, Any]:
+    """Run a function on cases: {"results": [...]}, or {"error": ...} if it cannot be defined."""
+    namespace: dict[str, Any] = {"__name__": "__main__"}
     running.define(job["setup"], "<setup>", namespace)
     harness = dict(namespace)
     running.define(job["run"], "<run>", harness)
     run = harness.get("run", running.default_run)
-    cases = running.unpack(job["cases"])
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
-    forbid_calls(job["deny_writing"])
-    ready()  # from here on the clock of the task runs, and the learner's code too
-    sources = {"<helpers>": job["helpers"], "<submission>": job["code"]}
-    for node in ast.parse(job["helpers"]).body:
-        try:  # one broken helper or missing import elsewhere must not cost this task
-            exec(compile(ast.Module([node], []), "<helpers>", "exec"), namespace)
-        except Exception:
-            continue
-    try:
-        running.define(job["code"], "<submission>", namespace)
-        function = namespace[job["function"]]
-    except Exception as error:
+    cases = running.unpack(job["cases"].tobytes())
+    pieces = [(str(place), str(text)) for place, text in job["pieces"]]
+    forbid_calls(job["filter"].tobytes())
+    sources = dict(pieces)
+    failed = extraction.execute(pieces, namespace)
+    function = namespace.get(job["function"])
+    if not callable(function):
+        error = failed.get(job["function"], NameError(f"no function {job['function']}"))
         return {"error": running.describe(error, sources)}
-    return {"results": [running.call(run, function, case, sources) for case in cases]}
+    return {"results": [running.call(run, function, case, sources, failed) for case in cases]}
 
 
-def main() -> None:
-    """Read a job, answer it, and be gone without any clean-up that learner's code could catch."""
-    out = os.dup(1)
-    null = os.open(os.devnull, os.O_RDWR)
-    for stream in (1, 2):  # prints go nowhere
-        os.dup2(null, stream)
-    data = sys.stdin.buffer.read()
-    os.dup2(null, 0)
-    job = running.unpack(data)
-    # The job's own bytes stay bytes on the way: they are unpacked here, in one place.
-    job["cases"] = job["cases"].tobytes()
-    limit_resources(job["seconds"], job["memory"])
-    for path in job["paths"]:
-        sys.path.append(path)
-    packed = b""
-    result = answer(job, lambda: os.write(out, b"R"))
+def _packed(result: dict[str, Any]) -> bytes:
+    """An answer as bytes; of results that are no plain values, which and why."""
     try:
-        packed = running.pack(result)
-    except TypeError:
-        # Say which of the results is no plain value, and keep the others.
+        return running.pack(result)
+    except (TypeError, ValueError):
         results = []
         for one in result["results"]:
             try:
                 running.pack(one)
                 results.append(one)
-            except TypeError as error:
+            except (TypeError, ValueError) as error:
                 message = {"kind": "TypeError", "message": str(error)[:500], "line": ""}
                 results.append({"error": message})
-        packed = running.pack({"results": results})
-    with os.fdopen(out, "wb") as sink:
-        sink.write(packed[: running.LONGEST + 1])
-    os._exit(0)
+        return running.pack({"results": results})
+
+
+def respond(job: dict[str, Any]) -> bytes:
+    """Do one job; the bytes of its answer."""
+    if "notebook" in job:
+        forbid_calls(job["filter"].tobytes())
+        return running.pack(notebook.read(job))
+    return _packed(answer(job))
+
+
+def write(stream: int, data: bytes) -> None:
+    """Write all of it."""
+    view = memoryview(data)
+    while len(view):
+        view = view[os.write(stream, view) :]
+
+
+# --- many jobs ----------------------------------------------------------------------------------
+
+
+def run_apart(job: dict[str, Any], wait: float, streams: tuple[int, ...]) -> tuple[bytes, bytes]:
+    """Do a job in a forked process: how it ended, and its answer.
+
+    Args:
+        job: which.
+        wait: seconds to give it.
+        streams: to and from the grader, which the forked process must not reach.
+    """
+    source, sink = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            os.setpgid(0, 0)
+            for stream in (*streams, source):
+                os.close(stream)
+            die_with_parent()
+            limit_resources(wait, job["memory"])
+            write(sink, respond(job)[: running.LONGEST + 1])
+        finally:  # without any clean-up that learners' code could catch
+            os._exit(0)
+    os.close(sink)
+    try:
+        return _collect(source, time.monotonic() + wait)
+    finally:
+        os.close(source)
+        for end in (os.killpg, os.kill):  # before it has a group of its own, and after
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                end(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def _collect(source: int, deadline: float) -> tuple[bytes, bytes]:
+    received = bytearray()
+    while True:
+        left = deadline - time.monotonic()
+        if left <= 0 or not select.select([source], [], [], left)[0]:
+            return STOPPED, b""
+        part = os.read(source, 2**20)
+        if not part:
+            return ANSWER, bytes(received)
+        received += part
+        if len(received) > running.LONGEST:
+            return TOO_LONG, b""
+
+
+# What takes seconds to import, by a word of the code that will need it.
+SLOW = {"optim": "torch._dynamo", "sklearn": "sklearn.linear_model", "plt": "matplotlib.pyplot"}
+
+
+def prepare(setups: list[str], paths: list[str], jobs: list[dict[str, Any]]) -> None:
+    """Import what the tasks need, once for all of them, and before anybody's clock runs."""
+    sys.path += [path for path in paths if path not in sys.path]
+    code = "\n".join(str(job.get(part, "")) for job in jobs for part in ("run", "pieces"))
+    for word, module in SLOW.items():
+        if word in code:
+            with contextlib.suppress(Exception):
+                importlib.import_module(module)
+    for setup in setups:
+        running.define(setup, "<setup>", {"__name__": "__main__"})
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+
+
+def main() -> None:
+    """Do what is asked until nothing more is, and be gone."""
+    die_with_parent()
+    forget_limits()
+    null = os.open(os.devnull, os.O_RDWR)
+    requests, answers = os.dup(0), os.dup(1)
+    for stream in (0, 1):  # nothing to be read there, and prints go nowhere
+        os.dup2(null, stream)
+    with os.fdopen(requests, "rb") as asked:
+        while size := asked.read(8):
+            request = running.unpack(asked.read(int.from_bytes(size, "little")))
+            prepare(request["setups"], request["paths"], request["jobs"])
+            write(answers, LENGTH.pack(READY, 0))
+            left = request["seconds"]
+            for job in request["jobs"]:
+                began, wait = time.monotonic(), min(left, job["seconds"])
+                if wait <= 0:
+                    how, data = SPENT, b""
+                elif request["fork"]:
+                    how, data = run_apart(job, wait, (requests, answers))
+                else:
+                    limit_resources(wait, job["memory"])
+                    how, data = ANSWER, respond(job)
+                write(answers, LENGTH.pack(how, len(data)) + data)
+                left -= time.monotonic() - began
 
 
 if __name__ == "__main__":

@@ -12,8 +12,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from exercises.grader import isolation
-from exercises.grader.grading import Grader, find_submissions, grade_all, own_work
+from exercises.grader.grading import Grader, own_work
 from exercises.grader.report import Summary, write_overview, write_submission
+from exercises.grader.submission import find_submissions
 from exercises.learner.judging import PUBLIC_SEED
 from exercises.learner.source import FOLDER, SourceError, all_tasks, load, names
 
@@ -114,6 +115,8 @@ def grade(options: argparse.Namespace) -> int:
             "and can read what you can",
             file=sys.stderr,
         )
+    from exercises.grader.workers import grade_all  # needs what Windows has not
+
     summary = Summary()
     bar = tqdm(total=len(submissions), unit=" submissions", desc="grading")
     for result in grade_all(grader, submissions, options.out, options.jobs):
@@ -161,9 +164,10 @@ def find_copies(options: argparse.Namespace) -> int:
     from exercises.grader.similarity import similar
 
     submissions = find_submissions(options.submissions)
+    way = isolation.choose()
     count = 0
     for name in tqdm(known_sets(options.sets), unit=" sets", leave=False):
-        for pair in similar(submissions, load(name), options.least):
+        for pair in similar(submissions, load(name), way, options.least):
             count += 1
             tqdm.write(f"{pair.proportion:4.0%}  {pair.task:5} {pair.one} and {pair.other}")
     print(f"{count} pairs of answers are at least {options.least:.0%} alike")

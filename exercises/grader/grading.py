@@ -1,4 +1,4 @@
-"""Grade a folder of submissions: many children, one judge, a result file each.
+"""Grade a submission: one judge, and a child for whatever is a stranger's.
 
 A submission is one learner: a notebook `NAME.ipynb`, or a folder `NAME/` of them. Every task of
 every set that the class was given is worth its points or nothing.
@@ -7,34 +7,36 @@ every set that the class was given is worth its points or nothing.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-import os
 import re
-from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from exercises.grader import isolation, submission
+from exercises.grader import submission
+from exercises.grader.conversation import Child
 from exercises.grader.isolation import Isolation
+from exercises.grader.submission import Submission
 from exercises.learner import source
-from exercises.learner.judging import Bench, Verdict, forbidden, is_untouched, untouched
+from exercises.learner.clock import OutOfTime, within
+from exercises.learner.judging import Bench, Verdict, forbidden, undefined
+from exercises.learner.note import printable
 from exercises.learner.source import FOLDER, ExerciseSet, Task
+from exercises.learner.statements import Piece
 
-
-@dataclass(frozen=True)
-class Submission:
-    """A learner's name and notebooks."""
-
-    name: str
-    paths: tuple[Path, ...]
+SECONDS = 60.0  # that the code of a submission may run in all, for each set it answers, and
+MOST_SECONDS = 300.0  # for all of them
+JUDGING = 30.0  # seconds to judge what one function returned
+CODE = 64 * 2**10  # characters of code that one task may need
+WAYS = 4  # versions of one answer that are tried: of notebooks that differ, or of their cells
 
 
 @dataclass
 class TaskResult:
-    """What one task of one submission came to."""
+    """What one task of one submission came to; file: the notebook that counted."""
 
     task: str
     points: int
@@ -42,6 +44,7 @@ class TaskResult:
     message: str
     mistake: str | None = None
     table: str = ""
+    file: str = ""
 
 
 @dataclass
@@ -60,31 +63,13 @@ class Result:
         return sum(task.points for task in self.tasks)
 
 
-def find_submissions(folder: Path) -> list[Submission]:
-    """The submissions in a folder, sorted by name; links and hidden files are passed over.
+@dataclass(frozen=True)
+class _Way:
+    """One version of an answer: what runs, and the notebook that it is from."""
 
-    Raises:
-        FileNotFoundError: if there is no such folder, or nothing in it.
-    """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is no folder of submissions")
-    found: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith((".", "_")):
-            continue
-        if path.is_dir() and not path.is_symlink():
-            inside = [
-                p for p in sorted(path.rglob("*.ipynb")) if ".ipynb_checkpoints" not in p.parts
-            ]
-            if inside:
-                found.setdefault(path.name, []).extend(inside)
-        elif path.suffix == ".ipynb":
-            found.setdefault(path.stem, []).append(path)
-    if not found:
-        raise FileNotFoundError(
-            f"{folder} holds no submission: NAME.ipynb, or a folder NAME with notebooks in it"
-        )
-    return [Submission(name, tuple(paths)) for name, paths in found.items()]
+    task: Task
+    pieces: tuple[Piece, ...]
+    file: str
 
 
 class Grader:
@@ -101,6 +86,10 @@ class Grader:
         self.seed = seed
         self.way = way
         self._benches: dict[str, Bench] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process: it draws its own inputs, from the same seed."""
+        return {**self.__dict__, "_context": self._context, "_benches": {}}
 
     @property
     def tasks(self) -> list[Task]:
@@ -126,106 +115,126 @@ class Grader:
     def fingerprint(self, one: Submission) -> str:
         """Equal for equal submissions under an equal seed and equal exercises."""
         digest = hashlib.sha256(self._context)
+        digest.update("\n".join(one.notes).encode(errors="backslashreplace"))
         for path in one.paths:
             try:
                 content = submission.read_bytes(path)
             except submission.UnreadableError as error:
-                content = str(error).encode()
-            digest.update(path.name.encode() + b"\0" + hashlib.sha256(content).digest())
+                content = str(error).encode(errors="backslashreplace")
+            digest.update(printable(path.name).encode() + hashlib.sha256(content).digest())
         return digest.hexdigest()
 
     def grade(self, one: Submission) -> Result:
         """Grade one submission; whatever is in it, this returns."""
-        result = Result(one.name, self.fingerprint(one), self.way.kind)
-        found: dict[str, submission.Answer] = {}
-        for path in one.paths:
-            try:
-                notebook = submission.parse(submission.read_bytes(path))
-            except submission.UnreadableError as error:
-                result.notes.append(f"{path.name}: {error}.")
-                continue
-            name = submission.set_of(notebook, path.name, list(self.sets))
-            # A class that was given one set needs no name on the notebook.
-            name = name or (next(iter(self.sets)) if len(self.sets) == 1 else "")
-            if not name:
-                result.notes.append(f"{path.name}: of which set it is cannot be told.")
-                continue
-            for task_id, answer in submission.answers(notebook, self.sets[name]).items():
-                if task_id not in found or not answer.problem:
-                    found[task_id] = answer
+        result = Result(one.name, self.fingerprint(one), self.way.kind, notes=list(one.notes))
+        ways: dict[str, list[_Way]] = {task.id: [] for task in self.tasks}
+        problems: dict[str, str] = {}
+        with Child(self.way, (), min(MOST_SECONDS, SECONDS * len(self.sets))) as child:
+            for path in one.paths:
+                self._read(path, child, ways, problems, result.notes)
+            verdicts = self._judge_all(ways, child)
         for task in self.tasks:
-            answer = found.get(task.id, submission.Answer(problem="Not submitted."))
-            verdict = self._verdict(task, answer)
+            verdict, file = verdicts.get(task.id, (None, ""))
+            if verdict is None:
+                verdict = Verdict(False, problems.get(task.id, "Not submitted."))
             result.tasks.append(
                 TaskResult(
                     task.id,
                     task.points if verdict.passed else 0,
                     task.points,
-                    verdict.message,
+                    "\n".join(map(printable, verdict.message.split("\n"))),
                     verdict.mistake,
-                    verdict.table,
+                    "\n".join(map(printable, verdict.table.split("\n"))),
+                    file if len(one.paths) > 1 else "",
                 )
             )
         return result
 
-    def _verdict(self, task: Task, answer: submission.Answer) -> Verdict:
-        if answer.problem:
-            return Verdict(False, answer.problem)
-        if is_untouched(task, answer.code):
-            return untouched(task)
-        unfit = forbidden(task, answer.code)
-        if unfit:
-            return Verdict(False, unfit)
-        bench = self.bench(task)
-        came = isolation.run(self.way, task, answer.code, answer.helpers, bench.cases)
+    def _read(
+        self,
+        path: Path,
+        child: Child,
+        ways: dict[str, list[_Way]],
+        problems: dict[str, str],
+        notes: list[str],
+    ) -> None:
+        """Add what one notebook has for each task."""
+        file = printable(path.name)
+        try:
+            content = submission.read_bytes(path)
+        except submission.UnreadableError as error:
+            notes.append(f"{file}: {error}.")
+            return
+        found = child.read(content, file, self.sets)
+        if "problem" in found:
+            notes.append(f"{file}: {printable(str(found['problem']))}.")
+            return
+        for task in self.sets[found["set"]].tasks:
+            several, problem = found["answers"][task.id]
+            if problem and task.id not in problems:
+                problems[task.id] = printable(str(problem))
+            for each in several:
+                way = _Way(task, tuple((str(place), str(text)) for place, text in each), file)
+                known = [one.pieces for one in ways[task.id]]
+                if way.pieces not in known and len(known) < WAYS:
+                    ways[task.id].append(way)
+
+    def _judge_all(
+        self, ways: dict[str, list[_Way]], child: Child
+    ) -> dict[str, tuple[Verdict, str]]:
+        """The best verdict on each task, and the notebook that it is from.
+
+        First each task in one version, and then others, which must not use up its time.
+        """
+        verdicts: dict[str, tuple[Verdict, str]] = {}
+        rounds = itertools.zip_longest(*ways.values())
+        queue = [way for each in rounds for way in each if way is not None]
+        fit = []
+        for way in queue:
+            code = "\n".join(text for _, text in way.pieces)
+            unfit = (
+                f"The code that this task needs is {len(code) // 1024} KB long: at most "
+                f"{CODE // 1024} KB are judged."
+                if len(code) > CODE
+                else forbidden(way.task, code)
+            )
+            if unfit:
+                verdicts.setdefault(way.task.id, (Verdict(False, unfit), way.file))
+            else:
+                fit.append(way)
+        needs = [{"minibert", "minilm"} & set(way.task.needs) for way in fit]
+        for each in dict.fromkeys(map(frozenset, needs)):
+            these = [way for way, own in zip(fit, needs, strict=True) if own == each]
+            if not each:
+                self._run(these, child, verdicts)
+                continue
+            with Child(self.way, each, child.left) as other:
+                self._run(these, other, verdicts)
+                child.left = other.left
+        return verdicts
+
+    def _run(
+        self, ways: list[_Way], child: Child, verdicts: dict[str, tuple[Verdict, str]]
+    ) -> None:
+        jobs = [(way.task, list(way.pieces), self.bench(way.task).cases) for way in ways]
+        for way, came in zip(ways, child.run(jobs), strict=True):
+            verdict = self._verdict(way.task, came)
+            if verdict.passed or way.task.id not in verdicts:
+                verdicts[way.task.id] = (verdict, way.file)
+
+    def _verdict(self, task: Task, came: dict[str, Any]) -> Verdict:
         if "error" in came:
             error = came["error"]
             if error["kind"] in ("Stopped", "Nothing"):
                 return Verdict(False, error["message"])
-            return Verdict(False, f"Your code stops: {error['kind']}: {error['message']}")
-        return bench.verdict(came["results"])
-
-
-def grade_all(
-    grader: Grader, submissions: list[Submission], out: Path, jobs: int
-) -> Iterator[Result]:
-    """Grade, `jobs` submissions at a time; what an earlier run has graded is read, not run again.
-
-    Each result is kept in `out/results/NAME.json` as soon as it is there, and not in memory.
-
-    Yields:
-        the results, in the order in which they are ready.
-    """
-    folder = out / "results"
-    folder.mkdir(parents=True, exist_ok=True)
-    # Drawn and solved before the clock of anybody's code runs, and not twice by two threads.
-    for task in grader.tasks:
-        _ = grader.bench(task).expected
-
-    def one(item: Submission) -> Result:
-        path = folder / f"{safe_name(item.name)}.json"
-        earlier = read_result(path)
-        if earlier is not None and earlier.fingerprint == grader.fingerprint(item):
-            return earlier
-        result = grader.grade(item)
-        partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(asdict(result), ensure_ascii=False, indent=1), "utf-8")
-        os.replace(partial, path)
-        return result
-
-    waiting = iter(submissions)
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        running: set[Future[Result]] = set()
-        while True:
-            for item in waiting:
-                running.add(pool.submit(one, item))
-                if len(running) >= 2 * jobs:
-                    break
-            if not running:
-                return
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
+            return undefined(error)
+        bench = self.bench(task)
+        try:
+            with within(JUDGING):
+                return bench.verdict(came["results"])
+        except (Exception, OutOfTime) as error:
+            said = f"Your result cannot be judged: {type(error).__name__}."
+            return Verdict(False, said)
 
 
 def safe_name(name: str) -> str:
@@ -241,8 +250,11 @@ def read_result(path: Path) -> Result | None:
     try:
         data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         tasks = [TaskResult(**task) for task in data.pop("tasks")]
-        return Result(**data, tasks=tasks)
-    except (OSError, ValueError, TypeError, KeyError):
+        result = Result(**data, tasks=tasks)
+        texts = [result.name, result.fingerprint, *result.notes, *(t.message for t in tasks)]
+        is_whole = all(isinstance(text, str) for text in texts) and result.points >= 0
+        return result if is_whole else None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 

@@ -14,13 +14,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import combinations
 
-from exercises.grader import submission
-from exercises.grader.grading import Submission
+from exercises.grader.conversation import Child
+from exercises.grader.isolation import Isolation
+from exercises.grader.submission import Submission, UnreadableError, read_bytes
 from exercises.learner.source import ExerciseSet, Task
 
 STEPS = 5  # of syntax in a fingerprint
 COMMON = 0.5  # of the class: what more of it wrote says nothing
 FEWEST = 12  # fingerprints; less text than that is alike by itself
+LONGEST = 20_000  # characters of an answer that are looked at
 
 
 @dataclass(frozen=True)
@@ -53,21 +55,28 @@ def _step(node: ast.AST) -> str:
 
 
 def similar(
-    submissions: Iterable[Submission], exercises: ExerciseSet, least: float = 0.8
+    submissions: Iterable[Submission], exercises: ExerciseSet, way: Isolation, least: float = 0.8
 ) -> list[Pair]:
-    """Pairs of submissions with answers at least this similar, the most similar first."""
+    """Pairs of submissions with answers at least this similar, the most similar first.
+
+    Args:
+        submissions: of the class.
+        exercises: the set whose answers are compared.
+        way: how the process that reads notebooks is kept apart.
+        least: proportion from which on two are similar.
+    """
     prints: dict[str, dict[str, set[tuple[str, ...]]]] = {}
     for one in submissions:
-        for path in one.paths:
-            try:
-                notebook = submission.parse(submission.read_bytes(path))
-            except submission.UnreadableError:
-                continue
-            if submission.set_of(notebook, path.name, [exercises.name]) != exercises.name:
-                continue
-            for task_id, answer in submission.answers(notebook, exercises).items():
-                if answer.code:
-                    prints.setdefault(task_id, {})[one.name] = set(fingerprints(answer.code))
+        with Child(way, (), 0) as child:
+            for path in one.paths:
+                try:
+                    answers = child.read(read_bytes(path), path.name, {exercises.name: exercises})
+                except UnreadableError:
+                    continue
+                for task_id, (ways, _) in answers.get("answers", {}).items():
+                    code = "\n".join(text for each in ways[:1] for _, text in each)
+                    if code and len(code) <= LONGEST:
+                        prints.setdefault(task_id, {})[one.name] = set(fingerprints(code))
     tasks = {task.id: task for task in exercises.tasks}
     found = [pair for task_id, each in prints.items() for pair in _pairs(tasks[task_id], each)]
     return sorted(

@@ -1,23 +1,20 @@
-"""What is taken from a submitted notebook: the learner's definitions, and nothing that runs.
-
-A notebook is never executed. Of its code cells the imports, functions, classes and constants are
-kept, of the cell of a task for that task, of the others as helpers. Everything else (calls, shell
-escapes, magics, the order of the cells) has no effect on a grade.
-"""
+"""What was handed in: a row for each learner, whatever it is, and the bytes of its notebooks."""
 
 from __future__ import annotations
 
-import ast
-import json
 import os
 import stat
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from exercises.learner.source import ExerciseSet, Task
+from exercises.learner.note import printable
 
 LARGEST = 10 * 2**20  # bytes of a notebook
+MOST = 20  # notebooks of one learner
+# What systems leave in folders; nobody hands it in.
+CLUTTER = {".ds_store", "thumbs.db", "desktop.ini", "__macosx", ".ipynb_checkpoints", ".git"}
+ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".xz", ".bz2"}
 
 
 class UnreadableError(ValueError):
@@ -25,23 +22,75 @@ class UnreadableError(ValueError):
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a notebook holds for one task: `code`, or `problem` where there is none to run.
+class Submission:
+    """A learner's name and notebooks. notes: what else was handed in, and what is wrong with it."""
 
-    helpers: definitions of the other cells.
+    name: str
+    paths: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
+
+
+def find_submissions(folder: Path) -> list[Submission]:
+    """The submissions in a folder, sorted by name: a learner for each file or folder in it.
+
+    Raises:
+        FileNotFoundError: if there is no such folder, or nothing in it.
     """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is no folder of submissions")
+    found: dict[str, tuple[list[Path], list[str]]] = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.lower() in CLUTTER:
+            continue
+        name = path.name if path.is_dir() and not path.is_symlink() else path.stem
+        paths, notes = found.setdefault(name, ([], []))
+        inside, said = _notebooks(path)
+        paths += inside
+        notes += said
+    if not found:
+        raise FileNotFoundError(
+            f"{folder} holds no submission: NAME.ipynb, or a folder NAME with notebooks in it"
+        )
+    taken: set[str] = set()
+    submissions = []
+    for name, (paths, notes) in found.items():
+        shown, number = printable(name), 2
+        while shown in taken:  # two names that look alike, in different encodings
+            shown, number = f"{printable(name)} ({number})", number + 1
+        taken.add(shown)
+        submissions.append(Submission(shown, tuple(paths), tuple(notes)))
+    return submissions
 
-    code: str = ""
-    helpers: str = ""
-    problem: str = ""
+
+def _notebooks(path: Path) -> tuple[list[Path], list[str]]:
+    """The notebooks that a file or folder is or holds, and what is wrong with it."""
+    name, suffix = printable(path.name), path.suffix.lower()
+    if path.is_symlink():
+        return [], [f"{name}: a symbolic link, not a notebook."]
+    if not path.is_dir():
+        if suffix == ".ipynb":
+            return [path], []
+        if suffix in ARCHIVES:
+            return [], [f"{name}: an archive. Unpack it into a folder, and grade again."]
+        if suffix == ".py":
+            return [], [f"{name}: Python, but no notebook: what is graded is the .ipynb file."]
+        return [], [f"{name}: no notebook: what is graded is the .ipynb file."]
+    inside = list(_files(path))
+    notebooks = [p for p in inside if p.suffix.lower() == ".ipynb"]
+    if len(notebooks) > MOST:
+        said = f"{name}: {len(notebooks)} notebooks, of which the first {MOST} were read."
+        return notebooks[:MOST], [said]
+    if notebooks:
+        return notebooks, []
+    holds = ", ".join(printable(p.name) for p in inside[:5])
+    said = f"a folder without a notebook: it holds {holds}" if holds else "an empty folder"
+    return [], [f"{name}: {said}."]
 
 
-@dataclass
-class Notebook:
-    """A submitted notebook: which set it says it is, and its code cells by task."""
-
-    set_name: str = ""
-    cells: list[tuple[str, str]] = field(default_factory=list)  # (task id or "", source)
+def _files(folder: Path) -> Iterator[Path]:
+    for base, folders, files in os.walk(folder):  # not through links
+        folders[:] = sorted(name for name in folders if name.lower() not in CLUTTER)
+        yield from (Path(base, name) for name in sorted(files) if name.lower() not in CLUTTER)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -69,151 +118,3 @@ def read_bytes(path: Path) -> bytes:
             size = status.st_size / 2**20
             raise UnreadableError(f"{size:.0f} MB: a notebook has at most {LARGEST / 2**20:.0f} MB")
         return stream.read(LARGEST + 1)
-
-
-def parse(data: bytes) -> Notebook:
-    """Read a notebook without executing anything.
-
-    Raises:
-        UnreadableError: if it is not one.
-    """
-    try:
-        content = json.loads(data)
-        if not isinstance(content, dict) or not isinstance(content.get("cells"), list):
-            raise UnreadableError("not a notebook: it has no cells")
-    except (ValueError, RecursionError):
-        raise UnreadableError("not a notebook: it is not JSON") from None
-    found = Notebook(set_name=_text(_get(content, "metadata", "minibert_exercises", "set")))
-    for cell in content["cells"]:
-        if not isinstance(cell, dict) or cell.get("cell_type") != "code":
-            continue
-        source = cell.get("source", "")
-        if isinstance(source, list):
-            source = "".join(part for part in source if isinstance(part, str))
-        found.cells.append((_text(_get(cell, "metadata", "minibert_task")), _text(source)))
-    return found
-
-
-def _get(value: Any, *keys: str) -> Any:
-    for key in keys:
-        value = value.get(key) if isinstance(value, dict) else None
-    return value
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def set_of(notebook: Notebook, file_name: str, known: list[str]) -> str:
-    """Which set a notebook answers: what it says itself, or its file name; "" if neither."""
-    if notebook.set_name in known:
-        return notebook.set_name
-    return next((name for name in known if name in file_name), "")
-
-
-def definitions(source: str) -> list[ast.stmt]:
-    """The imports, functions, classes and constants of a cell, without magics and shell escapes.
-
-    Raises:
-        SyntaxError: if the rest is not Python; with the line.
-    """
-    lines = source.split("\n")
-    cleaned = "\n".join("" if line.startswith(("%", "!", "?")) else line for line in lines)
-    try:
-        body = ast.parse(cleaned).body
-    except (ValueError, RecursionError, MemoryError) as error:  # a zero byte, nested too deep
-        raise SyntaxError(str(error)) from None
-    kept: list[ast.stmt] = []
-    for node in body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            names = [alias.name for alias in node.names]
-            module = node.module if isinstance(node, ast.ImportFrom) else ""
-            if not any((module or name or "").split(".")[0] == "exercises" for name in names):
-                kept.append(node)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) or (
-            isinstance(node, ast.Assign | ast.AnnAssign) and _is_constant(node.value)
-        ):
-            kept.append(node)
-    return kept
-
-
-def _is_constant(node: ast.expr | None) -> bool:
-    if node is None:
-        return False
-    try:
-        ast.literal_eval(node)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return False
-    return True
-
-
-def _source(nodes: list[ast.stmt]) -> str:
-    try:
-        return "\n\n".join(ast.unparse(node) for node in nodes)
-    except RecursionError:
-        raise SyntaxError("nested too deep") from None
-
-
-def _defines(nodes: list[ast.stmt], name: str) -> bool:
-    kinds = ast.FunctionDef | ast.ClassDef
-    return any(isinstance(node, kinds) and node.name == name for node in nodes)
-
-
-def answers(notebook: Notebook, exercises: ExerciseSet) -> dict[str, Answer]:
-    """What the notebook has for each task of a set.
-
-    A cell that is no Python costs the task that it belongs to, and no other.
-    """
-    parsed: list[tuple[str, list[ast.stmt]]] = []
-    broken: dict[str, str] = {}
-    for task_id, source in notebook.cells:
-        try:
-            parsed.append((task_id, definitions(source)))
-        except SyntaxError as error:
-            line = f" in line {error.lineno} of the cell" if error.lineno else ""
-            broken.setdefault(task_id, f"The cell is not Python: {error.msg}{line}.")
-    return {task.id: _answer(task, parsed, broken) for task in exercises.tasks}
-
-
-def _binds(node: ast.stmt) -> set[str]:
-    """The names that a definition makes."""
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        return {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-    if isinstance(node, ast.Assign | ast.AnnAssign):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        return {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
-    return {node.name} if hasattr(node, "name") else set()
-
-
-def _needed(code: list[ast.stmt], others: list[ast.stmt]) -> list[ast.stmt]:
-    """Of the other cells' definitions those that the code names, and those that these name.
-
-    What is not needed is not run: a default value that takes for ever costs its own task alone.
-    """
-    kept: set[int] = set()
-    waiting = list(code)
-    while waiting:
-        used = {n.id for n in ast.walk(waiting.pop()) if isinstance(n, ast.Name)}
-        for number, node in enumerate(others):
-            if number not in kept and used & _binds(node):
-                kept.add(number)
-                waiting.append(node)
-    return [node for number, node in enumerate(others) if number in kept]
-
-
-def _answer(task: Task, parsed: list[tuple[str, list[ast.stmt]]], broken: dict[str, str]) -> Answer:
-    own = [i for i, (task_id, _) in enumerate(parsed) if task_id == task.id]
-    own = [i for i in own if _defines(parsed[i][1], task.function)] or own
-    if not own and task.id in broken:
-        return Answer(problem=broken[task.id])
-    if not own or not _defines(parsed[own[-1]][1], task.function):
-        # The cell was made anew, or has lost what it was called: the function is what counts.
-        own = [i for i, (_, nodes) in enumerate(parsed) if _defines(nodes, task.function)]
-    if not own:
-        return Answer(problem=f"There is no function `{task.function}` in the notebook.")
-    index = own[-1]
-    others = [n for i, (_, nodes) in enumerate(parsed) if i != index for n in nodes]
-    try:
-        return Answer(_source(parsed[index][1]), _source(_needed(parsed[index][1], others)))
-    except SyntaxError as error:
-        return Answer(problem=f"The cell cannot be read: {error.msg}.")

@@ -2,17 +2,21 @@
 
 To be read in this order:
 
+- `statements`: the statements of a notebook's cells, and which names each has to do with.
+- `extraction`: which of them run for a task: the same for `check` and for the grader.
 - `running`: runs a function on inputs, and makes plain values of what comes out.
 - `comparing`: whether two plain values are the same, and what is wrong with the form of one.
 - `gradients`: whether a loss can be trained on.
 - `source`: a set's one source file, and the tasks in it.
 - `judging`: a task's inputs, and the verdict on results: right, or which mistake they look like.
 - `note`: text for a terminal and for a notebook.
+- `clock`: stops code that takes too long.
 - `record`: what a learner has done, in a file beside the notebooks.
+- `checking`: the verdict on a function of the learner's, in this process.
 - `calls`: the four calls themselves.
 - `output`: consoles that cannot show every character.
 
 A module here imports those above it, and nothing of `exercises/grader/`: everything runs in the
-learner's own process, on Windows, macOS and Linux alike. `running` imports nothing of the course,
-since the grader gives it to the processes of strangers.
+learner's own process, on Windows, macOS and Linux alike. The first three import nothing else of the
+course, since the grader gives them to the processes of strangers.
 """

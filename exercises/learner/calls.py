@@ -6,19 +6,13 @@ import html
 import inspect
 import linecache
 import textwrap
-from functools import cache
 from typing import Any
 
 from exercises.learner import record
-from exercises.learner.judging import Bench, Verdict, forbidden, is_untouched, symptom
+from exercises.learner.checking import cells_here, judge
+from exercises.learner.judging import is_untouched
 from exercises.learner.note import GREEN, GREY, RED, Note
 from exercises.learner.source import Task, all_tasks, find_task, load, names
-
-
-@cache
-def bench(task: Task) -> Bench:
-    """The public inputs of a task; drawn once a session."""
-    return Bench(task)
 
 
 def _callers_names(depth: int = 2) -> dict[str, Any]:
@@ -48,6 +42,8 @@ def check(task_id: str, function: Any = None) -> Note:
         task = find_task(task_id)
     except ValueError as error:
         return Note(str(error), RED)
+    # A function that is handed over is judged as it is; one in the notebook as the grader sees it.
+    cells = cells_here() if function is None else None
     if function is None:
         function = _callers_names().get(task.function)
     if not callable(function):
@@ -57,7 +53,7 @@ def check(task_id: str, function: Any = None) -> Note:
             RED,
         )
     code = source_of(function)
-    verdict = judge_here(task, function, code)
+    verdict = judge(task, function, code, cells)
     known = record.entry(task.id)
     if not verdict.passed:
         if not is_untouched(task, code) and "nothing is written yet" not in verdict.message:
@@ -69,19 +65,6 @@ def check(task_id: str, function: Any = None) -> Note:
     known.passed = known.passed or record.today()
     record.write(task.id, known)
     return Note(f"**{task.id} passed: {task.points} points.** {_next(task)}", GREEN)
-
-
-def judge_here(task: Task, function: Any, code: str) -> Verdict:
-    """Judge a live function in this process."""
-    unfit = forbidden(task, code)
-    if unfit:
-        return Verdict(False, unfit)
-    filename = getattr(getattr(function, "__code__", None), "co_filename", "")
-    whole = "".join(linecache.getlines(filename))
-    here = bench(task)
-    verdict = here.verdict(here.results(function, {filename: whole} if whole else {}))
-    given = task.kind == "repair" and is_untouched(task, code) and not verdict.passed
-    return symptom(verdict) if given else verdict
 
 
 def _advice(known: record.Entry, task: Task) -> str:

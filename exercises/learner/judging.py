@@ -13,6 +13,7 @@ import copy
 import hashlib
 import re
 import string
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -28,7 +29,7 @@ from exercises.learner.comparing import (
     side_by_side,
 )
 from exercises.learner.gradients import problem, split
-from exercises.learner.running import Run, call, default_run, define, pack, unpack
+from exercises.learner.running import EMPTY, Run, call, default_run, define, pack, unpack
 from exercises.learner.source import Misconception, Task
 
 PUBLIC_SEED = "public"  # what `check` draws from; a class is graded from a seed of its own
@@ -88,18 +89,30 @@ class Bench:
         run: Run = namespace.get("run", default_run)
         return run
 
-    def results(self, function: Any, sources: dict[str, str]) -> list[dict[str, Any]]:
+    def results(
+        self,
+        function: Any,
+        sources: dict[str, str],
+        failed: Mapping[str, BaseException] = EMPTY,
+    ) -> list[dict[str, Any]]:
         """What a function gives for each case, in this process: a learner's own kernel."""
-        return self._parts([self._one(function, case, sources) for case in self.cases])
+        return self._parts([self._one(function, case, sources, failed) for case in self.cases])
 
     def _parts(self, results: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [split(one) for one in results] if self.task.gradient else results
 
-    def _one(self, function: Any, case: dict[str, Any], sources: dict[str, str]) -> dict[str, Any]:
+    def _one(
+        self,
+        function: Any,
+        case: dict[str, Any],
+        sources: dict[str, str],
+        failed: Mapping[str, BaseException],
+    ) -> dict[str, Any]:
+        came = call(self.run, function, copy.deepcopy(case), sources, failed)
         try:
-            result: dict[str, Any] = plain(call(self.run, function, copy.deepcopy(case), sources))
+            result: dict[str, Any] = plain(came)
             return result
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             return {"error": {"kind": "TypeError", "message": str(error), "line": ""}}
 
     def results_of(self, code: str) -> list[dict[str, Any]]:
@@ -245,6 +258,12 @@ def _stopped(error: dict[str, Any]) -> str:
     return f"The check cannot go on with what your function returns: {said}. Is its form right?"
 
 
+def undefined(error: dict[str, Any]) -> Verdict:
+    """The verdict on code that stops before its function is called."""
+    where = f" in the line `{error['line']}`" if error["line"] else ""
+    return Verdict(False, f"Your code stops{where}: {error['kind']}: {error['message']}")
+
+
 class _Lenient(string.Formatter):
     """Fills in what is known and leaves an ellipsis for what is not."""
 
@@ -290,7 +309,7 @@ def forbidden(task: Task, code: str) -> str:
     names = {*task.without, *(() if own else ("minibert",))}
     try:
         used = _names(ast.parse(code)) & names
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
     if used:
         return (
@@ -302,6 +321,7 @@ def forbidden(task: Task, code: str) -> str:
 def _names(tree: ast.Module) -> set[str]:
     """What a piece of code calls upon: names, attributes, imports, and texts that may be names."""
     own = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    called = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} | {"*"}
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
@@ -309,7 +329,9 @@ def _names(tree: ast.Module) -> set[str]:
         elif isinstance(node, ast.Attribute):
             found.add(node.attr)
         elif isinstance(node, ast.Import | ast.ImportFrom):
-            paths = [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
+            # One line may import much for many tasks: what counts is what is then called upon.
+            paths = [getattr(node, "module", None) or ""]
+            paths += [a.name for a in node.names if (a.asname or a.name).split(".")[0] in called]
             found |= {part for path in paths for part in path.split(".")}
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             found |= set(node.value.split("."))

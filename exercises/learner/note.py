@@ -5,7 +5,10 @@ from __future__ import annotations
 import html
 import re
 import textwrap
+import unicodedata
 
+# Marks that turn the direction of what follows, and can make a name look like another.
+_TURNING = {chr(c) for c in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 GREEN, RED, GREY = "#009E73", "#D55E00", "#767676"
 
 
@@ -47,3 +50,24 @@ def marked(text: str) -> str:
             bold = re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", part)
             parts[i] = re.sub(r"(?<![\w*])\*([^\s*][^*]*)\*(?![\w*])", r"<i>\1</i>", bold)
     return "".join(parts)
+
+
+def printable(text: str) -> str:
+    r"""A text of a stranger's, safe to print and to write: without control characters.
+
+    The bytes of a file name that are no UTF-8 are read as Chinese Windows writes them (GB 18030),
+    if they are that; what cannot be shown stands there as an escape, such as `\x1b`.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        try:
+            text = text.encode("utf-8", "surrogateescape").decode("gb18030")
+        except UnicodeError:
+            text = text.encode("utf-8", "backslashreplace").decode()
+    return "".join(
+        ascii(c)[1:-1]
+        if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in _TURNING
+        else c
+        for c in text
+    )

@@ -1,31 +1,39 @@
 """Runs a function on inputs, and makes plain values of what comes out.
 
 The checks use it in the learner's own kernel and the grader's child in a process of its own, so
-that both see the same. It imports nothing of the course: with `exercises/grader/child.py` it is all
-of the course that a submission ever shares a process with.
+that both see the same. It imports nothing of the course: with `extraction` it is all of the course
+that a submission ever shares a process with.
 
 A value on the way is a tree of None, bool, int, float, str, list, tuple and dict, whose leaves
-may be numpy arrays and torch tensors. It is sent as the length of a JSON text, the text, and one
-`.npy` after the other; nothing is ever unpickled.
+may be numpy arrays and torch tensors. It is sent as the length of a JSON text, the text, and the
+numbers of one array after the other; nothing is ever unpickled.
 """
 
 from __future__ import annotations
 
-import io
 import json
+import math
 import struct
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-LONGEST = 16 * 2**20  # bytes of an answer
-LONGEST_TREE = 2**20  # of it without the arrays: text becomes objects many times its size
+# What an answer may hold: bytes, bytes of it without the arrays (text becomes objects many times
+# its size), arrays, levels of lists in lists, and bits of a whole number.
+LONGEST = 8 * 2**20
+LARGEST_SHAPE = 2**24  # of numbers, a side of length zero taken for one
+LONGEST_TREE = 2**20
+MOST_ARRAYS = 2000
+DEEPEST = 20
+WIDEST = 64
 Array = NDArray[Any]  # of any numbers
 Run = Callable[[Any, dict[str, Any]], Any]  # calls a function on a case
+EMPTY: Mapping[str, BaseException] = MappingProxyType({})
 _LENGTH = struct.Struct("<Q")
 
 
@@ -33,16 +41,11 @@ def pack(value: Any) -> bytes:
     """A plain value as bytes.
 
     Raises:
-        TypeError: if there is anything in it that is neither plain nor an array.
+        TypeError: if there is anything in it that is neither plain nor an array, or too much.
     """
     arrays: list[Array] = []
     tree = json.dumps(_to_tree(value, arrays, 0)).encode()
-    out = io.BytesIO()
-    out.write(_LENGTH.pack(len(tree)))
-    out.write(tree)
-    for array in arrays:
-        np.lib.format.write_array(out, array, allow_pickle=False)
-    return out.getvalue()
+    return b"".join([_LENGTH.pack(len(tree)), tree, *(array.tobytes() for array in arrays)])
 
 
 def unpack(data: bytes, limit: int = LONGEST) -> Any:
@@ -56,50 +59,82 @@ def unpack(data: bytes, limit: int = LONGEST) -> Any:
         ValueError: if the bytes are not that, whatever they are.
     """
     try:
-        stream = io.BytesIO(data)
-        size = _LENGTH.unpack(stream.read(_LENGTH.size))[0]
+        size = _LENGTH.unpack_from(data)[0]
         if size > min(len(data), limit):
             raise ValueError("the text is too long")
-        tree = json.loads(stream.read(size))
-        arrays: list[Array] = []
-        while stream.tell() < len(data):
-            arrays.append(_read_array(stream, len(data)))
-        return _from_tree(tree, arrays)
-    except (ValueError, TypeError, KeyError, IndexError, EOFError) as error:
-        raise ValueError(f"not an answer: {error}") from None
-    except (RecursionError, MemoryError, OverflowError, struct.error) as error:
-        raise ValueError(f"not an answer: {type(error).__name__}") from None
+        start = _LENGTH.size + size
+        tree = json.loads(data[_LENGTH.size : start], parse_int=_whole_number)
+        return _Reader(data, start).value(tree, 0)
+    except Exception as error:  # of whatever kind: it is a stranger's text
+        raise ValueError(f"not an answer: {error or type(error).__name__}") from None
 
 
-def _read_array(stream: io.BytesIO, end: int) -> Array:
-    """The next `.npy`. Its header is believed only if the data that it speaks of is there."""
-    start = stream.tell()
-    version = np.lib.format.read_magic(stream)
-    if version != (1, 0):
-        raise ValueError(f"format {version} of an array")
-    shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
-    if dtype.hasobject or dtype.kind not in "biuf":
-        raise ValueError(f"an array of {dtype}")
-    count = 1
-    for length in shape:
-        count *= int(length)
-    if count < 0 or count * dtype.itemsize > end - stream.tell():
-        raise ValueError("an array larger than its data")
-    stream.seek(start)
-    return np.lib.format.read_array(stream, allow_pickle=False)
+def _whole_number(text: str) -> int:
+    if len(text) > WIDEST // 3 or not -(2**WIDEST) < int(text) < 2**WIDEST:
+        raise ValueError("a whole number is too large")
+    return int(text)
+
+
+class _Reader:
+    """Makes values of a tree, and of the bytes behind it arrays, each of which is used once."""
+
+    def __init__(self, data: bytes, start: int) -> None:
+        self.data, self.at, self.arrays = data, start, 0
+
+    def value(self, tree: Any, depth: int) -> Any:
+        if depth > DEEPEST:
+            raise ValueError("nested too deep")
+        if isinstance(tree, list):
+            return [self.value(item, depth + 1) for item in tree]
+        if not isinstance(tree, dict):
+            return tree
+        kind = tree[""]
+        if kind == "tuple":
+            return tuple(self.value(item, depth + 1) for item in tree["of"])
+        if kind == "dict":
+            return {self.value(k, depth + 1): self.value(v, depth + 1) for k, v in tree["of"]}
+        if kind not in ("array", "tensor"):
+            raise ValueError(f"a value of kind {kind}")
+        array = self.array(str(tree["type"]), tree["shape"])
+        if kind == "array":
+            return array
+        import torch
+
+        return torch.from_numpy(array)
+
+    def array(self, name: str, shape: list[Any]) -> Array:
+        dtype = np.dtype(name)
+        self.arrays += 1
+        if self.arrays > MOST_ARRAYS:
+            raise ValueError("too many arrays")
+        # A side of length zero must not hide another that somebody would make room for.
+        if math.prod(max(1, size) for size in shape) > LARGEST_SHAPE:
+            raise ValueError("too large a shape")
+        if dtype.kind not in "biuf" or any(type(size) is not int or size < 0 for size in shape):
+            raise ValueError(f"an array of {dtype}")
+        count = math.prod(shape)
+        if count * dtype.itemsize > len(self.data) - self.at:
+            raise ValueError("an array larger than its data")
+        array = np.frombuffer(self.data, dtype, count, self.at).reshape(shape).copy()
+        self.at += array.nbytes
+        return array
 
 
 def _to_tree(value: Any, arrays: list[Array], depth: int) -> Any:
-    if depth > 20:
+    if depth > DEEPEST:
         raise TypeError("values nested more than twenty deep")
-    if value is None or type(value) in (bool, int, float, str):
+    if value is None or type(value) in (bool, float, str):
+        return value
+    if type(value) is int:
+        if not -(2**WIDEST) < value < 2**WIDEST:
+            raise TypeError(f"returned a whole number of {value.bit_length()} bits")
         return value
     if isinstance(value, np.generic):
-        return value.item()
-    if type(value) is list or isinstance(value, tuple):  # torch.Size is a tuple too
+        return _to_tree(value.item(), arrays, depth + 1)
+    if isinstance(value, list | tuple):  # torch.Size is a tuple too
         items = [_to_tree(item, arrays, depth + 1) for item in value]
-        return items if type(value) is list else {"": "tuple", "of": items}
-    if type(value) is dict:
+        return items if isinstance(value, list) else {"": "tuple", "of": items}
+    if isinstance(value, dict):  # a Counter and an OrderedDict are dictionaries too
         pairs = [
             [_to_tree(k, arrays, depth + 1), _to_tree(v, arrays, depth + 1)]
             for k, v in value.items()
@@ -110,56 +145,57 @@ def _to_tree(value: Any, arrays: list[Array], depth: int) -> Any:
         value, kind = value.detach().cpu(), "tensor"
         value = (value.float() if value.dtype.itemsize == 2 else value).contiguous().numpy()
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
-        arrays.append(np.ascontiguousarray(value).reshape(value.shape))
-        return {"": kind, "of": len(arrays) - 1}
+        if len(arrays) == MOST_ARRAYS:
+            raise TypeError(f"returned more than {MOST_ARRAYS} arrays")
+        value = np.asarray(value, value.dtype.newbyteorder("<"))
+        arrays.append(value)
+        return {"": kind, "type": value.dtype.str, "shape": list(value.shape)}
     raise TypeError(
         f"returned {type(value).__name__}: only numbers, strings, lists, tuples, dictionaries, "
         "arrays and tensors can be compared"
     )
 
 
-def _from_tree(tree: Any, arrays: list[Array]) -> Any:
-    if isinstance(tree, list):
-        return [_from_tree(item, arrays) for item in tree]
-    if not isinstance(tree, dict):
-        return tree
-    kind, of = tree[""], tree["of"]
-    if kind == "tuple":
-        return tuple(_from_tree(item, arrays) for item in of)
-    if kind == "dict":
-        return {_from_tree(k, arrays): _from_tree(v, arrays) for k, v in of}
-    if kind not in ("array", "tensor"):
-        raise ValueError(f"a value of kind {kind}")
-    array = arrays[of]
-    if kind == "array":
-        return array
-    import torch
-
-    return torch.from_numpy(array.copy())
-
-
 # --- one function on one input --------------------------------------------------------------------
 
 
-def describe(error: BaseException, sources: dict[str, str]) -> dict[str, Any]:
+def describe(
+    error: BaseException, sources: dict[str, str], failed: Mapping[str, BaseException] = EMPTY
+) -> dict[str, Any]:
     """An error as plain data: kind, message, and the learner's own line where it arose.
 
     Args:
+        error: which.
         sources: the text of each piece of code, by the file name it was compiled under.
+        failed: names that have no value because of another error.
     """
     line = ""
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename in sources and frame.lineno:
-            line = sources[frame.filename].splitlines()[frame.lineno - 1].strip()
-    return {"kind": type(error).__name__, "message": str(error)[:500], "line": line[:200]}
+            found = sources[frame.filename].splitlines()[frame.lineno - 1 : frame.lineno]
+            line = "".join(found).strip() or line
+    try:
+        message = str(error)[:500]
+        cause = failed.get(error.name or "") if isinstance(error, NameError) else None
+        if cause is not None:
+            message += f" (where it is to get its value: {type(cause).__name__}: {cause})"[:500]
+    except Exception:  # an error of the learner's own, which cannot even be printed
+        message = ""
+    return {"kind": type(error).__name__, "message": message, "line": line[:200]}
 
 
-def call(run: Run, function: Any, case: dict[str, Any], sources: dict[str, str]) -> dict[str, Any]:
+def call(
+    run: Run,
+    function: Any,
+    case: dict[str, Any],
+    sources: dict[str, str],
+    failed: Mapping[str, BaseException] = EMPTY,
+) -> dict[str, Any]:
     """One case: {"value": ...}, or {"error": ...}."""
     try:
         return {"value": run(function, case)}
-    except Exception as error:
-        return {"error": describe(error, sources)}
+    except (Exception, SystemExit) as error:
+        return {"error": describe(error, sources, failed)}
 
 
 def default_run(function: Any, case: dict[str, Any]) -> Any:

@@ -1,0 +1,279 @@
+"""What the grader and a child say to each other. A child is not believed.
+
+Whatever it sends is data of a known form, or nothing; however long it is silent, this goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import IO, Any
+
+import numpy as np
+
+from exercises.grader import allowed, child, isolation
+from exercises.grader.isolation import Isolation
+from exercises.learner import running, source
+from exercises.learner.source import ExerciseSet, Task
+from exercises.learner.statements import Piece
+
+SOURCE = 256 * 2**10  # characters of code that are read of a notebook
+SLACK = 10.0  # seconds that a child may take longer than its own clock says
+
+
+class Child:
+    """A process that does jobs for one submission: a context, at whose end it is gone.
+
+    Args:
+        way: how it is kept apart.
+        needs: of the tasks that it is for.
+        seconds: that its jobs may take in all.
+    """
+
+    def __init__(self, way: Isolation, needs: Collection[str], seconds: float) -> None:
+        self.way, self.needs, self.left = way, needs, seconds
+        self._paths = [str(path.parent) for path in isolation.readable(needs)[:1]]
+        # Forking a process in which macOS frameworks are loaded is not safe.
+        self._forks = sys.platform == "linux"
+        self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+        self._folder.cleanup()
+
+    def read(self, notebook: bytes, file: str, sets: Mapping[str, ExerciseSet]) -> dict[str, Any]:
+        """What a notebook has for each task: {"set", "answers"} as `extraction.take` finds it.
+
+        Returns:
+            that, or {"problem": what is wrong with the notebook}.
+        """
+        wanted = {
+            name: {
+                task.id: {"function": task.function, "setup": task.setup, "stub": task.stub}
+                for task in exercises.tasks
+            }
+            for name, exercises in sets.items()
+        }
+        job = {
+            "notebook": np.frombuffer(notebook, np.uint8),
+            "file": file,
+            "sets": wanted,
+            "known": sorted({*source.names(), *sets}),
+            "source": SOURCE,
+            "seconds": isolation.READING,
+        }
+        how, data = next(self._ask([job], [], isolation.READING))
+        if how == child.STOPPED:
+            return {"problem": f"reading it takes more than {isolation.READING:.0f} seconds"}
+        try:
+            found = running.unpack(data)
+            if "problem" in found:
+                return {"problem": str(found["problem"])[:200]}
+            return {"set": found["set"], "answers": found["answers"]}
+        except (ValueError, KeyError, TypeError):
+            return {"problem": "it cannot be read"}
+
+    def run(
+        self, jobs: Sequence[tuple[Task, list[Piece], list[dict[str, Any]]]]
+    ) -> Iterator[dict[str, Any]]:
+        """Run functions on cases.
+
+        Args:
+            jobs: the task, the pieces of code that define its function, and the cases.
+
+        Yields:
+            for each {"results": [...]}, as many as there are cases; or {"error": {"kind",
+            "message", "line"}} for the task as a whole. Whatever the child does, this goes on.
+        """
+        packed = [
+            {
+                "setup": task.setup,
+                "run": task.run,
+                "function": task.function,
+                "pieces": pieces,
+                "seconds": task.seconds,
+                "cases": np.frombuffer(running.pack(cases), np.uint8),
+            }
+            for task, pieces, cases in jobs
+        ]
+        setups = list(dict.fromkeys(task.setup for task, _, _ in jobs))
+        answers = self._ask(packed, setups, self.left)
+        for (task, _, cases), (how, data) in zip(jobs, answers, strict=True):
+            if how == child.ANSWER:
+                yield checked(data, len(cases))
+                continue
+            said = {
+                child.STOPPED: f"Your code was stopped after {task.seconds:.0f} seconds.",
+                child.TOO_LONG: "Your code returned more than a grader reads: at most "
+                f"{running.LONGEST // 2**20} MB.",
+                child.SPENT: "Not run: the tasks before had used all the time that a submission "
+                "has.",
+            }.get(how, "The grader could not run your code.")
+            yield {"error": {"kind": "Stopped", "message": said, "line": ""}}
+
+    def _ask(
+        self, jobs: list[dict[str, Any]], setups: list[str], seconds: float
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Have jobs done: for each how it ended, and its answer."""
+        for job in jobs:
+            job |= {
+                "memory": isolation.MEMORY,
+                "filter": np.frombuffer(allowed.program(), np.uint8),
+            }
+        bunches = [jobs] if self._forks else [[job] for job in jobs]
+        for bunch in bunches:
+            began = time.monotonic()
+            request = {"jobs": bunch, "setups": setups, "paths": self._paths}
+            data = running.pack(request | {"seconds": seconds, "fork": self._forks})
+            given = [min(seconds, job["seconds"]) for job in bunch]
+            received = 0
+            for how, answer in self._talk(data, given):
+                received += 1
+                yield how, answer
+            for _ in range(len(bunch) - received):
+                yield b"", b""
+            if not self._forks or received < len(bunch):
+                self._end()
+            if setups:
+                seconds -= time.monotonic() - began
+                self.left = seconds
+
+    def _talk(self, data: bytes, seconds: list[float]) -> Iterator[tuple[bytes, bytes]]:
+        """Send a request, and pass on the answers as they come: fewer, if the child is gone."""
+        if self._process is None:
+            self._start()
+        assert self._process is not None
+        assert self._process.stdin is not None
+        request = len(data).to_bytes(8, "little") + data
+        threading.Thread(target=_send, args=(self._process.stdin, request), daemon=True).start()
+        if self._next(isolation.STARTING)[0] != child.READY:
+            return
+        for each in seconds:
+            # The child has a clock of its own; this one is for a child that has lost it.
+            how, answer = self._next(each if not self._forks else each + SLACK)
+            if not how:
+                return
+            yield how, answer
+            if how == child.STOPPED and not self._forks:
+                return
+
+    def _next(self, wait: float) -> tuple[bytes, bytes]:
+        """The next answer; two empty texts if there is none."""
+        deadline = time.monotonic() + wait
+        try:
+            head = self._take(child.LENGTH.size, deadline)
+            how, length = child.LENGTH.unpack(head)
+            return how, self._take(min(length, running.LONGEST + 1), deadline)
+        except TimeoutError:
+            return (child.STOPPED, b"") if not self._forks else (b"", b"")
+        except EOFError:
+            return (child.ANSWER, b"") if not self._forks else (b"", b"")
+
+    def _take(self, count: int, deadline: float) -> bytes:
+        """So many bytes of what the child sends."""
+        while len(self._received) < count:
+            try:
+                part = self._parts.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise TimeoutError from None
+            if not part:
+                raise EOFError
+            self._received += part
+        taken = bytes(self._received[:count])
+        del self._received[:count]
+        return taken
+
+    def _start(self) -> None:
+        self._parts: queue.Queue[bytes] = queue.Queue(maxsize=4)
+        self._received = bytearray()
+        self._process = subprocess.Popen(
+            isolation.command(self.way, self.needs, self.left),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=self._folder.name,
+            env=isolation.environment(self.needs),
+            start_new_session=True,
+            bufsize=0,
+        )
+        threading.Thread(
+            target=_receive, args=(self._process.stdout, self._parts), daemon=True
+        ).start()
+
+    def _end(self) -> None:
+        """Kill the child and all that it started."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+        process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+        while self._parts.full():  # so that the thread that reads ends
+            self._parts.get_nowait()
+
+
+def checked(data: bytes, count: int) -> dict[str, Any]:
+    """What a child sent, if it has the form of an answer; else an error.
+
+    A child is not believed: whatever it sends is data of a known form, or nothing.
+    """
+    nothing = {"kind": "Nothing", "message": "Your code ended without a result.", "line": ""}
+    if not data:
+        return {"error": nothing}
+    try:
+        answer = running.unpack(data, running.LONGEST_TREE)
+    except ValueError:
+        return {"error": nothing | {"message": "What came back is no result."}}
+    if not isinstance(answer, dict):
+        return {"error": nothing | {"message": "What came back is no result."}}
+    if "error" in answer:
+        return {"error": _error(answer["error"])}
+    results = answer.get("results")
+    if not isinstance(results, list) or len(results) != count:
+        return {"error": nothing | {"message": "What came back is not one result for each input."}}
+    kept: list[dict[str, Any]] = []
+    for result in results:
+        if isinstance(result, dict) and set(result) == {"value"}:
+            kept.append({"value": result["value"]})
+        else:
+            kept.append({"error": _error(result.get("error") if isinstance(result, dict) else 0)})
+    return {"results": kept}
+
+
+def _error(error: Any) -> dict[str, str]:
+    fields: Mapping[Any, Any] = error if isinstance(error, dict) else {}
+    texts = {key: fields.get(key, "") for key in ("kind", "message", "line")}
+    return {key: value[:500] if isinstance(value, str) else "" for key, value in texts.items()}
+
+
+def _send(stream: IO[bytes], data: bytes) -> None:
+    """Write all of a request; whether anybody reads it does not matter."""
+    view = memoryview(data)
+    with contextlib.suppress(OSError, ValueError):
+        while len(view):
+            view = view[os.write(stream.fileno(), view) :]
+
+
+def _receive(stream: IO[bytes], parts: queue.Queue[bytes]) -> None:
+    """Pass on what comes, an empty part at the end."""
+    with contextlib.suppress(OSError), stream:
+        while part := os.read(stream.fileno(), 2**16):
+            parts.put(part)
+    parts.put(b"")
