@@ -295,3 +295,36 @@ def test_an_answer_is_not_longer_than_the_cap():
     for longest, expected in ((4, (1, 4)), (3, (1, 2))):
         first, last, _, _ = best_spans(start, end, context, max_answer_tokens=longest)
         assert (first.item(), last.item()) == expected
+
+
+@pytest.mark.parametrize("kind", [BertForPreTraining, BertForMaskedLM, BertForCausalLM])
+def test_the_loss_alone_in_chunks_is_the_loss(kind, batch, monkeypatch):
+    model = make(kind)
+    labels = batch["labels"] if kind is not BertForCausalLM else batch["input_ids"]
+    batch = {**batch, "labels": labels, "label_count": torch.tensor(5.0)}
+    results = []
+    for chunk in (None, 10**6, 7):
+        model.zero_grad()
+        if chunk is not None:
+            monkeypatch.setattr("minibert.model.loss._CHUNK", chunk)
+        output = model(**batch, loss_only=chunk is not None)
+        output.loss.backward()
+        results.append((output.loss.detach(), [p.grad for p in model.parameters()]))
+    logits = output.prediction_logits if kind is BertForPreTraining else output.logits
+    assert logits.numel() == 0
+    for other in results[1:]:
+        torch.testing.assert_close(other, results[0], rtol=1e-5, atol=1e-6)
+
+
+def test_on_a_gpu_the_output_matrix_is_wider_than_the_vocabulary_and_nobody_sees_it(monkeypatch):
+    made = BertForMaskedLM(CONFIG).to("meta")
+    widths = []
+    linear = torch.nn.functional.linear
+    monkeypatch.setattr(
+        "minibert.model.heads.F.linear", lambda *a: widths.append(len(a[1])) or linear(*a)
+    )
+    logits = made(torch.zeros(2, 5, dtype=torch.int64, device="meta")).logits
+    assert CONFIG.vocab_size % 64
+    assert widths[-1] % 64 == 0
+    assert logits.shape == (2, 5, CONFIG.vocab_size)
+    assert made.state_dict()["mlm.bias"].shape == (CONFIG.vocab_size,)

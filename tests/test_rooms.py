@@ -23,7 +23,7 @@ def test_there_are_nine_rooms_and_nothing_beside_them():
 
 def test_all_of_bert_is_read_in_one_sitting():
     lines = sum(len(path.read_text().splitlines()) for path in (PACKAGE / "model").glob("*.py"))
-    assert lines <= 1500
+    assert lines <= 1650
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -15,6 +15,7 @@ from minibert.model.task_heads import BertForSequenceClassification
 from minibert.pretraining.dataset import Subset
 from minibert.training.config import TrainingConfig
 from minibert.training.log import LOG_FILE, TrainingLog
+from minibert.training.throughput import Work
 from minibert.training.trainer import Trainer
 
 TASKS = tasks()
@@ -228,12 +229,13 @@ def test_the_speed_counts_tokens_without_padding_and_time_without_evaluation(tmp
         if step == 5:
             with journal.clock_stopped():
                 now[0] += 1000.0
-        journal.step_done(step, 30, torch.tensor(1.0), 1e-3)
+        journal.step_done(step, Work(30, 4e9), torch.tensor(1.0), 1e-3)
     assert journal.entries[0]["tokens_per_second"] == 15
+    assert "mfu" not in journal.entries[0]  # that is for a GPU
     make, data = TASKS["single"]
     counted = []
     monkeypatch.setattr(
-        TrainingLog, "step_done", lambda self, step, tokens, *rest: counted.append(tokens)
+        TrainingLog, "step_done", lambda self, step, work, *rest: counted.append(work.tokens)
     )
     Trainer(make(still()), settings(tmp_path / "run", max_steps=1), data).fit()
     assert counted == [int(data.tensors["attention_mask"].sum())]

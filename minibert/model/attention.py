@@ -7,6 +7,7 @@ Masks are boolean everywhere, `True` where a query may attend to a key, and broa
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -84,6 +85,53 @@ def attention(
     return mixed, weights
 
 
+class PackedRows(NamedTuple):
+    """Where the rows of a packed batch begin: rows laid end to end, without padding, as (1, N).
+
+    What treats each position by itself needs no change; in attention, a token may attend to its own
+    row only. On a GPU FlashAttention is told where the rows begin (Dao 2023); elsewhere they are
+    padded for attention, and for it alone.
+
+    cu_seqlens: (R + 1,) int32, the first token of each row and at the end N; rows may be empty.
+    max_seqlen: tokens of the longest row, or more.
+    """
+
+    cu_seqlens: Tensor
+    max_seqlen: int
+
+    def places(self, tokens: int) -> tuple[Tensor, Tensor]:
+        """The row and the position in it of each of N tokens, both (N,) int64."""
+        number = torch.arange(tokens, dtype=torch.int32, device=self.cu_seqlens.device)
+        row = torch.searchsorted(self.cu_seqlens, number, right=True) - 1
+        return row, (number - self.cu_seqlens[row]).long()
+
+    def pad(self, packed: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, ...) as (R, max_seqlen, ...), and its mask (R, max_seqlen), True at real tokens."""
+        starts = self.cu_seqlens.long()
+        column = torch.arange(self.max_seqlen, device=starts.device)
+        # An empty row gets a token that nobody reads: the softmax of nothing would be NaN.
+        is_real = column < starts.diff().clamp(min=1)[:, None]
+        index = (starts[:-1, None] + column).clamp(max=len(packed) - 1)  # (R, max_seqlen)
+        return packed.index_select(0, index.flatten()).unflatten(0, index.shape), is_real
+
+
+def has_packed_kernel(tensor: Tensor) -> bool:
+    """Whether FlashAttention runs here: 16-bit numbers on a GPU of Ampere's generation or newer."""
+    if tensor.itemsize != 2 or not tensor.is_cuda:
+        return tensor.itemsize == 2 and tensor.is_meta
+    return torch.cuda.get_device_properties(tensor.device).major >= 8
+
+
+def flash_attention(
+    query: Tensor, key: Tensor, value: Tensor, rows: PackedRows, dropout_prob: float, causal: bool
+) -> Tensor:
+    """`attention` on (N, H, d), by the kernel below `varlen_attn`, which has no dropout."""
+    bounds = (rows.cu_seqlens, rows.cu_seqlens, rows.max_seqlen, rows.max_seqlen)
+    kernel = torch.ops.aten._flash_attention_forward
+    mixed: Tensor = kernel(query, key, value, *bounds, dropout_prob, causal, False)[0]
+    return mixed
+
+
 class KeyValueCache:
     """Keys and values of the positions read so far, one pair a layer: what generation reuses."""
 
@@ -117,11 +165,12 @@ class SelfAttention(nn.Module):
         self.query_key_value = nn.Linear(config.hidden_size, 3 * config.hidden_size)
         self.output = nn.Linear(config.hidden_size, config.hidden_size)
         self.dropout_prob = config.attention_probs_dropout_prob
+        self.is_causal = config.is_causal
 
     def forward(
         self,
         hidden: Tensor,
-        mask: Tensor | None = None,
+        mask: Tensor | PackedRows | None = None,
         need_weights: bool = False,
         cache: KeyValueCache | None = None,
         layer: int = 0,
@@ -130,9 +179,10 @@ class SelfAttention(nn.Module):
 
         Args:
             hidden: (B, T, hidden_size).
-            mask: bool, broadcastable to (B, H, T, S).
+            mask: bool, broadcastable to (B, H, T, S); or the rows of a packed batch (1, N,
+                hidden_size). Without one, all positions, or the past where the model is causal.
             need_weights: also return the weights; takes the explicit implementation, which is
-                slower.
+                slower. Of a packed batch (R, H, max_seqlen, max_seqlen).
             cache: keys and values of earlier positions, extended in place.
             layer: which layer of the cache is ours.
 
@@ -142,16 +192,31 @@ class SelfAttention(nn.Module):
         batch, length, size = hidden.shape
         projected = self.query_key_value(hidden)  # (B, T, 3 * hidden_size)
         projected = projected.view(batch, length, 3, self.num_heads, size // self.num_heads)
+        dropout_prob = self.dropout_prob if self.training else 0.0
+        rows: PackedRows | None = None
+        if isinstance(mask, PackedRows):
+            rows = mask
+            if has_packed_kernel(projected) and not need_weights:
+                query, key, value = projected[0].unbind(1)  # each (N, H, d)
+                mixed = flash_attention(query, key, value, rows, dropout_prob, self.is_causal)
+                return self.output(mixed.reshape(1, length, size)), None
+            projected, is_real = rows.pad(projected[0])  # (R, longest, 3, H, d)
+            mask = combined_mask(is_real, rows.max_seqlen, self.is_causal)
         query, key, value = projected.permute(2, 0, 3, 1, 4)  # each (B, H, T, d)
         if cache is not None:
             key, value = cache.extend(layer, key, value)
-        dropout_prob = self.dropout_prob if self.training else 0.0
+        is_causal = self.is_causal and mask is None and length > 1
         weights = None
         # Training on a CPU, the fused kernel's backward pass takes three times as long as the
         # explicit one's (`make bench` shows it); everywhere else the kernel is faster.
         if need_weights or (self.training and hidden.device.type == "cpu"):
+            if is_causal:
+                mask = causal_mask(length, device=hidden.device)
             mixed, weights = attention(query, key, value, mask, dropout_prob)
         else:
-            mixed = F.scaled_dot_product_attention(query, key, value, mask, dropout_prob)
-        mixed = mixed.transpose(1, 2).reshape(batch, length, size)  # heads side by side again
+            mixed = F.scaled_dot_product_attention(query, key, value, mask, dropout_prob, is_causal)
+        mixed = mixed.transpose(1, 2)  # (B, T, H, d)
+        if rows is not None:
+            mixed = mixed[rows.places(length)]  # (N, H, d), packed again
+        mixed = mixed.reshape(batch, length, size)  # heads side by side again
         return self.output(mixed), weights if need_weights else None

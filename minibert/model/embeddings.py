@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from minibert.model.config import BertConfig
@@ -79,7 +80,7 @@ class BertEmbeddings(nn.Module):
                 )
             position = self.position[past:length]  # (T, d)
         else:
-            position = self.position[position_ids]
+            position = F.embedding(position_ids, self.position)
         if token_type_ids is None:
             segment = self.segment.weight[0]
         else:

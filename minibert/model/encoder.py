@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from minibert.model.attention import KeyValueCache, SelfAttention
+from minibert.model.attention import KeyValueCache, PackedRows, SelfAttention
 from minibert.model.config import BertConfig
 from minibert.model.dropout import Dropout
 
@@ -69,7 +69,7 @@ class EncoderLayer(nn.Module):
     def forward(
         self,
         hidden: Tensor,
-        mask: Tensor | None = None,
+        mask: Tensor | PackedRows | None = None,
         need_weights: bool = False,
         cache: KeyValueCache | None = None,
         layer: int = 0,
@@ -106,16 +106,18 @@ class EncoderLayer(nn.Module):
         Args:
             hidden, mixed: (..., hidden_size), what went into attention and what came out.
         """
+        # The norms answer in the precision of the stream, which `Encoder.stream_dtype` sets.
+        dtype = hidden.dtype
         if self.is_pre_norm:
             hidden = hidden + self.dropout(mixed)
             changed = self.feed_forward(self.feed_forward_norm(hidden))
             hidden = hidden + self.dropout(changed)
         else:
-            hidden = self.attention_norm(hidden + self.dropout(mixed))
+            hidden = self.attention_norm(hidden + self.dropout(mixed)).to(dtype)
             # The residual is the normalised output of the first half, not attention's raw output.
             changed = self.feed_forward(hidden)
             hidden = self.feed_forward_norm(hidden + self.dropout(changed))
-        return hidden
+        return hidden.to(dtype)
 
 
 class Encoder(nn.Module):
@@ -129,11 +131,13 @@ class Encoder(nn.Module):
             nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps) if is_pre_norm else None
         )
         self.gradient_checkpointing = False
+        # Under autocast, what passes from layer to layer: float32 where `None`.
+        self.stream_dtype: torch.dtype | None = None
 
     def forward(
         self,
         hidden: Tensor,
-        mask: Tensor | None = None,
+        mask: Tensor | PackedRows | None = None,
         need_states: bool = False,
         need_weights: bool = False,
         cache: KeyValueCache | None = None,
@@ -154,6 +158,8 @@ class Encoder(nn.Module):
             for, num_hidden_layers + 1 states, the embeddings first and the last one included; and
             num_hidden_layers weights (B, H, T, S).
         """
+        if self.stream_dtype is not None and torch.is_autocast_enabled(hidden.device.type):
+            hidden = hidden.to(self.stream_dtype)
         states, maps = [hidden] if need_states else [], []
         layers = cast("Iterable[EncoderLayer]", self.layers)  # a ModuleList does not say of what
         for index, layer in enumerate(layers):

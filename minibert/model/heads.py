@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +14,7 @@ from minibert.model.attention import KeyValueCache
 from minibert.model.bert import BertModel, BertOutput
 from minibert.model.config import BertConfig
 from minibert.model.encoder import ACTIVATIONS
-from minibert.model.loss import IGNORE_INDEX, token_loss
+from minibert.model.loss import IGNORE_INDEX, chunked_loss, token_loss
 from minibert.model.pretrained import PretrainedModel, initialize
 
 
@@ -51,7 +53,23 @@ class MaskedLMHead(nn.Module):
     def forward(self, hidden: Tensor, token_matrix: Tensor) -> Tensor:
         """(..., hidden_size) and the tied (V, hidden_size) to logits (..., V)."""
         hidden = self.norm(self.activation(self.dense(hidden)))
-        return F.linear(hidden, token_matrix, self.bias)
+        # In memory alone: a GPU multiplies a matrix of 30,528 rows far faster than one of 30,522.
+        spare = 0 if hidden.device.type == "cpu" else -len(token_matrix) % 64
+        if not spare:
+            return F.linear(hidden, token_matrix, self.bias)
+        token_matrix, bias = F.pad(token_matrix, (0, 0, 0, spare)), F.pad(self.bias, (0, spare))
+        return F.linear(hidden, token_matrix, bias)[..., :-spare]
+
+    def score(
+        self, hidden: Tensor, token_matrix: Tensor, labels: Tensor | None, count: Any, short: bool
+    ) -> tuple[Tensor, Tensor | None]:
+        """Logits and their `token_loss`; if `short`, it alone, in chunks, and no logits."""
+        if short and labels is not None and count is not None:
+            predict = partial(self, token_matrix=token_matrix)
+            nothing = hidden.new_empty(0, len(token_matrix))
+            return nothing, chunked_loss(predict, hidden, labels, count)
+        logits = self(hidden, token_matrix)
+        return logits, token_loss(logits, labels, count)
 
 
 def labels_at(labels: Tensor | None, positions: Tensor | None) -> Tensor | None:
@@ -63,6 +81,7 @@ class BertForPreTraining(PretrainedModel):
     """Masked language model and next sentence prediction together; the loss is their sum (C2)."""
 
     architecture = "BertForPreTraining"
+    may_skip_logits = True
     first_label = 0
     may_be_new = ("bert.pooler.", "mlm.", "nsp.")
 
@@ -82,7 +101,8 @@ class BertForPreTraining(PretrainedModel):
         next_sentence_label: Tensor | None = None,
         masked_positions: Tensor | None = None,
         label_count: Tensor | float | None = None,
-        **encoder_options: bool,
+        loss_only: bool = False,
+        **encoder_options: Any,
     ) -> PreTrainingOutput:
         """Both tasks on one batch.
 
@@ -93,16 +113,17 @@ class BertForPreTraining(PretrainedModel):
             masked_positions: (n_masked,) flat indices of the selected positions, from the
                 collator; then only these are predicted, and nothing waits for the host.
             label_count: see `token_loss`.
-            encoder_options: `output_hidden_states`, `output_attentions`.
+            loss_only: with `label_count`, leave the logits empty, which saves their memory.
+            encoder_options: see `BertModel`.
         """
         # Output matrix and last layer are computed where something is predicted, at 15 %.
         encoded = self.bert(
             input_ids, attention_mask, token_type_ids, positions=masked_positions, **encoder_options
         )
-        logits = self.mlm(encoded.last_hidden_state, self.bert.embeddings.token.weight)
+        states, matrix = encoded.last_hidden_state, self.bert.embeddings.token.weight
         labels = labels_at(labels, masked_positions)
+        logits, mlm_loss = self.mlm.score(states, matrix, labels, label_count, loss_only)
         relation = self.nsp(encoded.pooler_output)
-        mlm_loss = token_loss(logits, labels, label_count)
         nsp_loss = None
         if next_sentence_label is not None:
             # A mean over rows, so that parts of a batch add up; a row without a pair adds nothing.
@@ -118,6 +139,7 @@ class BertForMaskedLM(PretrainedModel):
     """Predict the masked tokens; no pooler."""
 
     architecture = "BertForMaskedLM"
+    may_skip_logits = True
     first_label = 0
     may_be_new = ("mlm.",)
 
@@ -134,22 +156,24 @@ class BertForMaskedLM(PretrainedModel):
         labels: Tensor | None = None,
         masked_positions: Tensor | None = None,
         label_count: Tensor | float | None = None,
-        **encoder_options: bool,
+        loss_only: bool = False,
+        **encoder_options: Any,
     ) -> HeadOutput:
         """As `BertForPreTraining`, without the second task."""
-        # Output matrix and last layer are computed where something is predicted, at 15 %.
         encoded = self.bert(
             input_ids, attention_mask, token_type_ids, positions=masked_positions, **encoder_options
         )
-        logits = self.mlm(encoded.last_hidden_state, self.bert.embeddings.token.weight)
+        states, matrix = encoded.last_hidden_state, self.bert.embeddings.token.weight
         labels = labels_at(labels, masked_positions)
-        return HeadOutput(logits, token_loss(logits, labels, label_count), encoded)
+        scored = self.mlm.score(states, matrix, labels, label_count, loss_only)
+        return HeadOutput(*scored, encoded)
 
 
 class BertForCausalLM(PretrainedModel):
     """The same stack behind a causal mask: a decoder-only language model (claims B3, B14)."""
 
     architecture = "BertLMHeadModel"
+    may_skip_logits = True
     first_label = 1  # nothing predicts the first token
     may_be_new = ("mlm.",)
 
@@ -167,12 +191,14 @@ class BertForCausalLM(PretrainedModel):
         position_ids: Tensor | None = None,
         cache: KeyValueCache | None = None,
         label_count: Tensor | float | None = None,
-        **encoder_options: bool,
+        loss_only: bool = False,
+        **encoder_options: Any,
     ) -> HeadOutput:
         """Predict at every position the token that follows.
 
         Args:
-            labels: (B, T), usually `input_ids` with -100 at padding; shifted by one here.
+            labels: (B, T), usually `input_ids` with -100 at padding; shifted by one here. -100 at
+                the first token of a packed row, too.
             cache: keys and values of earlier positions, extended in place.
 
         Returns:
@@ -181,6 +207,10 @@ class BertForCausalLM(PretrainedModel):
         encoded = self.bert(
             input_ids, attention_mask, token_type_ids, position_ids, cache=cache, **encoder_options
         )
-        logits = self.mlm(encoded.last_hidden_state, self.bert.embeddings.token.weight)
+        states, matrix = encoded.last_hidden_state, self.bert.embeddings.token.weight
         following = labels[:, 1:] if labels is not None else None
+        if loss_only:
+            scored = self.mlm.score(states[:, :-1], matrix, following, label_count, True)
+            return HeadOutput(*scored, encoded)
+        logits = self.mlm(states, matrix)
         return HeadOutput(logits, token_loss(logits[:, :-1], following, label_count), encoded)

@@ -42,6 +42,9 @@ class PretrainedModel(nn.Module):
     extra_arguments: ClassVar[tuple[str, ...]] = ()
     # Where the loss is a mean over labelled tokens, the first position whose label it counts.
     first_label: ClassVar[int | None] = None
+    # Whether `forward` takes `loss_only`, and whether it reads packed batches with their labels.
+    may_skip_logits: ClassVar[bool] = False
+    learns_packed: ClassVar[bool] = True
 
     def __init__(self, config: BertConfig) -> None:
         super().__init__()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -67,7 +68,7 @@ class BertForSequenceClassification(PretrainedModel):
         attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
         labels: Tensor | None = None,
-        **encoder_options: bool,
+        **encoder_options: Any,
     ) -> HeadOutput:
         """Classify each text.
 
@@ -123,7 +124,7 @@ class BertForTokenClassification(PretrainedModel):
         token_type_ids: Tensor | None = None,
         labels: Tensor | None = None,
         label_count: Tensor | float | None = None,
-        **encoder_options: bool,
+        **encoder_options: Any,
     ) -> HeadOutput:
         """Label each token; `labels` (B, T) int64 with -100 where there is none."""
         encoded = self.bert(input_ids, attention_mask, token_type_ids, **encoder_options)
@@ -136,6 +137,7 @@ class BertForQuestionAnswering(PretrainedModel):
 
     architecture = "BertForQuestionAnswering"
     may_be_new = ("qa_outputs.",)
+    learns_packed = False  # the softmax of its loss is over one row's positions
 
     def __init__(self, config: BertConfig) -> None:
         # The reference makes as many outputs as there are labels: here always start and end.
@@ -151,7 +153,7 @@ class BertForQuestionAnswering(PretrainedModel):
         token_type_ids: Tensor | None = None,
         start_positions: Tensor | None = None,
         end_positions: Tensor | None = None,
-        **encoder_options: bool,
+        **encoder_options: Any,
     ) -> AnswerOutput:
         """Score every position.
 
@@ -166,6 +168,8 @@ class BertForQuestionAnswering(PretrainedModel):
         start, end = self.qa_outputs(encoded.last_hidden_state).unbind(-1)  # each (B, T)
         loss = None
         if start_positions is not None and end_positions is not None:
+            if "cu_seqlens" in encoder_options:
+                raise ValueError("the loss of an answer needs a row a text: pad the batch")
             start_loss = F.cross_entropy(start.float(), start_positions)
             end_loss = F.cross_entropy(end.float(), end_positions)
             loss = (start_loss + end_loss) / 2

@@ -9,11 +9,12 @@ from torch import Tensor
 
 from minibert.model.loss import IGNORE_INDEX
 from minibert.pretraining.corpus import TokenCorpus
-from minibert.pretraining.masking import MASKED, mask_tokens
+from minibert.pretraining.masking import MASKED, SELECTED, mask_tokens
 from minibert.pretraining.pairs import divide_budget, draw_pairs, split_points
 from minibert.pretraining.settings import OBJECTIVES
 from minibert.tokenization.tokenizer import Tokenizer
 from minibert.training.batching import BatchSource, seeded
+from minibert.training.draws import RowDraws
 from minibert.training.fingerprint import fingerprint, of_values
 
 
@@ -26,6 +27,8 @@ class PretrainingDataset:
     beginning of a document of one sentence, which has no split point: one example more. `masked`
     is that of `mask_tokens`.
     """
+
+    draws_by_row = True  # `collate` takes `RowDraws`
 
     def __init__(
         self,
@@ -40,7 +43,8 @@ class PretrainingDataset:
         self.corpus, self.tokenizer, self.objective = corpus, tokenizer, objective
         self.masked = masked
         self.has_pairs = objective == "mlm+nsp"
-        self.budget = max_length - (3 if self.has_pairs else 2)
+        self.added = 3 if self.has_pairs else 2
+        self.budget = max_length - self.added
         if self.budget < 2:
             raise ValueError(f"max_length {max_length} leaves no room for text")
         self.points = split_points(
@@ -63,8 +67,22 @@ class PretrainingDataset:
         around = np.minimum(self.points.before + self.points.after, self.budget)
         return np.concatenate([around, self._whole_length])
 
-    def collate(self, indices: NDArray[np.int64], generator: torch.Generator) -> dict[str, Tensor]:
+    @property
+    def token_counts(self) -> NDArray[np.int64]:
+        """The most tokens that each example can come to, special tokens counted."""
+        return self.lengths + np.where(np.arange(len(self)) < len(self.points), self.added, 2)
+
+    @property
+    def predicted_share(self) -> float:
+        """Of how many of the tokens a prediction is asked, about."""
+        return 1.0 if self.objective == "causal" else SELECTED
+
+    def collate(
+        self, indices: NDArray[np.int64], generator: torch.Generator | RowDraws
+    ) -> dict[str, Tensor]:
         """Draw, lay out, corrupt.
+
+        With `RowDraws` a row comes out the same whatever rows it is drawn with.
 
         Returns:
             input_ids, token_type_ids, labels (B, T); attention_mask (B, T) where anything is
@@ -72,7 +90,7 @@ class PretrainingDataset:
             masked_positions (n_masked,); with pairs next_sentence_label (B,), -100 where there is
             no second sentence.
         """
-        rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+        rng = generator if isinstance(generator, RowDraws) else _numpy_generator(generator)
         indices = np.asarray(indices)
         is_split = indices < len(self.points)
         chosen, whole = indices[is_split], indices[~is_split] - len(self.points)
@@ -155,6 +173,10 @@ class PretrainingDataset:
         if last.min() < last.max():  # without padding there is nothing to mask
             batch["attention_mask"] = torch.from_numpy((column <= last[:, None]).astype(np.int64))
         return batch
+
+
+def _numpy_generator(generator: torch.Generator) -> np.random.Generator:
+    return np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
 
 
 class Subset:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from minibert.model.loss import IGNORE_INDEX
+from minibert.training.draws import RowDraws
 
 SELECTED = 0.15  # of the ordinary tokens
 MASKED = 0.8  # of the selected; half of the rest become random, half stay
@@ -18,7 +19,7 @@ def mask_tokens(
     vocab_size: int,
     *,
     special_ids: Tensor,
-    generator: torch.Generator,
+    generator: torch.Generator | RowDraws,
     masked: float = MASKED,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Corrupt a batch for masked language modelling, afresh at every call.
@@ -33,7 +34,8 @@ def mask_tokens(
         mask_token_id: the id of [MASK].
         vocab_size: random tokens are drawn below it.
         special_ids: (n,) int64, never drawn as a random token.
-        generator: makes the draw repeatable; on the device of `input_ids`.
+        generator: makes the draw repeatable; on the device of `input_ids`. With `RowDraws` each
+            row's depends on that row alone.
         masked: fraction of the selected that becomes [MASK]; of the rest one half becomes random,
             the other stays. 1.0 is the ablation of claim B18.
 
@@ -48,7 +50,7 @@ def mask_tokens(
         raise ValueError(f"masked must be between 0 and 1, not {masked}")
     if not 0 <= mask_token_id < vocab_size:
         raise ValueError(f"mask_token_id {mask_token_id} is not below vocab_size {vocab_size}")
-    draw = torch.rand(input_ids.shape, generator=generator, device=input_ids.device)
+    draw = _uniform(input_ids, generator)
     selected = (draw < SELECTED) & ~special_tokens_mask.bool()
     labels = input_ids.masked_fill(~selected, IGNORE_INDEX)
     positions = selected.flatten().nonzero().squeeze(1)
@@ -60,9 +62,21 @@ def mask_tokens(
     ordinary = torch.ones(vocab_size, dtype=torch.bool, device=input_ids.device)
     ordinary[special_ids] = False
     ordinary_ids = ordinary.nonzero().squeeze(1)
-    picks = torch.randint(
-        len(ordinary_ids), input_ids.shape, generator=generator, device=input_ids.device
-    )
+    picks = _below(len(ordinary_ids), input_ids, generator)
     corrupted = input_ids.masked_fill(becomes_mask, mask_token_id)
     corrupted = torch.where(becomes_random, ordinary_ids[picks], corrupted)
     return corrupted, labels, positions
+
+
+def _uniform(like: Tensor, generator: torch.Generator | RowDraws) -> Tensor:
+    """(B, T) numbers in [0, 1)."""
+    if isinstance(generator, RowDraws):
+        return torch.from_numpy(generator.uniform(like.shape[1]))
+    return torch.rand(like.shape, generator=generator, device=like.device)
+
+
+def _below(limit: int, like: Tensor, generator: torch.Generator | RowDraws) -> Tensor:
+    """(B, T) whole numbers from 0 to below the limit."""
+    if isinstance(generator, RowDraws):
+        return (_uniform(like, generator) * limit).long().clamp(max=limit - 1)
+    return torch.randint(limit, like.shape, generator=generator, device=like.device)

@@ -13,9 +13,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from minibert.training.draws import RowDraws
 
 Ints = NDArray[np.int64]
 _NEAREST = 64  # split points of nearly the right length to draw from, at least
@@ -85,14 +88,14 @@ def divide_budget(before: Ints, after: Ints, budget: int) -> tuple[Ints, Ints]:
 
 
 def draw_pairs(
-    points: SplitPoints, chosen: Ints, budget: int, rng: np.random.Generator
+    points: SplitPoints, chosen: Ints, budget: int, rng: np.random.Generator | RowDraws
 ) -> tuple[Ints, Ints, Ints, Ints, Ints]:
     """Segments A and B for the chosen split points: half true, half random (claims A7, B19).
 
     Args:
         chosen: (B,) indices into `points`.
         budget: tokens of A and B together.
-        rng: makes the draw repeatable.
+        rng: makes the draw repeatable; with `RowDraws` each row's depends on that row alone.
 
     Returns:
         start and length of A, start and length of B, each (B,), and the label: 0 where B follows
@@ -105,7 +108,7 @@ def draw_pairs(
         raise ValueError("next sentence pairs need two documents of at least two sentences each")
     _, length_b = divide_budget(points.before[chosen], points.after[chosen], budget)
     start_b = points.position[chosen].copy()
-    label = rng.integers(0, 2, len(chosen))
+    label = _integers(rng, np.arange(len(chosen)), 0, 2)
 
     wanted = np.flatnonzero(label)
     true_length = length_b.copy()
@@ -116,19 +119,26 @@ def draw_pairs(
         # Those that fit may all be of one document: then another one has to do.
         if attempt == 10:
             low, high = np.zeros_like(low), np.full_like(high, len(points))
-        donor = points.by_length[rng.integers(low[wanted], high[wanted])]
+        donor = points.by_length[_integers(rng, wanted, low[wanted], high[wanted])]
         start_b[wanted] = points.position[donor]
         length_b[wanted] = np.minimum(true_length[wanted], points.after[donor])
         wanted = wanted[points.document[donor] == points.document[chosen[wanted]]]
     # One document may hold nearly all split points. What is left takes the next other document.
     for row in wanted:
         others = np.flatnonzero(points.document != points.document[chosen[row]])
-        donor = rng.choice(others)
+        donor = others[_integers(rng, np.array([row]), 0, len(others))[0]]
         start_b[row] = points.position[donor]
         length_b[row] = min(true_length[row], points.after[donor])
     # What a shorter B leaves goes to A, as it would for a true pair.
     length_a = np.minimum(points.before[chosen], budget - length_b)
     return points.position[chosen] - length_a, length_a, start_b, length_b, label
+
+
+def _integers(rng: np.random.Generator | RowDraws, rows: Ints, low: Any, high: Any) -> Ints:
+    """A whole number of [low, high) for each of these rows of the batch."""
+    if isinstance(rng, RowDraws):
+        return rng.integers(rows, low, high)
+    return rng.integers(low, high, len(rows))
 
 
 def _donors(points: SplitPoints, length: Ints, is_whole: NDArray[np.bool_]) -> tuple[Ints, Ints]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 _POOL = 50  # batches sorted by length together
-_POSITIONS = "masked_positions"
+POSITIONS = "masked_positions"
 
 
 class BatchSource(Protocol):
@@ -107,11 +107,11 @@ def split_batch(
         # Fewer rows than processes: everybody has to take part, if with a row that weighs nothing.
         if first == last:
             first, last = 0, 1
-        part = {name: value[first:last] for name, value in batch.items() if name != _POSITIONS}
-        if _POSITIONS in batch:
-            positions = batch[_POSITIONS]
+        part = {name: value[first:last] for name, value in batch.items() if name != POSITIONS}
+        if POSITIONS in batch:
+            positions = batch[POSITIONS]
             bounds = torch.searchsorted(positions, torch.tensor([first, last]) * length).tolist()
-            part[_POSITIONS] = positions[slice(*bounds)] - first * length
+            part[POSITIONS] = positions[slice(*bounds)] - first * length
         # At least 1, because a batch in which nothing is labelled has no mean.
         count = None if label_count is None else max(1, label_count) * (weight or 1.0)
         result.append((with_label_count(part, count), weight))

@@ -9,7 +9,7 @@ from pathlib import Path
 from minibert.training.options import check_at_least, check_numbers, option
 
 SCHEDULES = ("linear", "cosine")
-PRECISIONS = ("auto", "float32", "bf16")
+PRECISIONS = ("auto", "float32", "bf16", "fp16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PARALLEL = ("ddp", "fsdp")
 _CHOICES = {
@@ -26,11 +26,14 @@ class TrainingConfig:
 
     output_dir: where log, checkpoints and the model go. max_steps: instead of `epochs`. batch_size:
     examples of one update, whatever the number of processes and `accumulation_steps`: those only
-    cut it into parts. warmup_ratio: fraction of the steps. eval_every, save_every: in steps; once
-    an epoch where not given. best_metric: keep the weights of the evaluation with the highest value
-    of it (of the lowest loss where not given); patience: stop after so many evaluations without a
-    better one. parallel: "ddp" or "fsdp", under `torchrun`. gradient_checkpointing: less memory
-    for a third more work.
+    cut it into parts. batch_tokens: instead of `batch_size`, as many examples as have together at
+    most so many tokens, laid end to end: nothing is padded, and `compile` compiles once. precision:
+    of matrix products, see `choose_precision`; bf16_stream: what passes between layers is in bf16
+    as well. warmup_ratio: fraction of the steps. eval_every, save_every: in steps; once an epoch
+    where not given. best_metric: keep the weights of the evaluation with the highest value of it
+    (of the lowest loss where not given); patience: stop after so many evaluations without a better
+    one. parallel: "ddp" or "fsdp", under `torchrun`. gradient_checkpointing: less memory for a
+    third more work.
 
     Raises:
         ValueError: if a value is out of range, or TensorBoard asked for and not installed.
@@ -42,6 +45,7 @@ class TrainingConfig:
     epochs: int = option(3)
     max_steps: int | None = option(None, "steps in all, instead of epochs", flag="--steps")
     batch_size: int = option(32)
+    batch_tokens: int | None = option(None, "instead of --batch-size; without padding")
     learning_rate: float = option(5e-5)
     warmup_ratio: float = option(0.1, "fraction of the steps", flag="--warmup")
     schedule: str = option("linear", choices=SCHEDULES)
@@ -49,6 +53,7 @@ class TrainingConfig:
     max_grad_norm: float = 1.0
     accumulation_steps: int = option(1)
     precision: str = option("auto", choices=PRECISIONS)
+    bf16_stream: bool = option(False, "with bf16: between layers, too")
     device: str = option("auto", choices=DEVICES)
     compile: bool = option(False, "torch.compile the model")
     seed: int = option(0)
@@ -66,7 +71,7 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         check_numbers(self)
         check_at_least(self, 1, "epochs", "batch_size", "accumulation_steps", "max_steps")
-        check_at_least(self, 1, "eval_every", "save_every", "patience")
+        check_at_least(self, 1, "batch_tokens", "eval_every", "save_every", "patience")
         if self.seed >= 2**63:
             raise ValueError(f"seed must be below 2**63, not {self.seed}")
         for name in ("seed", "weight_decay"):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 
 from minibert.training.config import DEVICES, PRECISIONS
+
+DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def choose_device(name: str) -> torch.device:
@@ -38,16 +43,53 @@ def has_native_bf16(device: torch.device) -> bool:
 
 
 def choose_precision(name: str, device: torch.device) -> str:
-    """What to compute in: "float32" or "bf16"; "auto" takes bf16 where the hardware has it."""
+    """What to compute in: "float32", "bf16" or "fp16".
+
+    "auto" takes bf16 where the hardware has it, fp16 on an older GPU with products of that.
+
+    Raises:
+        ValueError: for fp16 without a CUDA GPU, where it would be slower than float32.
+    """
     if name not in PRECISIONS:
         raise ValueError(f"unknown precision {name!r}: choose from {', '.join(PRECISIONS)}")
+    if name == "fp16" and device.type == "cpu":
+        raise ValueError("precision='fp16' needs a GPU: use precision='bf16' or 'float32' here")
     if name == "auto":
-        return "bf16" if has_native_bf16(device) else "float32"
+        if has_native_bf16(device):
+            return "bf16"
+        is_cuda = device.type == "cuda"
+        return (
+            "fp16" if is_cuda and torch.cuda.get_device_capability(device) >= (7, 0) else "float32"
+        )
     return name
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    """Matrix products in bf16, sums, norms and the weights themselves in float32."""
-    if choose_precision(precision, device) == "float32":
-        return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)
+    """Matrix products in 16 bits, sums, norms and the weights themselves in float32.
+
+    In float32 a GPU's matrix units round the factors to 10 bits behind the point (TF32).
+    """
+    precision = choose_precision(precision, device)
+    if precision == "float32":
+        return _tf32() if device.type == "cuda" else nullcontext()
+    return torch.autocast(device.type, dtype=DTYPES[precision])
+
+
+@contextmanager
+def _tf32() -> Iterator[None]:
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def check_compiler() -> None:
+    """Say so if `torch.compile` has no compiler to work with.
+
+    Raises:
+        ValueError: then.
+    """
+    if shutil.which(os.environ.get("CXX", "g++")) is None and shutil.which("cl") is None:
+        raise ValueError("compile=True needs a C++ compiler (g++), and there is none: leave it out")

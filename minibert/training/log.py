@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from minibert.data.strict_json import dump_json, parse_json
 from minibert.training import distributed
 from minibert.training.divergence import Watch
+from minibert.training.throughput import Work
 from minibert.weights.files import named_errors, write_text
 
 LOG_FILE = "log.jsonl"
@@ -33,14 +35,23 @@ class TrainingLog:
         step: how far the run is.
         total: steps in all.
         tensorboard: also write events for TensorBoard.
+        best_rate: FLOPs a second that a GPU reaches at best; then an entry has "mfu", the share of
+            them that goes into the model, and "peak_memory_gib".
 
     Raises:
         ValueError: if TensorBoard is asked for and not installed.
     """
 
-    def __init__(self, output: Path, step: int, total: int, tensorboard: bool) -> None:
+    def __init__(
+        self,
+        output: Path,
+        step: int,
+        total: int,
+        tensorboard: bool,
+        best_rate: float | None = None,
+    ) -> None:
         self._path = output / LOG_FILE
-        self._total = total
+        self._total, self._best_rate = total, best_rate
         self._writer: Any = None
         self.entries: list[dict[str, float]] = []
         if distributed.is_main():
@@ -70,14 +81,14 @@ class TrainingLog:
     def _start_window(self, step: int) -> None:
         self._loss: Tensor | None = None
         self._step_loss: Tensor | None = None
-        self._tokens, self._since, self._first = 0, time.perf_counter(), step
+        self._work, self._since, self._first = Work(), time.perf_counter(), step
 
     def add_loss(self, loss: Tensor) -> None:
         """This process's part of a step's loss, left on its device."""
         self._loss = loss if self._loss is None else self._loss + loss
         self._step_loss = loss if self._step_loss is None else self._step_loss + loss
 
-    def step_done(self, step: int, tokens: int, gradient_norm: Tensor, rate: float) -> None:
+    def step_done(self, step: int, work: Work, gradient_norm: Tensor, rate: float) -> None:
         """Count a step, and log the mean of the steps since the last entry every tenth time.
 
         Raises:
@@ -87,24 +98,28 @@ class TrainingLog:
         assert self._step_loss is not None
         self._watch.note(step, rate, self._step_loss, gradient_norm)
         self._step_loss = None
-        self._tokens += tokens
+        self._work += work
         self._bar.update(1)
         if step % _EVERY and step != self._total:
             return
         self.check()
         loss = float(distributed.sum_over_processes(self._loss.clone())) / (step - self._first)
-        speed = round(self._tokens / (time.perf_counter() - self._since))
-        norm = distributed.full_tensor(gradient_norm)
-        self.write(
-            {
-                "step": step,
-                "loss": loss,
-                "gradient_norm": float(norm),
-                "learning_rate": rate,
-                "tokens_per_second": speed,
-            }
-        )
-        self._bar.set_postfix_str(f"loss {loss:.3f}, {speed:,} tokens/s", refresh=False)
+        seconds = time.perf_counter() - self._since
+        speed = round(self._work.tokens / seconds)
+        entry = {
+            "step": step,
+            "loss": loss,
+            "gradient_norm": float(distributed.full_tensor(gradient_norm)),
+            "learning_rate": rate,
+            "tokens_per_second": speed,
+        }
+        told = f"loss {loss:.3f}, {speed:,} tokens/s"
+        if self._best_rate is not None:
+            entry["mfu"] = round(self._work.flops / seconds / self._best_rate, 4)
+            entry["peak_memory_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
+            told += f", {entry['mfu']:.0%} of the GPU, {entry['peak_memory_gib']:.1f} GiB"
+        self.write(entry)
+        self._bar.set_postfix_str(told, refresh=False)
         self._start_window(step)
 
     def check(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +23,15 @@ from minibert.training import (
     resume,
 )
 from minibert.training.allocation import kept_memory
-from minibert.training.batching import (
-    BatchSource,
-    derived_seed,
-    epoch_batches,
-    seeded,
-    split_batch,
-)
+from minibert.training.batching import BatchSource, derived_seed
 from minibert.training.config import TrainingConfig
 from minibert.training.fingerprint import fingerprint, of_values
-from minibert.training.inference import Inference, run_inference, to_device
+from minibert.training.inference import Inference, run_inference
 from minibert.training.interruption import deferred_interrupt
 from minibert.training.lock import claimed
 from minibert.training.log import TrainingLog
+from minibert.training.steps import Step, Steps, loaded_ahead, on_device, pinned
+from minibert.training.throughput import matrix_rate
 from minibert.weights.files import write_json
 
 # From every batch of an evaluation, with its rows and output, to named numbers.
@@ -44,6 +41,7 @@ Metrics = Callable[[Iterable[Inference]], dict[str, float]]
 _DECISIVE = (
     "seed",
     "batch_size",
+    "batch_tokens",
     "learning_rate",
     "warmup_ratio",
     "schedule",
@@ -90,25 +88,26 @@ class Trainer:
                 raise ValueError(f"{name} needs an evaluation set, and there is none")
         self.device = distributed.start(devices.choose_device(config.device))
         self.precision = devices.choose_precision(config.precision, self.device)
-        self._parts = config.accumulation_steps * distributed.world_size()
-        if config.batch_size % self._parts:
-            raise ValueError(
-                f"a batch of {config.batch_size} cannot be cut into {self._parts} equal parts "
-                "(accumulation steps x processes)"
-            )
+        self.steps = Steps(model, config, train_dataset)
         model.to(self.device)
         model.precision = self.precision
-        model.base_model.encoder.gradient_checkpointing = config.gradient_checkpointing
+        encoder = model.base_model.encoder
+        encoder.gradient_checkpointing = config.gradient_checkpointing
+        is_narrow = config.bf16_stream and self.precision == "bf16"
+        encoder.stream_dtype = torch.bfloat16 if is_narrow else None
         # `self.model` is what is saved, `self.runner` what computes. They share their weights.
         self._parallel = distributed.wrap(model, config.parallel)
         self.runner: Callable[..., Any] = self._parallel
         if config.compile:
-            self.runner = torch.compile(self._parallel)
+            devices.check_compiler()
+            # Packed batches have one shape.
+            is_dynamic = None if config.batch_tokens is None else False
+            self.runner = torch.compile(self._parallel, dynamic=is_dynamic)
         groups = optimization.parameter_groups(model, config.weight_decay)
-        self.optimizer = torch.optim.AdamW(
-            groups, lr=config.learning_rate, fused=config.parallel == "ddp"
-        )
-        self.epoch_steps = math.ceil(len(train_dataset) / config.batch_size)
+        self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+        # Float16 ends at 65,504 and begins at 6e-8: its gradients are scaled into the middle.
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+        self.epoch_steps = self.steps.epoch_steps
         self.total_steps = config.max_steps or config.epochs * self.epoch_steps
         self.step = 0
         self.best: float | None = None
@@ -148,16 +147,18 @@ class Trainer:
             write_json(self.output / resume.SETTINGS_FILE, settings)
         self.model.train()
         every = self.config.eval_every, self.config.save_every
-        tensorboard = self.config.tensorboard
+        tensorboard, is_gpu = self.config.tensorboard, self.device.type == "cuda"
+        best_rate = matrix_rate(self.device, self.precision) if is_gpu else None
         with (
-            TrainingLog(self.output, self.step, self.total_steps, tensorboard) as log,
+            TrainingLog(self.output, self.step, self.total_steps, tensorboard, best_rate) as log,
             deferred_interrupt() as is_interrupted,
             kept_memory(),
             divergence.explained(self.output, lambda: (self.step, self._rate)),
+            loaded_ahead(self._staged(), is_gpu) as steps,
         ):
-            for batch in self._batches():
-                norm, rate = self._update(batch, log)
-                log.step_done(self.step, _count_tokens(batch), norm, rate)
+            for step in steps:
+                norm, rate = self._update(step, log)
+                log.step_done(self.step, step.work, norm, rate)
                 with log.clock_stopped():
                     if self._is_due(every[0]) and self._evaluate_and_keep_best(log):
                         break
@@ -172,20 +173,17 @@ class Trainer:
                     )
         return log
 
-    def _batches(self) -> Iterator[dict[str, Tensor]]:
-        """The batches from the current step on, whole: every process cuts out its own part."""
-        while self.step < self.total_steps and not self._is_out_of_patience:
-            epoch, done = divmod(self.step, self.epoch_steps)
-            lengths = self.train_dataset.lengths
-            batches = epoch_batches(lengths, self.config.batch_size, self.config.seed, epoch)
-            for indices in batches[done:]:
-                if self.step >= self.total_steps:
-                    return
-                generator = seeded(self.config.seed, self.step, 0)
-                yield self.train_dataset.collate(indices, generator)
+    def _staged(self) -> Iterator[Step]:
+        """The steps that are left, on a GPU in memory that can be copied from while it computes."""
+        left = 0 if self._is_out_of_patience else self.total_steps - self.step
+        for step in islice(self.steps.since(self.step), left):
+            if self.device.type == "cuda":
+                parts = [part._replace(batch=pinned(part.batch)) for part in step.parts]
+                step = step._replace(parts=parts)
+            yield step
 
-    def _update(self, batch: dict[str, Tensor], log: TrainingLog) -> tuple[Tensor, float]:
-        """One step of the optimizer on one batch, cut in parts where asked.
+    def _update(self, step: Step, log: TrainingLog) -> tuple[Tensor, float]:
+        """One step of the optimizer; on a GPU nothing in it waits for the device.
 
         Returns:
             the gradient's norm before clipping, and the learning rate.
@@ -197,19 +195,29 @@ class Trainer:
         )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        parts = split_batch(batch, self._parts, self.model.label_count(batch))
-        processes, own = distributed.world_size(), distributed.rank()
-        for number, (part, weight) in list(enumerate(parts))[own::processes]:
+        skips_logits = self.model.may_skip_logits and self.device.type != "cpu"
+        options = {"loss_only": True} if skips_logits else {}
+        processes, count = distributed.world_size(), None
+        if step.labels is not None:
+            count = torch.tensor(float(step.labels), device=self.device)
+            count = distributed.sum_over_processes(count).clamp(min=1)
+        for number, batch, weight in step.parts:
             # Dropout, too, depends on the step alone.
             torch.manual_seed(derived_seed(config.seed, self.step, 1 + number))
-            distributed.exchange_gradients(self._parallel, number + processes >= len(parts))
+            distributed.exchange_gradients(self._parallel, number == step.parts[-1].number)
+            batch = on_device(batch, self.device)
+            if count is not None:
+                batch["label_count"] = count * (weight or 1.0)
             with devices.autocast(self.precision, self.device):
-                loss = self.runner(**to_device(part, self.device)).loss * weight
+                loss = self.runner(**batch, **options).loss * weight
             # Processes average their gradients; the parts' weights ask for a sum.
-            (loss * processes).backward()
+            self.scaler.scale(loss * processes).backward()
             log.add_loss(loss.detach())
+        self.scaler.unscale_(self.optimizer)
         norm = clip_grad_norm_(self.model.parameters(), config.max_grad_norm)
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)  # not where it is no number: then the scale was too large
+        self.scaler.update()
+        norm = norm.nan_to_num(0, 0, 0) if self.scaler.is_enabled() else norm
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
         return norm, rate
@@ -305,6 +313,7 @@ class Trainer:
             if found is not None:
                 folder, progress = found
                 checkpoints.restore(folder, self.model, self.optimizer)
+                self.scaler.load_state_dict(progress.get("scaler", {}))
                 self.step, self.best = progress["step"], progress["best"]
                 self.evaluations_since_best = progress["evaluations_since_best"]
                 self.best_digest = checkpoints.restore_best(self.output, folder, progress)
@@ -324,6 +333,7 @@ class Trainer:
             "step": self.step,
             "best": self.best,
             "evaluations_since_best": self.evaluations_since_best,
+            "scaler": self.scaler.state_dict(),
             "run": self._run,
         }
         checkpoints.save(self.output, self.model, self.optimizer, progress, self.best_digest)
@@ -339,9 +349,3 @@ class Trainer:
             self.model.save_pretrained(self.output, overwrite=True, state=state)
         distributed.wait()
         self.model.eval()
-
-
-def _count_tokens(batch: dict[str, Tensor]) -> int:
-    """Tokens of a batch, padding left out."""
-    mask = batch.get("attention_mask")
-    return int(mask.sum()) if mask is not None else batch["input_ids"].numel()

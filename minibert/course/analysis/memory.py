@@ -60,7 +60,7 @@ def training_memory(
         config: sizes, and whether there is dropout (its masks are kept for the backward pass).
         batch_size: texts that go through at once; with accumulation those of one part.
         length: tokens of a text, padding included.
-        precision: "float32" or "bf16": matrix products in 16 bits, the weights still in 32.
+        precision: "float32", "bf16" or "fp16": matrix products in 16 bits, the weights still in 32.
         is_fused: attention and dropout as on a GPU, where no (T, T) matrix is kept and a dropout
             mask is a byte an element. `False`: as the package trains on a CPU.
         gradient_checkpointing: keep only what goes into each layer, and one layer in full, the
@@ -80,9 +80,9 @@ def training_memory(
             add_adapter(model, "", adapter_rank)
     trained = [p.numel() for p in model.parameters() if p.requires_grad]
     weights = 4 * sum(p.numel() for p in model.parameters())
-    casts = _cast_bytes(model, gradient_checkpointing) if precision == "bf16" else 0
+    casts = _cast_bytes(model, gradient_checkpointing) if precision != "float32" else 0
 
-    number = 2 if precision == "bf16" else 4  # bytes of what a matrix product reads and writes
+    number = 4 if precision == "float32" else 2  # bytes of what a matrix product reads and writes
     tokens, width = batch_size * length, config.hidden_size
     layer = _layer_bytes(config, batch_size, length, number, is_fused, adapter_rank)
     depth = config.num_hidden_layers
