@@ -1,0 +1,608 @@
+"""What one CUDA GPU makes of the package, beside `transformers`: parity, speed, memory.
+
+    python benchmarks/gpu.py [--only NAME ...] [--seconds 330] [--quick]
+
+Prints a row as soon as it has it and writes `benchmarks/results/gpu.json` after each, with the
+card's name. Rows are `name, unit, ours, theirs, ratio, spread, floor, holds`: spread are the lowest
+and the highest ratio of single rounds; floor is what the ratio (or, where there is no peer, ours)
+should reach, and holds whether it does. Both sides take the same steps on the same texts in turns,
+ours, theirs, ours, theirs; the figures are medians. A speed counts real tokens, padding for
+nothing. After `--seconds` no other section begins. `--quick` is a rehearsal: tiny models, on a CPU
+where there is no GPU; it writes nothing.
+
+The texts are random ids; their lengths are those of the rows that `minibert pretrain` makes of the
+BoolQ passages with --max-length 512, so most are far shorter than the longest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from torch import Tensor
+
+from minibert import BertConfig, TrainingConfig, generate
+from minibert.course.analysis.memory import GIB, training_memory
+from minibert.model import heads, task_heads
+from minibert.model.pretrained import PretrainedModel
+from minibert.pretraining.corpus import TokenCorpus
+from minibert.pretraining.dataset import PretrainingDataset
+from minibert.pretraining.masking import mask_tokens
+from minibert.training.devices import autocast
+from minibert.training.optimization import parameter_groups
+from minibert.training.packing import pack, packed_batches
+from minibert.training.steps import Steps, on_device, pinned
+from minibert.training.throughput import matrix_rate
+from minibert.training.trainer import Trainer
+
+RESULTS = Path(__file__).parent / "results" / "gpu.json"
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+VOCABULARY = 30522
+BUDGET = 32768  # tokens of a step
+# Twentieths of the distribution of tokens: sentences and, in sentences, passages.
+SENTENCES = [1, 11, 14, 16, 17, 19, 20, 22, 23, 25, 27, 28, 30, 32, 35, 37, 40, 44, 50, 59, 120]
+PASSAGES = [8, 36, 48, 58, 66, 74, 80, 87, 94, 101, 109, 116, 123, 132, 141, 152, 167, 185, 207]
+PASSAGES += [250, 1033]
+Row = dict[str, Any]
+
+
+class Words:
+    """A tokenizer, as far as a data set of ids asks for one."""
+
+    pad_token_id, cls_token_id, sep_token_id, mask_token_id = 0, 2, 3, 4
+    special_ids = frozenset(range(5))
+
+    def __init__(self) -> None:
+        self.vocab_size = 1000 if QUICK else VOCABULARY
+
+
+def corpus(documents: int = 12_000) -> TokenCorpus:
+    """Passages of random ids, as long and in as long sentences as the BoolQ passages."""
+    rng = np.random.default_rng(0)
+    twentieths = np.linspace(0, 1, 21)
+    sizes = np.interp(rng.random(20 * documents), twentieths, SENTENCES).astype(np.int64)
+    wanted = np.interp(rng.random(documents), twentieths, PASSAGES)
+    ends, starts, first = np.cumsum(sizes), [0], 0
+    for tokens in wanted:
+        first = int(np.searchsorted(ends, starts[-1] + tokens)) + 1
+        starts.append(int(ends[first - 1]))
+    tokens = rng.integers(5, 1000 if QUICK else VOCABULARY, starts[-1]).astype(np.uint16)
+    return TokenCorpus(tokens, np.append(0, ends[: first - 1]), np.array(starts[:-1]))
+
+
+def texts(length: int, objective: str = "mlm+nsp") -> PretrainingDataset:
+    """Rows of at most so many tokens out of such passages."""
+    return PretrainingDataset(corpus(), Words(), length, objective)  # type: ignore[arg-type]
+
+
+# ---------------------------------------------------------------- the two sides
+
+
+def pair(
+    config: BertConfig, ours: type[PretrainedModel], theirs: str
+) -> tuple[PretrainedModel, torch.nn.Module]:
+    """A model of each side on the GPU, with the same weights."""
+    torch.manual_seed(0)
+    with DEVICE:
+        mine = ours(config)
+    with tempfile.TemporaryDirectory() as folder:
+        mine.save_pretrained(folder)
+        kind = getattr(transformers, theirs)
+        other: torch.nn.Module = kind.from_pretrained(
+            folder, attn_implementation="sdpa", dtype=torch.float32
+        )
+    return mine.to(DEVICE), other.to(DEVICE)
+
+
+class Side:
+    """One side of a comparison: steps of forward, backward, clip and fused AdamW, on batches.
+
+    Args:
+        model: in training from here on.
+        batches: lists of parts, a step each.
+        precision: of autocast.
+        compiling: for `torch.compile`, which is not used where `None`.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        batches: list[list[dict[str, Any]]],
+        precision: str = "bf16",
+        compiling: dict[str, Any] | None = None,
+    ) -> None:
+        self.model, self.batches, self.precision = model.train(), batches, precision
+        self.optimizer = torch.optim.AdamW(parameter_groups(model, 0.01), lr=1e-4, fused=True)
+        self.run: Any = model if compiling is None else torch.compile(model, **compiling)
+
+    def step(self, parts: list[dict[str, Any]]) -> None:
+        """One step."""
+        for part in parts:
+            with autocast(self.precision, DEVICE):
+                loss = self.run(**on_device(part, DEVICE)).loss
+            (loss / len(parts)).backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+    def seconds(self) -> float:
+        """Of a step, on average over the batches."""
+        wait()
+        started = time.perf_counter()
+        for parts in self.batches:
+            self.step(parts)
+        wait()
+        return (time.perf_counter() - started) / len(self.batches)
+
+
+def wait() -> None:
+    """Until the GPU has done what it was given."""
+    if DEVICE.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def in_turns(ours: Side, theirs: Side, rounds: int) -> tuple[float, float, list[float]]:
+    """Median seconds of a step of each side, and theirs over ours, round by round."""
+    for side in (ours, theirs):
+        side.seconds()  # what compiles, and what is slow at first
+    pairs = [(ours.seconds(), theirs.seconds()) for _ in range(rounds)]
+    ratios = [b / a for a, b in pairs]
+    return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs), ratios
+
+
+def row(
+    name: str,
+    unit: str,
+    ours: float,
+    theirs: float | None = None,
+    ratios: list[float] | None = None,
+    floor: float | None = None,
+    **more: Any,
+) -> Row:
+    """One line of the results."""
+    ratio = statistics.median(ratios) if ratios else None
+    reached = ratio if ratio is not None else ours
+    return {
+        "name": name,
+        "unit": unit,
+        "ours": ours,
+        "theirs": theirs,
+        "ratio": ratio,
+        "spread": [min(ratios), max(ratios)] if ratios else None,
+        "floor": floor,
+        "holds": None if floor is None else bool(reached >= floor),
+        **more,
+    }
+
+
+def plain(batch: dict[str, Tensor], *without: str) -> dict[str, Tensor]:
+    """A batch on the GPU, without what a side does not know."""
+    names = set(batch) - {"masked_positions", *without}
+    return {name: batch[name].to(DEVICE) for name in sorted(names)}
+
+
+# ---------------------------------------------------------------- sections
+
+
+def parity() -> Iterator[Row]:
+    """Every head, in float32, and the packed path in bf16, against the same weights there."""
+    config = preset("mini", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    rng = np.random.default_rng(0)
+    data = texts(512)
+    batch = data.collate(rng.integers(0, len(data), 16), torch.Generator().manual_seed(0))
+    rows, ids = len(batch["input_ids"]), batch["input_ids"]
+    kinds = torch.arange(rows) % 2
+    common = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
+    masked = {**common, "labels": batch["labels"]}
+    causal_labels = ids.masked_fill(batch["attention_mask"] == 0, -100)
+    cases: list[tuple[Any, str, dict[str, Tensor]]] = [
+        (heads.BertForPreTraining, "BertForPreTraining", {**masked, "next_sentence_label": kinds}),
+        (heads.BertForMaskedLM, "BertForMaskedLM", masked),
+        (heads.BertForCausalLM, "BertLMHeadModel", {**common, "labels": causal_labels}),
+        (
+            task_heads.BertForSequenceClassification,
+            "BertForSequenceClassification",
+            {**common, "labels": kinds},
+        ),
+        (
+            task_heads.BertForTokenClassification,
+            "BertForTokenClassification",
+            {**common, "labels": (ids % 2).masked_fill(ids < 5, -100)},
+        ),
+        (
+            task_heads.BertForQuestionAnswering,
+            "BertForQuestionAnswering",
+            {**common, "start_positions": kinds, "end_positions": kinds + 3},
+        ),
+    ]
+    for ours, theirs, inputs in cases:
+        mine, other = pair(config, ours, theirs)
+        mine.eval()
+        other.eval()
+        inputs = plain(inputs)
+        with torch.no_grad():
+            one, two = mine(**inputs), other(**inputs)
+        names = ("logits", "prediction_logits", "start_logits", "seq_relationship_logits")
+        errors = [float((one.loss - two.loss).abs())]
+        real = inputs["attention_mask"].bool()
+        for name in names:
+            if hasattr(one, name) and hasattr(two, name):
+                gap = (getattr(one, name) - getattr(two, name)).abs()
+                errors.append(float((gap[real] if gap.shape[:2] == real.shape else gap).max()))
+        yield row(f"parity, {theirs}, float32", "largest difference", max(errors), floor=None) | {
+            "floor": 1e-4,
+            "holds": max(errors) <= 1e-4,
+        }
+        if theirs != "BertForQuestionAnswering":
+            yield packed_parity(theirs, mine, other, inputs, batch)
+
+
+def packed_parity(
+    name: str,
+    mine: PretrainedModel,
+    other: torch.nn.Module,
+    inputs: dict[str, Tensor],
+    batch: dict[str, Tensor],
+) -> Row:
+    """The packed path in bf16 is as far from float32, in its gradients, as theirs is in bf16."""
+    on_host = {key: value.cpu() for key, value in inputs.items()}
+    if name == "BertLMHeadModel":
+        on_host["labels"][:, 0] = -100
+        inputs = {**inputs, "labels": on_host["labels"].to(DEVICE)}
+    if name in ("BertForPreTraining", "BertForMaskedLM"):
+        on_host["masked_positions"] = batch["masked_positions"]
+    packed = on_device(pack(on_host, None, name != "BertForSequenceClassification"), DEVICE)
+
+    def gradient(model: torch.nn.Module, given: dict[str, Any], precision: str) -> Tensor:
+        model.zero_grad()
+        with autocast(precision, DEVICE) if precision == "bf16" else nullcontext():
+            model(**given).loss.backward()
+        found = (p.grad for p in model.parameters())
+        return torch.cat([part.flatten() for part in found if part is not None])
+
+    def error(model: torch.nn.Module, given: dict[str, Any]) -> float:
+        exact = gradient(model, inputs, "float32")
+        return float((gradient(model, given, "bf16") - exact).norm() / exact.norm())
+
+    ours, theirs = error(mine, packed), error(other, inputs)
+    return row(f"packed, {name}, bf16", "gradient's relative error", ours, theirs) | {
+        "ratio": ours / theirs,
+        "floor": 1.5,
+        "holds": ours <= 1.5 * theirs,
+    }
+
+
+def speeds() -> Iterator[Row]:
+    """Steps of pre-training: texts of varied length, and full rows."""
+    rate = matrix_rate(DEVICE, "bf16", 256 if QUICK else 8192)
+    yield row("matrix product, bf16, 8192", "TFLOP/s", rate / 1e12)
+    config, data = preset("base"), texts(512)
+    steps, theirs, tokens = varied(config, data, 3 if QUICK else 6)
+    mine, other = pair(config, heads.BertForPreTraining, "BertForPreTraining")
+    flops = statistics.mean(step.work.flops for step in steps)
+    batches = [[part.batch for part in step.parts] for step in steps]
+    for compiled in (True, False):
+        for narrow in (False, True) if compiled else (False,):
+            mine.base_model.encoder.stream_dtype = torch.bfloat16 if narrow else None
+            left = Side(mine, batches, compiling={"dynamic": False} if compiled else None)
+            right = Side(other, theirs, compiling={} if compiled else None)
+            if narrow:  # the other side was measured already
+                left.seconds()
+                took = statistics.median(left.seconds() for _ in range(5))
+                pairs = None
+            else:
+                took, took_theirs, pairs = in_turns(left, right, 3 if compiled else 2)
+            what = "compiled" if compiled else "eager"
+            what += ", bf16 between layers" if narrow else ""
+            speed, their_speed = tokens[0] / took, tokens[1] / took_theirs
+            yield row(
+                f"Base, texts up to 512, {what}",
+                "real tokens/s",
+                speed,
+                their_speed,
+                scaled(pairs, tokens) if pairs else [speed / their_speed],
+                2.5 if compiled else None,
+            )
+            share = flops / took / rate
+            yield row(f"Base, texts up to 512, {what}", "of the matrix rate", share, floor=0.5)
+    mine.base_model.encoder.stream_dtype = None
+    del left, right, mine, other
+    for name, rows in (("base", 64), ("mini", 256)):
+        config = preset(name)
+        mine, other = pair(config, heads.BertForPreTraining, "BertForPreTraining")
+        batch = full_rows(8 if QUICK else rows, 128)
+        left = Side(mine, [[pinned(batch)]] * 5)
+        right = Side(
+            other, [[pinned({k: v for k, v in batch.items() if k != "masked_positions"})]] * 5
+        )
+        took, took_theirs, ratios = in_turns(left, right, 3)
+        count = batch["input_ids"].numel()
+        yield row(
+            f"{name}, {rows} x 128, eager", "tokens/s", count / took, count / took_theirs, ratios
+        )
+
+
+def scaled(ratios: list[float], tokens: tuple[float, float]) -> list[float]:
+    """Ratios of seconds a step as ratios of speeds, where the steps differ in tokens."""
+    return [ratio * tokens[0] / tokens[1] for ratio in ratios]
+
+
+def preset(name: str, **changes: Any) -> BertConfig:
+    """A configuration; in a rehearsal the smallest."""
+    size = "tiny" if QUICK else name
+    vocabulary = {"vocab_size": 1000 if QUICK else VOCABULARY}
+    return BertConfig.preset(size, **{**vocabulary, **changes})
+
+
+def varied(
+    config: BertConfig, data: PretrainingDataset, count: int
+) -> tuple[list[Any], list[list[dict[str, Any]]], tuple[float, float]]:
+    """The same rows for both sides: ours packed, theirs 64 at a time, padded to their longest.
+
+    Returns:
+        our steps; theirs, of as many rows in parts; real tokens of a step of each.
+    """
+    budget = 2048 if QUICK else BUDGET
+    settings = TrainingConfig("unused", batch_tokens=budget)
+    with torch.device("meta"):
+        model = heads.BertForPreTraining(config)
+    ours = list(islice(Steps(model, settings, data).since(0), count))
+    ours = [
+        step._replace(parts=[part._replace(batch=pinned(part.batch)) for part in step.parts])
+        for step in ours
+    ]
+    indices = np.concatenate(list(islice(packed_batches(data.token_counts, budget, 0), count)))
+    rows = 4 if QUICK else 64
+    parts = []
+    for first in range(0, len(indices) - rows + 1, rows):
+        chosen = indices[first : first + rows]
+        batch = data.collate(chosen, torch.Generator().manual_seed(first))
+        batch.pop("masked_positions")
+        parts.append(batch)
+    a_step = max(1, round(len(parts) / count))
+    parts = parts[: len(parts) // a_step * a_step]
+    theirs = [
+        [pinned(part) for part in parts[first : first + a_step]]
+        for first in range(0, len(parts), a_step)
+    ]
+    real = sum(int(part["attention_mask"].sum()) for part in parts) / len(theirs)
+    return ours, theirs, (statistics.mean(step.work.tokens for step in ours), real)
+
+
+def full_rows(rows: int, length: int) -> dict[str, Tensor]:
+    """Random ids without padding, 15 % of them masked."""
+    generator = torch.Generator().manual_seed(0)
+    vocabulary = 1000 if QUICK else VOCABULARY
+    ids = torch.randint(5, vocabulary, (rows, length), generator=generator)
+    special = torch.zeros(rows, length, dtype=torch.bool)
+    special[:, [0, length // 2, -1]] = True
+    ids, labels, positions = mask_tokens(
+        ids, special, 4, vocabulary, special_ids=torch.arange(5), generator=generator
+    )
+    return {
+        "input_ids": ids,
+        "token_type_ids": (torch.arange(length) > length // 2).long().repeat(rows, 1),
+        "labels": labels,
+        "masked_positions": positions,
+        "next_sentence_label": torch.randint(0, 2, (rows,), generator=generator),
+    }
+
+
+def trainer() -> Iterator[Row]:
+    """What the trainer reaches of its own bare step: the same compiled model, no loop around."""
+    data = texts(512)
+    for name, steps in (("mini", 120), ("base", 50)):
+        with tempfile.TemporaryDirectory() as folder:
+            settings = TrainingConfig(
+                folder,
+                max_steps=12 if QUICK else steps,
+                batch_tokens=2048 if QUICK else BUDGET,
+                compile=not QUICK,
+                precision="bf16",
+                learning_rate=1e-4,
+            )
+            with DEVICE:
+                model = heads.BertForPreTraining(preset(name))
+            run = Trainer(model, settings, data)
+            history = run.fit()
+            entries = [entry for entry in history if "tokens_per_second" in entry]
+            speed = statistics.median(
+                entry["tokens_per_second"] for entry in entries[2:] or entries
+            )
+            bare = Side(model, [])
+            bare.run = run.runner
+            planned = list(islice(run.steps.since(0), 3 if QUICK else 20))
+            # With the count of labels in the batch and no logits, as the trainer asks for them.
+            bare.batches = [
+                [
+                    pinned({**part.batch, "label_count": torch.tensor(float(step.labels or 1))})
+                    | {"loss_only": DEVICE.type != "cpu"}
+                    for part in step.parts
+                ]
+                for step in planned
+            ]
+            bare.seconds()
+            took = statistics.median(bare.seconds() for _ in range(3))
+            tokens = statistics.mean(step.work.tokens for step in planned)
+        share = speed / (tokens / took)
+        yield row(
+            f"trainer, {name}, texts up to 512, compiled",
+            "tokens/s, and its bare step's",
+            speed,
+            tokens / took,
+            [share],
+            0.95,
+            mfu=entries[-1].get("mfu"),
+            peak_memory_gib=entries[-1].get("peak_memory_gib"),
+        )
+
+
+def memory() -> Iterator[Row]:
+    """The peak of fine-tuning's memory beside the course's model of it, in GiB."""
+    if DEVICE.type != "cuda":
+        return
+    cases = [
+        ("base", 32, 128, "float32"),
+        ("base", 32, 128, "bf16"),
+        ("base", 32, 512, "float32"),
+        ("base", 32, 512, "bf16"),
+        ("large", 32, 128, "float32"),
+        ("large", 32, 128, "bf16"),
+        ("large", 12, 384, "float32"),
+        ("large", 12, 384, "bf16"),
+    ]
+    for name, rows, length, precision in cases:
+        config = preset(name)
+        before = torch.cuda.memory_allocated()
+        with DEVICE:
+            model = task_heads.BertForSequenceClassification(config)
+        batch = full_rows(rows, length)
+        mask = torch.ones(rows, length, dtype=torch.int64)
+        mask[-1, -1] = 0
+        inputs = {
+            "input_ids": batch["input_ids"],
+            "attention_mask": mask,
+            "token_type_ids": batch["token_type_ids"],
+            "labels": torch.arange(rows) % 2,
+        }
+        side = Side(model, [[pinned(inputs)]] * 3, precision)
+        torch.cuda.reset_peak_memory_stats()
+        side.seconds()
+        measured = (torch.cuda.max_memory_allocated() - before) / GIB
+        told = training_memory(config, rows, length, precision=precision).total / GIB
+        gap = measured / told
+        yield row(f"memory, {name}, {rows} x {length}, {precision}", "GiB", measured, told) | {
+            "ratio": gap,
+            "floor": 0.95,
+            "holds": 0.95 <= gap <= 1.05,
+        }
+        del side, model
+        torch.cuda.empty_cache()
+
+
+def finetuning() -> Iterator[Row]:
+    """A classifier of `minilm`'s shape on short texts, 32 at a time."""
+    shape = {"num_hidden_layers": 6, "hidden_size": 384, "num_attention_heads": 12}
+    config = preset("base", **({} if QUICK else {**shape, "intermediate_size": 1536}))
+    mine, other = pair(
+        config, task_heads.BertForSequenceClassification, "BertForSequenceClassification"
+    )
+    data, rng = texts(128, "mlm"), np.random.default_rng(0)
+    ours, theirs = [], []
+    for number in range(10):
+        batch = data.collate(rng.integers(0, len(data), 32), torch.Generator().manual_seed(number))
+        batch = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
+        batch["labels"] = torch.arange(32) % 2
+        theirs.append([pinned(batch)])
+        ours.append([pinned(pack(batch, None, False))])
+    took, took_theirs, ratios = in_turns(Side(mine, ours), Side(other, theirs), 5)
+    yield row("fine-tuning, minilm's shape, 32 texts up to 128, eager", "texts/s", 32 / took,
+              32 / took_theirs, ratios)  # fmt: skip
+
+
+def generation() -> Iterator[Row]:
+    """Greedy continuation with a cache, in float32; the tokens must be the same."""
+    for name, rows in (("base", 1), ("base", 8), ("base", 16), ("mini", 1), ("mini", 16)):
+        new = 10 if QUICK else 200
+        mine, other = pair(preset(name), heads.BertForCausalLM, "BertLMHeadModel")
+        mine.eval()
+        other.eval()
+        prompt = torch.randint(5, 900, (rows, 16), device=DEVICE)
+        options = {"max_new_tokens": new, "min_new_tokens": new, "do_sample": False}
+        sides: list[Callable[[], Tensor]] = [
+            partial(generate, mine, prompt, new),
+            partial(other.generate, prompt, pad_token_id=0, **options),
+        ]
+        times: list[list[float]] = [[], []]
+        for _ in range(3):
+            results = []
+            for side, taken in zip(sides, times, strict=True):
+                wait()
+                started = time.perf_counter()
+                results.append(side())
+                wait()
+                taken.append(time.perf_counter() - started)
+        same = float((results[0] == results[1]).all(1).float().mean())
+        ratios = [b / a for a, b in zip(*times, strict=True)][1:]
+        ours, theirs = (statistics.median(taken[1:]) for taken in times)
+        yield row(f"generation, {name}, {rows} x {new}", "s", ours, theirs, ratios, 2.0) | {
+            "rows with the same tokens": same
+        }
+
+
+def fp16() -> Iterator[Row]:
+    """A run in float16 with scaled gradients comes to the loss of the same run in bf16."""
+    data, losses = texts(128), {}
+    for precision in ("fp16", "bf16"):
+        if precision == "fp16" and DEVICE.type == "cpu":
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            torch.manual_seed(0)
+            settings = TrainingConfig(
+                folder, max_steps=60, batch_tokens=8192, precision=precision, learning_rate=5e-4
+            )
+            model = heads.BertForPreTraining(preset("mini"))
+            losses[precision] = Trainer(model, settings, data).fit()[-1]["loss"]
+    gap = losses["fp16"] / losses["bf16"]
+    yield row("fp16, mini, loss after 60 steps", "nats, and bf16's", *losses.values()) | {
+        "ratio": gap,
+        "floor": 1.02,
+        "holds": gap <= 1.02,
+    }
+
+
+SECTIONS = {
+    part.__name__: part for part in (parity, speeds, trainer, memory, generation, fp16, finetuning)
+}
+QUICK = False
+
+
+def main() -> None:
+    """Print and write the rows."""
+    global QUICK
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    parser.add_argument("--seconds", type=float, default=330)
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    QUICK = options.quick
+    if DEVICE.type != "cuda" and not QUICK:
+        parser.error("there is no CUDA GPU here: --quick rehearses on the CPU")
+    started = time.perf_counter()
+    card = torch.cuda.get_device_name() if DEVICE.type == "cuda" else "CPU"
+    about = {"card": card, "torch": torch.__version__, "transformers": transformers.__version__}
+    print(json.dumps(about), flush=True)
+    rows: list[Row] = []
+    for name in options.only:
+        if time.perf_counter() - started > options.seconds:
+            print(f"{name}: no time left", flush=True)
+            continue
+        try:
+            for made in SECTIONS[name]():
+                made["seconds"] = round(time.perf_counter() - started)
+                rows.append(made)
+                print(json.dumps(made), flush=True)
+                if not QUICK:
+                    RESULTS.parent.mkdir(exist_ok=True)
+                    RESULTS.write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n")
+        except Exception:  # one section that breaks must not cost the others
+            traceback.print_exc()
+        if DEVICE.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+if __name__ == "__main__":
+    main()
