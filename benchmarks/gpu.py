@@ -264,7 +264,7 @@ def packed_parity(
         inputs = {**inputs, "labels": on_host["labels"].to(DEVICE)}
     if name in ("BertForPreTraining", "BertForMaskedLM"):
         on_host["masked_positions"] = batch["masked_positions"]
-    packed = on_device(pack(on_host, None, name != "BertForSequenceClassification"), DEVICE)
+    packed = on_device(pack(on_host, name != "BertForSequenceClassification"), DEVICE)
 
     def gradient(model: torch.nn.Module, given: dict[str, Any], precision: str) -> Tensor:
         model.zero_grad()
@@ -507,7 +507,7 @@ def finetuning() -> Iterator[Row]:
         batch = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
         batch["labels"] = torch.arange(32) % 2
         theirs.append([pinned(batch)])
-        ours.append([pinned(pack(batch, None, False))])
+        ours.append([pinned(pack(batch, False))])
     took, took_theirs, ratios = in_turns(Side(mine, ours), Side(other, theirs), 5)
     yield row("fine-tuning, minilm's shape, 32 texts up to 128, eager", "texts/s", 32 / took,
               32 / took_theirs, ratios)  # fmt: skip

@@ -223,7 +223,7 @@ def test_pruning_keeps_the_masked_word_head_of_whatever_has_one(tmp_path, source
 class Compiled(torch.nn.Module):
     """What `torch.compile` returns: it has a length only where the model has one."""
 
-    def __init__(self, model):
+    def __init__(self, model, dynamic=None):
         super().__init__()
         self.model = model
 
@@ -255,8 +255,8 @@ def test_a_batch_of_no_rows_is_refused(folders, command, size, capsys):
 
 
 def test_an_unknown_precision_is_refused():
-    with pytest.raises(ValueError, match="unknown precision 'fp16'"):
-        next(run_inference(model_for("mlm"), pretraining_data("mlm"), precision="fp16"))
+    with pytest.raises(ValueError, match="unknown precision 'int4'"):
+        next(run_inference(model_for("mlm"), pretraining_data("mlm"), precision="int4"))
 
 
 def test_class_scores_do_not_depend_on_the_batches(tokenizer):

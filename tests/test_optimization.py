@@ -95,7 +95,9 @@ def test_a_torch_that_cannot_say_gets_float32(monkeypatch):
     assert devices.choose_precision("auto", CPU) == "float32"
 
 
-@pytest.mark.parametrize(("capability", "expected"), [((7, 5), "float32"), ((8, 0), "bf16")])
+@pytest.mark.parametrize(
+    ("capability", "expected"), [((6, 1), "float32"), ((7, 5), "fp16"), ((8, 0), "bf16")]
+)
 def test_a_gpu_gets_bf16_from_ampere_on(monkeypatch, capability, expected):
     # torch.cuda.is_bf16_supported() also says yes where it is emulated.
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)

@@ -1,11 +1,13 @@
 """Rows laid end to end: the same model, the same batches, and no padding."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trainings import LENGTH, OBJECTIVES, pretraining_data, still, tasks
+from trainings import LENGTH, OBJECTIVES, TOKENIZER, corpus, pretraining_data, still, tasks
 
 from minibert.model.attention import (
     PackedRows,
@@ -15,10 +17,12 @@ from minibert.model.attention import (
     has_packed_kernel,
 )
 from minibert.model.task_heads import BertForQuestionAnswering
+from minibert.pretraining.corpus import TokenCorpus
+from minibert.pretraining.dataset import PretrainingDataset
 from minibert.training.batching import seeded, with_label_count
 from minibert.training.config import TrainingConfig
 from minibert.training.draws import RowDraws
-from minibert.training.packing import PackedShape, cut, pack, packed_batches
+from minibert.training.packing import PackedShape, cut, filled_up, pack, packed_batches
 from minibert.training.steps import Steps
 
 HEADS = tasks()
@@ -46,7 +50,8 @@ def test_a_packed_batch_has_the_loss_and_the_gradient_of_the_padded_one(name, fi
         return  # a loss over rows has no rows of filling
     padded = with_label_count(batch, count)
     expected, wanted = grads(model, padded)
-    made = pack(batch, SHAPE if filled else None, count is not None)
+    made = pack(batch, count is not None)
+    made = filled_up(made, SHAPE) if filled else made
     assert "attention_mask" not in made
     weight = (len(made["cu_seqlens"]) - 1) / 8
     made = with_label_count(made, None if count is None else count * weight)
@@ -65,7 +70,7 @@ def test_a_packed_batch_has_the_logits_of_the_padded_one(name, is_training):
     batch = data.collate(np.arange(8), seeded(0))
     inputs = {key: batch[key] for key in ("input_ids", "attention_mask")}
     real = batch["attention_mask"].bool()
-    expected, found = model(**inputs), model(**pack(inputs, None, False))
+    expected, found = model(**inputs), model(**pack(inputs, False))
     for key in ("start_logits", "logits"):
         if hasattr(expected, key):
             one, other = getattr(expected, key), getattr(found, key)
@@ -77,7 +82,7 @@ def test_no_row_of_a_packed_batch_reads_another():
     make, data = HEADS["token"]
     torch.manual_seed(0)
     model = make(still())
-    made = pack(data.collate(np.arange(8), seeded(0)), SHAPE, True)
+    made = filled_up(pack(data.collate(np.arange(8), seeded(0)), True), SHAPE)
     before = model(**made).logits[0]
     start, end = made["cu_seqlens"][3:5].tolist()
     made["input_ids"][0, start + 1] += 1
@@ -93,7 +98,7 @@ def test_the_attention_of_a_packed_batch_is_returned_by_row():
     batch = data.collate(np.arange(8), seeded(0))
     inputs = {key: batch[key] for key in ("input_ids", "attention_mask")}
     expected = model(**inputs, output_attentions=True).encoder.attentions[1]
-    found = model(**pack(inputs, None, False), output_attentions=True).encoder.attentions[1]
+    found = model(**pack(inputs, False), output_attentions=True).encoder.attentions[1]
     real = batch["attention_mask"].bool()[:, None, :, None]
     torch.testing.assert_close(found * real, expected * real)
 
@@ -114,7 +119,7 @@ def test_a_packed_batch_that_does_not_fit_is_refused(wrong, message):
 
 def test_the_answer_head_takes_no_packed_answers(tmp_path):
     make, data = HEADS["answer"]
-    batch = pack(data.collate(np.arange(8), seeded(0)), None, False)
+    batch = pack(data.collate(np.arange(8), seeded(0)), False)
     with pytest.raises(ValueError, match="pad the batch"):
         make(still())(**batch)
     config = TrainingConfig(tmp_path, batch_tokens=64)
@@ -169,7 +174,7 @@ def test_a_step_on_a_gpu_takes_the_kernel_in_every_layer(monkeypatch):
         lambda *args: calls.append(1) or flash_attention(*args),
     )
     make, data = HEADS["pre-training"]
-    batch = pack(data.collate(np.arange(8), seeded(0)), SHAPE, True)
+    batch = filled_up(pack(data.collate(np.arange(8), seeded(0)), True), SHAPE)
     moved = {k: v.to("meta") if isinstance(v, torch.Tensor) else v for k, v in batch.items()}
     model = make(still()).to("meta", torch.bfloat16)
     model(**moved, label_count=8.0, loss_only=True).loss.backward()
@@ -231,9 +236,8 @@ def test_batches_of_one_shape_have_one_shape():
     stream = packed_batches(data.token_counts, 200, 0)
     for step in range(20):
         indices = next(stream)
-        made = pack(
-            data.collate(indices, RowDraws((0, step), np.arange(len(indices)))), shape, True
-        )
+        draws = RowDraws((0, step), np.arange(len(indices)))
+        made = filled_up(data.collate_packed(indices, draws), shape)
         longest = int(made["cu_seqlens"].diff().max())
         assert longest <= made.pop("max_seqlen")
         assert made["cu_seqlens"][-1] == shape.tokens
@@ -246,31 +250,83 @@ def test_batches_of_one_shape_have_one_shape():
 # ---------------------------------------------------------------- draws of a row
 
 
+def with_single_sentences(objective):
+    """Documents of one sentence, which have no second half, among the others."""
+    made = corpus(60)
+    starts = np.union1d(made.document_starts, made.sentence_starts[:40])
+    divided = TokenCorpus(made.tokens, made.sentence_starts, starts)
+    return PretrainingDataset(divided, TOKENIZER, LENGTH, objective)
+
+
+def rows_of(batch):
+    """Each row of a packed batch by itself."""
+    bounds = batch["cu_seqlens"].tolist()
+    rows = []
+    for first, last in itertools.pairwise(bounds):
+        names = ("input_ids", "labels", "token_type_ids")
+        rows.append([batch[name][0, first:last].tolist() for name in names])
+    for row, label in zip(rows, batch.get("next_sentence_label", []), strict=False):
+        row.append(int(label))
+    return rows
+
+
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_a_row_is_drawn_the_same_whatever_rows_it_is_drawn_with(objective):
-    data = pretraining_data(objective, documents=60)
-    indices = np.random.default_rng(0).permutation(len(data))[:40]
-    whole = data.collate(indices, RowDraws((3, 7), np.arange(40)))
-    for rows in (np.arange(10, 25), np.array([39]), np.arange(0, 40, 7)):
-        part = data.collate(indices[rows], RowDraws((3, 7), rows))
-        width = part["input_ids"].shape[1]
-        for name in ("input_ids", "labels", "token_type_ids"):
-            assert torch.equal(part[name], whole[name][rows, :width])
-        if objective == "mlm+nsp":
-            assert torch.equal(part["next_sentence_label"], whole["next_sentence_label"][rows])
+    data = with_single_sentences(objective)
+    indices = np.random.default_rng(0).permutation(len(data))[:60]
+    assert (indices >= len(data.points)).sum() > 3
+    whole = rows_of(data.collate_packed(indices, RowDraws((3, 7), np.arange(60))))
+    for rows in (np.arange(10, 25), np.array([59]), np.arange(0, 60, 7)):
+        part = rows_of(data.collate_packed(indices[rows], RowDraws((3, 7), rows)))
+        assert part == [whole[row] for row in rows]
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_batch_made_packed_is_the_padded_one_without_its_padding(objective, monkeypatch):
+    # The same pairs are drawn, and nothing is masked: what is left is how rows are laid out.
+    data = with_single_sentences(objective)
+    indices = np.random.default_rng(0).permutation(len(data))[:30]
+    drawn = data._draw(indices, np.random.default_rng(5))
+    monkeypatch.setattr(data, "_draw", lambda *_: drawn)
+    monkeypatch.setattr("minibert.pretraining.masking.SELECTED", 0.0)
+    packed = data.collate_packed(indices, RowDraws((0, 0), np.arange(30)))
+    expected = pack(data.collate(indices, seeded(0)), True)
+    assert packed.keys() == expected.keys()
+    for name, value in packed.items():
+        assert torch.equal(torch.as_tensor(value), torch.as_tensor(expected[name])), name
+
+
+def test_packed_rows_are_masked_as_padded_ones_are():
+    data = pretraining_data("mlm", documents=400)
+    indices = np.arange(len(data))
+    batch = data.collate_packed(indices, RowDraws((0, 0), indices))
+    ids, labels = batch["input_ids"][0], batch["labels"][0]
+    chosen = labels != -100
+    assert torch.equal(chosen.nonzero().squeeze(1), batch["masked_positions"])
+    ordinary = int((ids > 4).sum() + (ids == 4).sum())
+    spread = 4 / np.sqrt(ordinary)
+    assert abs(int(chosen.sum()) / ordinary - 0.15) < 0.36 * spread
+    became, kept = (ids == 4)[chosen].float().mean(), (ids == labels)[chosen].float().mean()
+    spread = 4 / np.sqrt(int(chosen.sum()))
+    assert abs(became - 0.8) < 0.4 * spread
+    assert abs(kept - 0.1) < 0.35 * spread
 
 
 def test_draws_of_rows_are_uniform_and_do_not_repeat():
-    draws = RowDraws((0, 1), np.arange(2000))
-    first, second = draws.uniform(50), draws.uniform(50)
+    rows = np.arange(2000)
+    draws = RowDraws((0, 1), rows)
+    places = np.repeat(rows, 50), np.tile(np.arange(50), 2000)
+    first, second = (draws.uniform(*places).reshape(2000, 50) for _ in range(2))
     for values in (first, second):
         assert 0 <= values.min() <= values.max() < 1
         assert abs(values.mean() - 0.5) < 4 / np.sqrt(12 * values.size)
+    branch = draws.of_rows(rows).uniform(*places).reshape(2000, 50)
     pairs = [(first, second), (first[1:], first[:-1]), (first[:, 1:], first[:, :-1])]
-    for one, other in pairs:
+    for one, other in [*pairs, (branch, second)]:
         assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 4 / np.sqrt(one.size)
-    assert not np.isin(RowDraws((0, 2), np.arange(2000)).uniform(50), first).mean() > 0.1
-    picks = np.bincount(draws.integers(np.arange(2000), 3, 7), minlength=7)
+    other_step = RowDraws((0, 2), rows).uniform(*places)
+    assert np.isin(other_step, first).mean() < 0.05
+    picks = np.bincount(draws.integers(rows, 3, 7), minlength=7)
     assert picks[:3].sum() == 0
     assert (abs(picks[3:] - 500) < 4 * np.sqrt(2000 * 0.25 * 0.75)).all()
 

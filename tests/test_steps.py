@@ -214,14 +214,6 @@ def test_fp16_is_for_gpus_and_says_so():
         devices.choose_precision("fp16", torch.device("cpu"))
 
 
-@pytest.mark.parametrize(
-    ("capability", "precision"), [((6, 1), "float32"), ((7, 5), "fp16"), ((8, 0), "bf16")]
-)
-def test_a_gpu_without_bf16_gets_fp16(monkeypatch, capability, precision):
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda *_: capability)
-    assert devices.choose_precision("auto", torch.device("cuda")) == precision
-
-
 def test_float32_on_a_gpu_is_tf32_inside_and_nothing_outside():
     before = torch.get_float32_matmul_precision()
     with devices.autocast("float32", torch.device("cuda")):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,6 +22,21 @@ from minibert.training.draws import RowDraws
 from minibert.training.fingerprint import fingerprint, of_values
 
 
+class Segments(NamedTuple):
+    """What rows are made of, all (B,): starts and lengths of A and B, whether there is a B."""
+
+    start_a: NDArray[np.int64]
+    length_a: NDArray[np.int64]
+    start_b: NDArray[np.int64]
+    length_b: NDArray[np.int64]
+    is_pair: NDArray[np.bool_]
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """(B,) tokens, special tokens counted."""
+        return 2 + self.length_a + self.is_pair + self.length_b
+
+
 class PretrainingDataset:
     """Batches for masked and causal language modelling, corrupted afresh at every draw.
 
@@ -27,8 +46,6 @@ class PretrainingDataset:
     beginning of a document of one sentence, which has no split point: one example more. `masked`
     is that of `mask_tokens`.
     """
-
-    draws_by_row = True  # `collate` takes `RowDraws`
 
     def __init__(
         self,
@@ -77,12 +94,8 @@ class PretrainingDataset:
         """Of how many of the tokens a prediction is asked, about."""
         return 1.0 if self.objective == "causal" else SELECTED
 
-    def collate(
-        self, indices: NDArray[np.int64], generator: torch.Generator | RowDraws
-    ) -> dict[str, Tensor]:
+    def collate(self, indices: NDArray[np.int64], generator: torch.Generator) -> dict[str, Tensor]:
         """Draw, lay out, corrupt.
-
-        With `RowDraws` a row comes out the same whatever rows it is drawn with.
 
         Returns:
             input_ids, token_type_ids, labels (B, T); attention_mask (B, T) where anything is
@@ -90,8 +103,41 @@ class PretrainingDataset:
             masked_positions (n_masked,); with pairs next_sentence_label (B,), -100 where there is
             no second sentence.
         """
-        rng = generator if isinstance(generator, RowDraws) else _numpy_generator(generator)
-        indices = np.asarray(indices)
+        rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+        segments, label = self._draw(np.asarray(indices), rng)
+        row, column = np.arange(len(label))[:, None], np.arange(segments.counts.max())[None, :]
+        ids, types = self._tokens_at(segments, row, column)  # (B, T)
+        batch = {"input_ids": ids, "token_type_ids": types}
+        if segments.counts.min() < segments.counts.max():  # without padding nothing is masked
+            is_real = column < segments.counts[:, None]
+            batch["attention_mask"] = torch.from_numpy(is_real.astype(np.int64))
+        if self.has_pairs:
+            batch["next_sentence_label"] = torch.from_numpy(label)
+        return {**batch, **self._targets(ids, torch.from_numpy(column == 0), generator)}
+
+    def collate_packed(self, indices: NDArray[np.int64], draws: RowDraws) -> dict[str, Any]:
+        """The same, laid end to end (see `model.attention.PackedRows`), and without padding.
+
+        A row comes out the same whatever rows it is drawn with.
+        """
+        segments, label = self._draw(np.asarray(indices), draws)
+        starts = np.append(0, np.cumsum(segments.counts))
+        row = np.repeat(np.arange(len(label)), segments.counts)
+        column = np.arange(starts[-1]) - starts[row]
+        ids, types = (each[None] for each in self._tokens_at(segments, row, column))  # (1, N)
+        batch: dict[str, Any] = {"input_ids": ids, "token_type_ids": types}
+        if self.has_pairs:
+            batch["next_sentence_label"] = torch.from_numpy(label)
+        batch["cu_seqlens"] = torch.from_numpy(starts.astype(np.int32))
+        batch["max_seqlen"] = int(segments.counts.max())
+        is_first = torch.from_numpy(column == 0)[None]
+        uniform = partial(draws.uniform, row, column)
+        return {**batch, **self._targets(ids, is_first, lambda: torch.from_numpy(uniform())[None])}
+
+    def _draw(
+        self, indices: NDArray[np.int64], rng: np.random.Generator | RowDraws
+    ) -> tuple[Segments, NDArray[np.int64]]:
+        """Where the segments of each row are, and whether the second follows the first."""
         is_split = indices < len(self.points)
         chosen, whole = indices[is_split], indices[~is_split] - len(self.points)
         start_a, length_a, start_b, length_b = np.zeros((4, len(indices)), np.int64)
@@ -99,6 +145,8 @@ class PretrainingDataset:
         start_a[~is_split] = self._whole_start[whole]
         length_a[~is_split] = self._whole_length[whole]
         if self.has_pairs and len(chosen):
+            if isinstance(rng, RowDraws):
+                rng = rng.of_rows(np.flatnonzero(is_split))
             drawn = draw_pairs(self.points, chosen, self.budget, rng)
             places = (start_a, length_a, start_b, length_b, label)
             for place, values in zip(places, drawn, strict=True):
@@ -110,25 +158,52 @@ class PretrainingDataset:
             length_a[is_split], length_b[is_split] = around
             start_b[is_split] = self.points.position[chosen]
             start_a[is_split] = self.points.position[chosen] - length_a[is_split]
-        batch = self._lay_out(start_a, length_a, start_b, length_b)
+        is_pair = self.has_pairs & (length_b > 0)
+        return Segments(start_a, length_a, start_b, length_b, is_pair), label
+
+    def _tokens_at(
+        self, segments: Segments, row: NDArray[np.int64], column: NDArray[np.int64]
+    ) -> tuple[Tensor, Tensor]:
+        """Ids and segments at some columns of some rows, of the shape that the two have together.
+
+        `[CLS] A [SEP] B [SEP]`; `[CLS] A B [SEP]` without pairs; padding behind it.
+        """
+        start_a, length_a, start_b, length_b, is_pair = (each[row] for each in segments)
+        begin_b = 1 + length_a + is_pair
+        last = begin_b + length_b  # where the final [SEP] stands
+        in_a = (column >= 1) & (column <= length_a)
+        in_b = (column >= begin_b) & (column < last)
+        source = np.where(in_a, start_a + column - 1, start_b + column - begin_b)
+        is_text = in_a | in_b
+        ids = np.where(
+            is_text, self.corpus.tokens[source * is_text], self.tokenizer.pad_token_id
+        ).astype(np.int64)
+        is_end = column == last
         if self.has_pairs:
-            batch["next_sentence_label"] = torch.from_numpy(label)
-        special = torch.isin(batch["input_ids"], self._special)
+            is_end |= column == length_a + 1
+        ids = np.where(is_end, self.tokenizer.sep_token_id, ids)
+        ids = np.where(column == 0, self.tokenizer.cls_token_id, ids)
+        types = is_pair & (column >= begin_b) & (column <= last)
+        return torch.from_numpy(ids), torch.from_numpy(types.astype(np.int64))
+
+    def _targets(
+        self, ids: Tensor, is_first: Tensor, generator: torch.Generator | Callable[[], Tensor]
+    ) -> dict[str, Tensor]:
+        """What is predicted of the ids, (B, T) or (1, N); for masked objectives the ids anew."""
         if self.objective == "causal":
-            padding = batch["input_ids"] == self.tokenizer.pad_token_id
-            batch["labels"] = batch["input_ids"].masked_fill(padding, IGNORE_INDEX)
-            batch["labels"][:, 0] = IGNORE_INDEX  # nothing stands before [CLS] to predict it from
-        else:
-            batch["input_ids"], batch["labels"], batch["masked_positions"] = mask_tokens(
-                batch["input_ids"],
-                special,
-                self.tokenizer.mask_token_id,
-                self.tokenizer.vocab_size,
-                special_ids=self._special,
-                generator=generator,
-                masked=self.masked,
-            )
-        return batch
+            # Nothing stands before [CLS] to predict it from.
+            unasked = (ids == self.tokenizer.pad_token_id) | is_first
+            return {"labels": ids.masked_fill(unasked, IGNORE_INDEX)}
+        corrupted, labels, positions = mask_tokens(
+            ids,
+            torch.isin(ids, self._special),
+            self.tokenizer.mask_token_id,
+            self.tokenizer.vocab_size,
+            special_ids=self._special,
+            generator=generator,
+            masked=self.masked,
+        )
+        return {"input_ids": corrupted, "labels": labels, "masked_positions": positions}
 
     def fingerprint(self) -> str:
         """See `Fingerprinted`: the text is read once, from disk; nothing is drawn."""
@@ -142,41 +217,6 @@ class PretrainingDataset:
                 "how": [self.objective, self.budget, self.masked],
             }
         )
-
-    def _lay_out(
-        self,
-        start_a: NDArray[np.int64],
-        length_a: NDArray[np.int64],
-        start_b: NDArray[np.int64],
-        length_b: NDArray[np.int64],
-    ) -> dict[str, Tensor]:
-        """`[CLS] A [SEP] B [SEP]`; `[CLS] A B [SEP]` without pairs; padded on the right."""
-        is_pair = self.has_pairs & (length_b > 0)  # (B,)
-        last = 1 + length_a + is_pair + length_b  # (B,) where the final [SEP] stands
-        column = np.arange(last.max() + 1)[None, :]  # (1, T)
-        begin_b = (1 + length_a + is_pair)[:, None]
-        in_a = (column >= 1) & (column <= length_a[:, None])
-        in_b = (column >= begin_b) & (column < last[:, None])
-        source = np.where(in_a, start_a[:, None] + column - 1, start_b[:, None] + column - begin_b)
-        source = np.where(in_a | in_b, source, 0)
-        ids = np.where(in_a | in_b, self.corpus.tokens[source], self.tokenizer.pad_token_id)
-        ids[:, 0] = self.tokenizer.cls_token_id
-        ids[np.arange(len(last)), last] = self.tokenizer.sep_token_id
-        segment = np.zeros_like(ids)
-        if self.has_pairs:
-            ids[np.arange(len(last)), length_a + 1] = self.tokenizer.sep_token_id
-            segment = is_pair[:, None] & (column >= begin_b) & (column <= last[:, None])
-        batch = {
-            "input_ids": torch.from_numpy(ids.astype(np.int64)),
-            "token_type_ids": torch.from_numpy(segment.astype(np.int64)),
-        }
-        if last.min() < last.max():  # without padding there is nothing to mask
-            batch["attention_mask"] = torch.from_numpy((column <= last[:, None]).astype(np.int64))
-        return batch
-
-
-def _numpy_generator(generator: torch.Generator) -> np.random.Generator:
-    return np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
 
 
 class Subset:

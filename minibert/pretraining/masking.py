@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from minibert.model.loss import IGNORE_INDEX
-from minibert.training.draws import RowDraws
 
 SELECTED = 0.15  # of the ordinary tokens
 MASKED = 0.8  # of the selected; half of the rest become random, half stay
@@ -19,7 +20,7 @@ def mask_tokens(
     vocab_size: int,
     *,
     special_ids: Tensor,
-    generator: torch.Generator | RowDraws,
+    generator: torch.Generator | Callable[[], Tensor],
     masked: float = MASKED,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Corrupt a batch for masked language modelling, afresh at every call.
@@ -34,8 +35,8 @@ def mask_tokens(
         mask_token_id: the id of [MASK].
         vocab_size: random tokens are drawn below it.
         special_ids: (n,) int64, never drawn as a random token.
-        generator: makes the draw repeatable; on the device of `input_ids`. With `RowDraws` each
-            row's depends on that row alone.
+        generator: makes the draw repeatable; on the device of `input_ids`. Or a
+            function that gives a uniform number for each token, others at every call.
         masked: fraction of the selected that becomes [MASK]; of the rest one half becomes random,
             the other stays. 1.0 is the ablation of claim B18.
 
@@ -68,15 +69,15 @@ def mask_tokens(
     return corrupted, labels, positions
 
 
-def _uniform(like: Tensor, generator: torch.Generator | RowDraws) -> Tensor:
-    """(B, T) numbers in [0, 1)."""
-    if isinstance(generator, RowDraws):
-        return torch.from_numpy(generator.uniform(like.shape[1]))
-    return torch.rand(like.shape, generator=generator, device=like.device)
+def _uniform(like: Tensor, generator: torch.Generator | Callable[[], Tensor]) -> Tensor:
+    """A number in [0, 1) for each token."""
+    if isinstance(generator, torch.Generator):
+        return torch.rand(like.shape, generator=generator, device=like.device)
+    return generator()
 
 
-def _below(limit: int, like: Tensor, generator: torch.Generator | RowDraws) -> Tensor:
-    """(B, T) whole numbers from 0 to below the limit."""
-    if isinstance(generator, RowDraws):
-        return (_uniform(like, generator) * limit).long().clamp(max=limit - 1)
-    return torch.randint(limit, like.shape, generator=generator, device=like.device)
+def _below(limit: int, like: Tensor, generator: torch.Generator | Callable[[], Tensor]) -> Tensor:
+    """A whole number from 0 to below the limit for each token."""
+    if isinstance(generator, torch.Generator):
+        return torch.randint(limit, like.shape, generator=generator, device=like.device)
+    return (generator().double() * limit).long()

@@ -7,6 +7,7 @@ row of a step has a seed of its own, and its draws are a function of that and of
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -37,10 +38,16 @@ class RowDraws:
         # Mixed: neighbouring rows must not read neighbouring parts of one sequence.
         self._state = _mixed(base + (rows.astype(np.uint64) + np.uint64(1)) * _STEP)
 
-    def uniform(self, columns: int) -> NDArray[np.float32]:
-        """(B, columns) in [0, 1); how many columns there are does not change the first of them."""
-        key = _mixed(self._next(np.arange(len(self._state))))[:, None]
-        bits = _mixed(key + np.arange(columns, dtype=np.uint64) * _STEP)
+    def of_rows(self, rows: NDArray[np.int64]) -> RowDraws:
+        """Other draws, of these rows alone: ours do not depend on how many are taken of them."""
+        branch = copy.copy(self)
+        branch._state = _mixed(self._next(np.arange(len(self._state))))[rows]
+        return branch
+
+    def uniform(self, row: NDArray[np.int64], column: NDArray[np.int64]) -> NDArray[np.float32]:
+        """A number in [0, 1) for each token (n,), at a column of one of our rows; new each time."""
+        key = _mixed(self._next(np.arange(len(self._state))))
+        bits = _mixed(key[row] + column.astype(np.uint64) * _STEP)
         return (bits >> np.uint64(40)).astype(np.float32) * np.float32(2.0**-24)
 
     def integers(self, rows: NDArray[np.int64], low: Any, high: Any) -> NDArray[np.int64]:

@@ -105,7 +105,11 @@ class TrainingLog:
         self.check()
         loss = float(distributed.sum_over_processes(self._loss.clone())) / (step - self._first)
         seconds = time.perf_counter() - self._since
-        speed = round(self._work.tokens / seconds)
+        tokens, flops = self._work
+        if (processes := distributed.world_size()) > 1:
+            done = torch.tensor([tokens, flops], dtype=torch.float64)
+            tokens, flops = distributed.sum_over_processes(done).tolist()
+        speed = round(tokens / seconds)
         entry = {
             "step": step,
             "loss": loss,
@@ -115,7 +119,7 @@ class TrainingLog:
         }
         told = f"loss {loss:.3f}, {speed:,} tokens/s"
         if self._best_rate is not None:
-            entry["mfu"] = round(self._work.flops / seconds / self._best_rate, 4)
+            entry["mfu"] = round(flops / seconds / self._best_rate / processes, 4)
             entry["peak_memory_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 2)
             told += f", {entry['mfu']:.0%} of the GPU, {entry['peak_memory_gib']:.1f} GiB"
         self.write(entry)

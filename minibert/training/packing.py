@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -108,56 +109,57 @@ def cut(counts: Ints, parts: int) -> list[slice]:
     return [slice(int(a), int(b)) for a, b in itertools.pairwise(bounds)]
 
 
-def pack(
-    batch: dict[str, Tensor], shape: PackedShape | None, has_token_labels: bool
-) -> dict[str, Any]:
+def pack(batch: dict[str, Tensor], has_token_labels: bool) -> dict[str, Any]:
     """A padded batch as the model reads it packed.
 
     Args:
         batch: (B, T) tensors and tensors with a value a row; `attention_mask` where padded.
-        shape: what to fill it up to; as it is where not given.
         has_token_labels: whether `labels` has one a token, and not one a row.
 
     Returns:
         input_ids and its like (1, N), `masked_positions` counted in these, values of rows as they
-        were (where there is a shape, `next_sentence_label` with -100 for every row of filling);
-        `cu_seqlens` (R + 1,), `max_seqlen`.
+        were; `cu_seqlens` (B + 1,), `max_seqlen`.
     """
     ids = batch["input_ids"]
     mask = batch.get("attention_mask")
     is_real = mask.bool() if mask is not None else torch.ones_like(ids, dtype=torch.bool)
-    starts = torch.cat((torch.zeros(1, dtype=torch.int64), is_real.sum(1).cumsum(0)))
-    total, longest = int(starts[-1]), int(starts.diff().max())
-    packed: dict[str, Any] = {"max_seqlen": shape.longest if shape else longest}
-    missing = shape.tokens - total if shape else 0
+    counts = is_real.sum(1)
+    packed: dict[str, Any] = {
+        "cu_seqlens": torch.cat((torch.zeros(1), counts.cumsum(0))).int(),
+        "max_seqlen": int(counts.max()),
+    }
     for name, value in batch.items():
         if name in _TOKENS or (name == "labels" and has_token_labels):
-            filler = IGNORE_INDEX if name == "labels" else 0
-            packed[name] = _filled(value[is_real], missing, filler)[None]
-        elif name not in ("attention_mask", POSITIONS):
+            packed[name] = value[is_real][None]
+        elif name == POSITIONS:
+            packed[name] = is_real.flatten().cumsum(0)[value] - 1
+        elif name != "attention_mask":
             packed[name] = value
-    if POSITIONS in batch:
-        places = is_real.flatten().cumsum(0)[batch[POSITIONS]] - 1
-        packed[POSITIONS] = _with_spare(places, packed["labels"], shape)
-    if shape:
-        spare = torch.arange(total, shape.tokens, shape.longest)[1:]
-        end = torch.full((shape.rows + 1 - len(starts) - len(spare),), shape.tokens)
-        starts = torch.cat((starts, spare, end))
-        if "next_sentence_label" in batch:
-            label = batch["next_sentence_label"]
-            packed["next_sentence_label"] = _filled(label, shape.rows - len(label), IGNORE_INDEX)
-    packed["cu_seqlens"] = starts.int()
     return packed
 
 
-def _filled(values: Tensor, missing: int, filler: int) -> Tensor:
-    return torch.cat((values, values.new_full((missing,), filler))) if missing else values
+def filled_up(packed: dict[str, Any], shape: PackedShape) -> dict[str, Any]:
+    """A packed batch in a certain shape, which changes neither its losses nor their counts.
 
-
-def _with_spare(places: Tensor, labels: Tensor, shape: PackedShape | None) -> Tensor:
-    """Places to predict, filled up with others: each once, since sums into one place are slow."""
-    missing = shape.predictions - len(places) if shape else 0
-    if missing <= 0:
-        return places
-    spare = (labels[0] == IGNORE_INDEX).nonzero().squeeze(1)
-    return torch.cat((places, spare[torch.arange(missing) % len(spare)]))
+    Behind the rows come rows of padding and empty ones, `next_sentence_label` is -100 for them, and
+    the places to predict are filled up with places without a label.
+    """
+    starts, total = packed["cu_seqlens"], packed["input_ids"].shape[1]
+    made = {**packed, "max_seqlen": shape.longest}
+    for name in (*_TOKENS, "labels"):
+        if name in packed:
+            filler = IGNORE_INDEX if name == "labels" else 0
+            made[name] = F.pad(packed[name], (0, shape.tokens - total), value=filler)
+    spare = torch.arange(total, shape.tokens, shape.longest, dtype=torch.int32)[1:]
+    made["cu_seqlens"] = torch.cat((starts, spare))
+    empty = shape.rows + 1 - len(made["cu_seqlens"])
+    made["cu_seqlens"] = F.pad(made["cu_seqlens"], (0, empty), value=shape.tokens)
+    if (label := packed.get("next_sentence_label")) is not None:
+        made["next_sentence_label"] = F.pad(label, (0, shape.rows - len(label)), value=IGNORE_INDEX)
+    missing = shape.predictions - len(packed.get(POSITIONS, ()))
+    if POSITIONS in packed and missing > 0:
+        # Each of them once: a GPU is slow at summing many gradients into one place.
+        unlabelled = (made["labels"][0] == IGNORE_INDEX).nonzero().squeeze(1)
+        others = unlabelled[torch.arange(missing) % len(unlabelled)]
+        made[POSITIONS] = torch.cat((packed[POSITIONS], others))
+    return made

@@ -8,7 +8,7 @@ import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from minibert.training.batching import (
 )
 from minibert.training.config import TrainingConfig
 from minibert.training.draws import RowDraws
-from minibert.training.packing import PackedShape, cut, pack, packed_batches
+from minibert.training.packing import PackedShape, cut, filled_up, pack, packed_batches
 from minibert.training.throughput import Work
 
 Item = TypeVar("Item")
@@ -44,7 +44,7 @@ class Step(NamedTuple):
     """The parts of one step that this process computes.
 
     labels: labelled tokens in these parts, where the parts do not have the whole step's count yet;
-    work: what is computed in these parts, or in all.
+    work: what is computed in these parts.
     """
 
     parts: list[Part]
@@ -100,7 +100,7 @@ class Steps:
         return make(step)
 
     def _own(self, items: list[Item]) -> list[tuple[int, Item]]:
-        """Every so-manieth belongs to this process."""
+        """The items of this process, with their numbers: they are dealt out in turns."""
         return list(enumerate(items))[distributed.rank() :: distributed.world_size()]
 
     def _padded(self, step: int) -> Iterator[Step]:
@@ -112,7 +112,8 @@ class Steps:
                 batch = self._dataset.collate(indices, seeded(config.seed, step, 0))
                 parts = split_batch(batch, self._parts, self._model.label_count(batch))
                 own = [Part(number, *part) for number, part in self._own(parts)]
-                yield Step(own, None, Work.of(self._model, batch))
+                computed = [Work.of(self._model, part.batch) for part in own if part.weight]
+                yield Step(own, None, sum(computed, Work()))
                 step += 1
 
     def _packed(self, step: int) -> Iterator[Step]:
@@ -121,31 +122,39 @@ class Steps:
         assert config.batch_tokens is not None
         batches = packed_batches(self._counts, config.batch_tokens, config.seed)
         for indices in itertools.islice(batches, step, None):
-            own, work = [], Work()
-            labels = 0 if self._has_token_labels else None
+            own, work, labels = [], Work(), 0
             for number, part in self._own(cut(self._counts[indices], self._parts)):
                 batch = self._rows(indices, part, step)
                 weight = 0.0
                 if part.start < part.stop:
                     work += Work.of(self._model, batch)
-                    labels = (
-                        None if labels is None else labels + (self._model.label_count(batch) or 0)
-                    )
+                    labels += self._model.label_count(batch) or 0
                     weight = 1 / len(indices)
-                made = pack(batch, self._shape, self._has_token_labels)
+                batch = filled_up(batch, self._shape) if self._shape else batch
                 # Its loss over rows is a mean over all it has, rows of filling included.
-                own.append(Part(number, made, weight * (len(made["cu_seqlens"]) - 1)))
-            yield Step(own, labels, work)
+                own.append(Part(number, batch, weight * (len(batch["cu_seqlens"]) - 1)))
+            yield Step(own, labels if self._has_token_labels else None, work)
             step += 1
 
-    def _rows(self, indices: NDArray[np.int64], part: slice, step: int) -> dict[str, Tensor]:
-        """One part of the rows of a step, padded; where it has none, one that weighs nothing."""
+    def _rows(self, indices: NDArray[np.int64], part: slice, step: int) -> dict[str, Any]:
+        """One part of the rows of a step, packed; where it has none, one that weighs nothing."""
         rows = np.arange(len(indices))[part]
         rows = rows if len(rows) else np.arange(1)
-        draws: Any = RowDraws((self._config.seed, step), rows)
-        if not getattr(self._dataset, "draws_by_row", False):  # then it draws nothing
-            draws = seeded(self._config.seed, step)
-        return self._dataset.collate(indices[rows], draws)
+        seed = self._config.seed
+        if isinstance(self._dataset, PackedSource):
+            return self._dataset.collate_packed(indices[rows], RowDraws((seed, step), rows))
+        return pack(
+            self._dataset.collate(indices[rows], seeded(seed, step)), self._has_token_labels
+        )
+
+
+@runtime_checkable
+class PackedSource(Protocol):
+    """A data set that makes packed batches itself, and draws what is random in a row by row."""
+
+    def collate_packed(self, indices: NDArray[np.int64], draws: RowDraws) -> dict[str, Any]:
+        """These examples laid end to end, see `pack`."""
+        ...
 
 
 @contextmanager

@@ -29,10 +29,13 @@ class Work(NamedTuple):
 
     @classmethod
     def of(cls, model: PretrainedModel, batch: dict[str, Tensor]) -> Work:
-        """Of a padded batch."""
+        """Of a padded batch, or of a packed one that is not filled up yet."""
         config, ids = model.config, batch["input_ids"]
         mask = batch.get("attention_mask")
-        lengths = mask.sum(1) if mask is not None else torch.full((len(ids),), ids.shape[1])
+        if "cu_seqlens" in batch:
+            lengths = batch["cu_seqlens"].diff()
+        else:
+            lengths = mask.sum(1) if mask is not None else torch.full((len(ids),), ids.shape[1])
         tokens, pairs = int(lengths.sum()), float((lengths.double() ** 2).sum())
         width, inner = config.hidden_size, config.intermediate_size
         layer = 4 * width * width + 2 * width * inner

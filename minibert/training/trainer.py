@@ -199,7 +199,8 @@ class Trainer:
         options = {"loss_only": True} if skips_logits else {}
         processes, count = distributed.world_size(), None
         if step.labels is not None:
-            count = torch.tensor(float(step.labels), device=self.device)
+            # Filled there: to copy a number from here would wait for the device.
+            count = torch.full((), float(step.labels), device=self.device)
             count = distributed.sum_over_processes(count).clamp(min=1)
         for number, batch, weight in step.parts:
             # Dropout, too, depends on the step alone.
