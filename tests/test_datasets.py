@@ -91,6 +91,27 @@ def test_every_label_is_trained_on_and_no_text_is_in_two_splits(rows):
         assert len(set.union(*texts)) == sum(map(len, texts))
 
 
+def test_a_label_that_is_nowhere_the_rarest_is_trained_on_too():
+    """Three texts with the label "often", each beside a rarer one that another text has as well."""
+    made = [f"text {i}" for i in range(99)]
+    train = (text for text in made if bucket(text) == "train")
+    test = (text for text in made if bucket(text) == "test")
+    rows = [Example(next(train), label=[f"alone {i}"]) for i in range(24)]
+    for i in range(3):
+        rows.append(Example(next(test), label=[f"rare {i}", "often"]))
+        rows.append(Example(next(train), label=[f"rare {i}"]))
+    splits = divide_rows(rows)
+    assert label_names(splits.train) == label_names(rows)
+    assert len(splits.test) == 2  # of the three that are due
+
+
+def test_labels_of_one_row_take_nothing_from_what_is_held_out_of_the_others():
+    rows = [Example(f"text {i}", label="x" if i < 30 else str(i)) for i in range(50)]
+    splits = divide_rows(rows)
+    assert {e.label for e in splits.dev + splits.test} == {"x"}
+    assert (len(splits.dev), len(splits.test)) == (3, 4)
+
+
 def test_many_labels_of_few_rows_still_leave_something_to_measure():
     splits = divide_rows([Example(f"text {i}", label=str(i % 50)) for i in range(200)])
     assert len({e.label for e in splits.train}) == 50

@@ -15,6 +15,7 @@ from minibert.data.examples import Example
 from minibert.finetuning.classification import ClassificationDataset, parse_class_weights
 from minibert.finetuning.predict import predict
 from minibert.finetuning.settings import TaskSettings
+from minibert.training.trainer import Trainer
 
 
 @pytest.fixture(scope="module")
@@ -288,17 +289,21 @@ def test_a_user_is_told_what_repeats_and_every_row_is_trained_on(base, tmp_path,
 
 def test_a_failed_start_does_not_stand_in_the_way_of_the_next(base, tmp_path, capsys, monkeypatch):
     train, out = tiny.reviews(tmp_path / "train.jsonl", 16), tmp_path / "out"
-    more = ("--train", train)
+    more, text = ("--train", train), tmp_path / "text.txt"
+    text.write_text("The film was great. It was fine.\nBob lives in Rome. Anna works.\n")
     command = ["finetune", "classify", "--base", str(base), "--train", str(train)]
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     assert main([*command, "--out", str(out), "--tensorboard"]) == 2
     assert not out.exists()
     # Whatever goes wrong before the first step: here in the first batch.
     with monkeypatch.context() as patch:
-        patch.setattr(ClassificationDataset, "collate", lambda *_: 1 / 0)
+        patch.setattr(Trainer, "_update", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             finetune("classify", base, out, *more, epochs=1)
-    assert not out.exists()
+        assert not out.exists()
+        with pytest.raises(ZeroDivisionError):
+            main(["pretrain", "--corpus", str(text), "--steps", "1", "--out", str(out)])
+        assert not out.exists()
     assert finetune("classify", base, out, *more, epochs=1)["train"]["examples"] == 13
     # What is there already stays.
     assert main([*command, "--out", str(out)]) == 2
