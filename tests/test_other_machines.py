@@ -8,7 +8,7 @@ import pytest
 import tiny
 import torch
 
-from minibert.finetuning.recipe import _noted
+from minibert.finetuning.recipe import noted_base
 from minibert.model.heads import BertForMaskedLM
 from minibert.weights import files
 
@@ -61,12 +61,12 @@ def test_a_base_on_another_drive_is_noted_whole(tmp_path, monkeypatch):
         raise ValueError("path is on mount 'D:', start on mount 'C:'")
 
     monkeypatch.setattr(os.path, "relpath", relpath)
-    assert _noted(str(tmp_path), tmp_path / "out") == str(tmp_path)
+    assert noted_base(str(tmp_path), tmp_path / "out") == str(tmp_path)
 
 
 def test_a_base_beside_is_noted_with_slashes(tmp_path):
     (tmp_path / "base").mkdir()
-    assert _noted(str(tmp_path / "base"), tmp_path / "runs" / "a") == "../../base"
+    assert noted_base(str(tmp_path / "base"), tmp_path / "runs" / "a") == "../../base"
 
 
 @pytest.mark.slow

@@ -102,7 +102,8 @@ def test_a_run_cut_short_in_its_final_evaluation_can_be_finished(
     for each in metrics:
         each.pop("train", None)  # seconds
     assert metrics[0] == metrics[1]
-    assert len(metrics[0]) == (2 if command == "finetune" else 0)
+    # Of dev and test, and of counted words on both.
+    assert len(metrics[0]) == (4 if command == "finetune" else 0)
     status, said = run(command, "--resume")
     assert (status, said) == (
         2,

@@ -59,6 +59,8 @@ class Steps:
         model: says what its loss is a mean over.
         config: batch size or budget of tokens, accumulation, seed.
         dataset: what is trained on.
+        is_filled: give packed batches one shape, for a GPU or a compiler; on a CPU, filling is
+            computed in vain.
 
     Raises:
         ValueError: if a batch cannot be cut into equal parts, a text is longer than the budget, or
@@ -66,7 +68,11 @@ class Steps:
     """
 
     def __init__(
-        self, model: PretrainedModel, config: TrainingConfig, dataset: BatchSource
+        self,
+        model: PretrainedModel,
+        config: TrainingConfig,
+        dataset: BatchSource,
+        is_filled: bool = True,
     ) -> None:
         self._model, self._config, self._dataset = model, config, dataset
         self._parts = config.accumulation_steps * distributed.world_size()
@@ -91,7 +97,7 @@ class Steps:
         share = getattr(dataset, "predicted_share", 1.0)
         shape = PackedShape.of(self._counts, config.batch_tokens, self._parts, share)
         # Where the loss is over rows there is one row a text, and no row of filling.
-        self._shape = shape if self._has_token_labels else None
+        self._shape = shape if self._has_token_labels and is_filled else None
         self.epoch_steps = math.ceil(int(self._counts.sum()) / config.batch_tokens)
 
     def since(self, step: int) -> Iterator[Step]:

@@ -88,7 +88,8 @@ class Trainer:
                 raise ValueError(f"{name} needs an evaluation set, and there is none")
         self.device = distributed.start(devices.choose_device(config.device))
         self.precision = devices.choose_precision(config.precision, self.device)
-        self.steps = Steps(model, config, train_dataset)
+        is_filled = config.compile or self.device.type == "cuda"
+        self.steps = Steps(model, config, train_dataset, is_filled)
         model.to(self.device)
         model.precision = self.precision
         encoder = model.base_model.encoder
