@@ -55,6 +55,8 @@ def main(root):
         run = trainer(root / name, unlike=rank, **changes)
         history = run.fit()
         figures[name] = {"history": history, "evaluation": run.evaluate()}
+    packed = trainer(root / "packed", batch_tokens=200)
+    figures["packed"] = {"history": packed.fit()}
     for parallel in distributed.PARALLEL:
         # Interrupted in one process alone, in the middle of a step; then resumed.
         folder = root / f"{parallel}-resumed"

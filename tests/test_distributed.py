@@ -73,6 +73,21 @@ def test_the_saved_model_is_whole(one, two, name):
 
 
 @pytest.mark.slow
+def test_two_processes_draw_and_learn_packed_what_one_does(two, tmp_path):
+    # Each makes its own rows alone: what is random in them must not depend on that.
+    history = trainer(tmp_path / "run", batch_tokens=200).fit()
+    for ours, theirs in zip(two["ranks"][0]["figures"]["packed"]["history"], history, strict=True):
+        for key in {"loss", "eval_loss"} & set(theirs):
+            assert ours[key] == pytest.approx(theirs[key], abs=1e-5), (ours["step"], key)
+    saved, expected = (
+        load_file(folder / "model.safetensors")
+        for folder in (two["root"] / "packed", tmp_path / "run")
+    )
+    for key, tensor in expected.items():
+        torch.testing.assert_close(saved[key], tensor, rtol=0, atol=2e-4)
+
+
+@pytest.mark.slow
 def test_only_the_first_process_writes(two):
     first, second = two["ranks"]
     assert second["written"] == []
