@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from minibert import weights
-from minibert.cli import models
+from minibert.cli import models, row_lists
 from minibert.cli.computing import computing
 from minibert.cli.options import changed_by, check_new_folder, read_options
 from minibert.data.datasets import load_dataset, naming, options_for, read_file, refuse_unread
+from minibert.data.examples import AnswerExample, TaggedExample
 from minibert.data.strict_json import dump_json
 from minibert.finetuning.calibration import Reliability
 from minibert.finetuning.evaluate import Report, evaluate
@@ -32,38 +33,75 @@ def run(options: Namespace) -> None:
     kind = models.architecture(options.model)
     if options.plots is not None:
         check_new_folder(Path(options.plots))
+    row_lists.check_options(options)
     if kind in _OBJECTIVES:
         found = _pretrained(options, _OBJECTIVES[kind])
         print(dump_json(found, indent=2) if options.json else _listed(found))
         return
-    result = _finetuned(options)
+    examples = _examples_for(options)
+    result = _finetuned(options, options.model, examples)
+    texts = [_text(example) for example in examples]
+    lists = row_lists.listed(result, texts, options)
+    if options.against is not None:
+        other = _finetuned(options, options.against, examples)
+        names = (options.model, options.against)
+        lists.insert(0, row_lists.compared(result, other, texts, names))
     if options.json:
-        print(dump_json(_as_json(result), indent=2))
+        more = {part.name: part.content for part in lists}
+        print(dump_json({**_as_json(result), **more}, indent=2))
     else:
-        print(_as_text(result))
+        print("\n\n".join([_as_text(result), *(part.text for part in lists)]))
     if options.plots is not None:
         _draw(result, Path(options.plots))
 
 
-def _finetuned(options: Namespace) -> Report:
-    settings = changed_by(TaskSettings.read(options.model), options)
+def _examples_for(options: Namespace) -> list[Any]:
+    """The labelled examples, read as the model's task and kind of label say."""
+    settings = TaskSettings.read(options.model)
     config = weights.read_config(weights.resolve(options.model), BertConfig)
-    tokenizer = Tokenizer.from_pretrained(options.model)
-    make = dataset_maker(settings, tokenizer, config.labels, config.problem_type)
     if options.plots is not None and (
         settings.task != "classify" or config.problem_type in (MULTI_LABEL, REGRESSION)
     ):
         raise ValueError("--plots draws one label a text, and this model does not give one")
+    if options.against is not None:
+        _check_comparable(options, settings, config)
     given = read_options(ReadingSettings, options).options
     refuse_unread(given, options.data)
     if config.problem_type is not None:
         given.setdefault("problem_type", config.problem_type)
-    examples = _examples(options.data, options.split, given)
+    return _examples(options.data, options.split, given)
+
+
+def _check_comparable(options: Namespace, settings: TaskSettings, config: BertConfig) -> None:
+    other = TaskSettings.read(options.against)
+    problem = weights.read_config(weights.resolve(options.against), BertConfig).problem_type
+    if (other.task, problem) != (settings.task, config.problem_type):
+        raise ValueError(
+            f"{options.against} is for another task or kind of label than {options.model}: "
+            "two models are compared on the same one"
+        )
+
+
+def _finetuned(options: Namespace, model: str, examples: list[Any]) -> Report:
+    """What a model reaches on the examples, in the form and precision it was trained in."""
+    settings = changed_by(TaskSettings.read(model), options)
+    config = weights.read_config(weights.resolve(model), BertConfig)
+    tokenizer = Tokenizer.from_pretrained(model)
+    make = dataset_maker(settings, tokenizer, config.labels, config.problem_type)
     with naming(options.data):
         dataset = make(examples)
-    device, precision, batch_size = computing(options)
-    model = models.load(options.model).to(device)
-    return evaluate(model, dataset, batch_size, precision=precision, **settings.thresholds)
+    device, precision, batch_size = computing(Namespace(**{**vars(options), "model": model}))
+    opened = models.load(model).to(device)
+    return evaluate(opened, dataset, batch_size, precision=precision, **settings.thresholds)
+
+
+def _text(example: Any) -> str:
+    """What a row is called by in a list."""
+    if isinstance(example, TaggedExample):
+        return " ".join(example.words)
+    if isinstance(example, AnswerExample):
+        return example.question
+    return example.text if example.text_pair is None else f"{example.text} | {example.text_pair}"
 
 
 def _examples(data: str, split: str | None, given: dict[str, Any]) -> list[Any]:
@@ -83,6 +121,8 @@ def _pretrained(options: Namespace, objective: str) -> dict[str, float]:
     """Held-out metrics, on the masked tokens that every evaluation of this text gets."""
     if options.plots is not None:
         raise ValueError("--plots draws classes, and a pre-trained model has none: leave it out")
+    if row_lists.is_asked_for(options):
+        raise ValueError("a pre-trained model has no labelled rows to compare or list")
     refuse_unread(read_options(ReadingSettings, options).options)
     documents = CorpusDocuments([options.data])
     split = options.split or ("test" if "test" in documents.splits else "train")

@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ def _run(options: Namespace) -> None:
         words = settings_in_words(training)
         write_card(Path(training.output_dir), options.command, data, words, held_out)
         print(dump_json(found, indent=2))
+        _tell_temperature(held_out)
         if options.task == "classify" and len(found) > 1 and not word_counts.is_available():
             _say(
                 "not compared with word counts: scikit-learn is missing (pip install scikit-learn)"
@@ -84,6 +86,21 @@ def _suited(
     return suited(
         training, given, examples, config.hidden_size, has_adapter=has_adapter, parts=parts
     )
+
+
+def _tell_temperature(held_out: Mapping[str, Mapping[str, float]]) -> None:
+    """How sure the model was and is, where a temperature was fitted."""
+    changes = [
+        f"{found['calibration_error_unscaled']:.3f} to {found['calibration_error']:.3f} on {split}"
+        for split, found in held_out.items()
+        if "temperature" in found
+    ]
+    if changes:
+        temperature = held_out["dev"]["temperature"]
+        _say(
+            f"temperature {temperature:g}, fitted on dev and kept with the model, brings the "
+            f"calibration error from {', from '.join(changes)}"
+        )
 
 
 def _say(line: str) -> None:

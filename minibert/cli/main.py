@@ -190,6 +190,21 @@ def _add_evaluate(subparsers: Subparsers[_Parser]) -> None:
     )
     parser.add_argument("--plots", metavar="DIR", help="draw confusion matrix and calibration")
     parser.add_argument("--json", action="store_true", help="print the metrics as JSON")
+    rows = parser.add_argument_group("row by row (rows are counted from 1)")
+    rows.add_argument(
+        "--against",
+        metavar="DIR",
+        help="another model on the same data: paired tests (McNemar's, a bootstrap), and the rows "
+        "on which the two differ",
+    )
+    lists = {
+        "--mistakes": "list so many of the surest mistakes",
+        "--label-errors": "list so many of the labels that are likely wrong, by confident "
+        "learning; only on data that the model was not trained on",
+    }
+    for flag, line in lists.items():
+        told = f"{line}; default: %(const)s"
+        rows.add_argument(flag, nargs="?", const=20, type=int, metavar="ROWS", help=told)
     _add_computing(parser)
     add_options(parser, TaskSettings, *_DECIDING, threshold=None)
     _add_reading(parser)

@@ -5,7 +5,8 @@ of examples (`rows` is what they share) and turns scores into predictions. `sett
 `recipe` trains, by `defaults` where nothing is said, and `sweep` does so at several learning rates.
 `word_counts` is the baseline beside it, and `doubts` says what speaks against the result. `predict`
 and `evaluate` use what was trained; `embedding` makes vectors of texts. `metrics` and `calibration`
-say how good a model is, `plots` draws two pictures of that.
+say how good a model is, `plots` draws two pictures of that. `comparison` tests two models on the
+same rows, and `label_errors` finds the rows to look at again.
 
 May import: `data`, `weights`, `tokenization`, `model`, `training`.
 """

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from minibert.data.examples import LARGEST, Example, label_names
+from minibert.finetuning.calibration import scaled
 from minibert.finetuning.rows import TokenRows, check_kind, unseen_label
 from minibert.finetuning.settings import THRESHOLD
 from minibert.model.config import MULTI_LABEL, REGRESSION, SINGLE_LABEL
@@ -176,9 +177,15 @@ def classify(
     threshold: float = THRESHOLD,
     batch_size: int = 32,
     precision: str | None = None,
+    temperature: float = 1.0,
 ) -> list[ClassPrediction]:
-    """The label of every example; `threshold` is for several labels a text."""
+    """The label of every example; `threshold` is for several labels a text.
+
+    `temperature` is for one label a text: how sure the model is, not of what (see `scaled`).
+    """
     scores = predicted_scores(run_inference(model, dataset, batch_size, precision), dataset)
+    if dataset.problem_type == SINGLE_LABEL and temperature != 1:
+        scores = scaled(scores, temperature)
     names = dataset.label_names
     predictions = []
     for row in scores:

@@ -32,6 +32,7 @@ def predict(
     precision: str | None = None,
     threshold: float = THRESHOLD,
     null_threshold: float | None = None,
+    temperature: float = 1.0,
     **fit: Any,
 ) -> list[Any]:
     """Apply a fine-tuned model to new texts.
@@ -44,6 +45,7 @@ def predict(
         precision: see `run_inference`; the device is the model's.
         threshold: of several labels, name those above it.
         null_threshold: see `answers`.
+        temperature: of one label a text; see `classify`.
         fit: `max_length`, `truncation`, `stride`, `special_tokens` (see
             `minibert.tokenization.rows`).
 
@@ -56,7 +58,7 @@ def predict(
     dataset = _dataset(model, tokenizer, texts, pairs, fit)
     if isinstance(dataset, ClassificationDataset):
         assert isinstance(model, BertForSequenceClassification)
-        return classify(model, dataset, threshold, batch_size, precision)
+        return classify(model, dataset, threshold, batch_size, precision, temperature)
     results = run_inference(model, dataset, batch_size, precision)
     if isinstance(dataset, TaggingDataset):
         return tagged_sentences(results, dataset)

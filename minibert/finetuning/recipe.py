@@ -19,9 +19,10 @@ from minibert.data.splits import Splits
 from minibert.data.tags import entity_tags
 from minibert.finetuning import word_counts
 from minibert.finetuning.answering import AnsweringDataset
+from minibert.finetuning.calibration import fit_temperature
 from minibert.finetuning.classification import ClassificationDataset, parse_class_weights
 from minibert.finetuning.doubts import doubts
-from minibert.finetuning.evaluate import Dataset, evaluate, metrics_for
+from minibert.finetuning.evaluate import Dataset, Report, evaluate, metrics_for, with_temperature
 from minibert.finetuning.settings import TASK_FILE, FinetuningSettings, TaskSettings
 from minibert.finetuning.tagging import TaggingDataset
 from minibert.model.config import MULTI_LABEL, REGRESSION
@@ -78,8 +79,9 @@ def finetune(
     Returns:
         what `metrics.json` gets: metrics of "dev" and "test" where they are, and of "train" the
         number of examples and the seconds it took; for `classify`, where scikit-learn is installed,
-        also what counted words reach ("dev, word counts"). What speaks against the model is warned
-        of: see `minibert.finetuning.doubts`.
+        also what counted words reach ("dev, word counts"). Where texts have one label each, the
+        temperature that suits "dev" is among its metrics and is kept with the model. What speaks
+        against the model is warned of: see `minibert.finetuning.doubts`.
 
     Raises:
         ValueError, FileNotFoundError: for anything that does not fit; nothing is written then.
@@ -122,7 +124,8 @@ def _finetune(
             training, best_metric=best_metric(train, finetuning.class_weights is not None)
         )
     if is_wanted(training.resume):
-        check_same_settings(out, TASK_FILE, asdict(settings))
+        then = {name: v for name, v in asdict(settings).items() if name != "temperature"}
+        check_same_settings(out, TASK_FILE, then)
     trainer = Trainer(model, training, train, dev, metrics)
     if distributed.is_main():
         tokenizer.save_pretrained(out)
@@ -136,8 +139,10 @@ def _finetune(
         split: evaluate(model, dataset, training.batch_size, **settings.thresholds)
         for split, dataset in held_out.items()
     }
+    settings, reports = _calibrated(settings, reports)
     found |= {split: report.metrics for split, report in reports.items()}
     if distributed.is_main():
+        write_json(out / TASK_FILE, asdict(settings))
         metric = best_metric(train, finetuning.class_weights is not None) or word_counts.LOSS
         baseline = _count_words(train, held_out, metric)
         found |= {f"{split}, word counts": {metric: score} for split, score in baseline.items()}
@@ -146,6 +151,18 @@ def _finetune(
         for line in doubts(history, reports, sizes, baseline, metric):
             warnings.warn(line, stacklevel=1)
     return found
+
+
+def _calibrated(
+    settings: TaskSettings, reports: dict[str, Report]
+) -> tuple[TaskSettings, dict[str, Report]]:
+    """With the temperature that suits the dev split, where texts have one label each."""
+    dev = reports.get("dev")
+    if dev is None or dev.probabilities is None or dev.truth is None:
+        return settings, reports
+    temperature = fit_temperature(dev.probabilities, dev.truth)
+    reports = {split: with_temperature(report, temperature) for split, report in reports.items()}
+    return replace(settings, temperature=temperature), reports
 
 
 def _count_words(train: Dataset, held_out: dict[str, Dataset], metric: str) -> dict[str, float]:

@@ -31,7 +31,8 @@ class TaskSettings:
     task: a key of `TASKS`. max_length, truncation, stride, special_tokens: see
     `minibert.tokenization.rows`.
     threshold: of several labels, those more probable count as predicted. null_threshold: see
-    `minibert.finetuning.answering.answers`.
+    `minibert.finetuning.answering.answers`. temperature: of one label a text, what its logits are
+    divided by; fitted on the dev split after training (`minibert.finetuning.calibration`).
     """
 
     task: str
@@ -55,6 +56,7 @@ class TaskSettings:
     null_threshold: float | None = option(
         None, "answer: say 'no answer' where its score is higher by more than this"
     )
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
@@ -64,6 +66,8 @@ class TaskSettings:
         check_at_least(self, 0, "stride")
         if not 0 < self.threshold < 1:
             raise ValueError(f"threshold must be between 0 and 1, not {self.threshold}")
+        if not 0.01 <= self.temperature <= 100:
+            raise ValueError(f"temperature must be between 0.01 and 100, not {self.temperature}")
 
     @property
     def fit(self) -> dict[str, Any]:
@@ -74,7 +78,8 @@ class TaskSettings:
     @property
     def thresholds(self) -> dict[str, Any]:
         """The arguments with which scores become decisions."""
-        return {"threshold": self.threshold, "null_threshold": self.null_threshold}
+        names = ("threshold", "null_threshold", "temperature")
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
     def read(cls, name_or_path: str | os.PathLike[str]) -> Self:
