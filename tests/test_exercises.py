@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 import linecache
 import re
@@ -16,7 +17,7 @@ import pytest
 import exercises.grader
 import exercises.learner
 from book.register import CHAPTERS
-from exercises import check, hint, progress, solution
+from exercises import case, check, hint, progress, solution
 from exercises.grader import build, gates
 from exercises.grader.commands import main
 from exercises.learner import calls, checking, record, source
@@ -386,6 +387,85 @@ def test_an_error_points_at_the_learners_own_line_and_never_into_the_checker(sma
 def test_an_unknown_task_lists_the_known(small):
     for call in (check, hint, solution):
         assert "there is no task 7.7: known are 9.1" in str(call("7.7"))
+
+
+@pytest.mark.parametrize("typed", ["9.1 ", "task 9.1", "9,1", "9.1.", 9.1, "Task 9.1:".strip(":")])
+def test_an_id_is_taken_as_it_is_typed(small, typed):
+    assert "9.1 passed" in str(check(typed, lambda x: 2 * x))
+
+
+def test_an_id_that_is_nearly_one_is_asked_about():
+    said = " ".join(str(check("5.11")).split())
+    assert "there is no task 5.11: did you mean 5.1" in said
+
+
+def test_a_case_is_one_on_which_the_function_is_wrong(small):
+    given = case("9.1", lambda x: 2 * x if x < 3.6 else x)
+    assert set(given.inputs) == {"x"}
+    assert given.inputs["x"] > 3.6
+    assert given.expected == 2 * given.inputs["x"]
+    assert given.run() == given.inputs["x"]
+    assert f"`{given.inputs['x']!r}`" in given.text
+    assert case("9.1", lambda x: 2 * x).inputs == {"x": 3.5}
+    with pytest.raises(ZeroDivisionError):
+        case("9.1", lambda x: x / 0).run()
+    assert "there is no task 7.7" in str(case("7.7"))
+
+
+def test_a_case_of_a_prediction_gives_its_result_not_away(small, monkeypatch):
+    for kind in ("predict", "project"):
+        task = dataclasses.replace(small, kind=kind)
+        monkeypatch.setattr(calls, "find_task", lambda _, task=task: task)
+        given = case("9.1", lambda x: 0)
+        assert given.expected is None
+        assert "Expected" not in given.text
+
+
+def test_a_loop_that_does_not_end_is_stopped_in_its_line(small, monkeypatch):
+    task = dataclasses.replace(small, seconds=0.3)
+    monkeypatch.setattr(calls, "find_task", lambda _: task)
+
+    def mine(x):
+        while True:
+            try:
+                x += 1
+            except Exception:
+                x = 0
+
+    said = " ".join(str(check("9.1", mine)).split())
+    assert "was stopped after 0 seconds, in the line `" in said
+    assert "Does it end?" in said
+
+
+def test_an_error_shows_the_learners_own_lines_in_whichever_cell_they_stand(small):
+    cells = ["def half(x):\n    return x / nothing", "def double(x):\n    return 4 * half(x)"]
+    namespace = {}
+    for i, cell in enumerate(cells):
+        name = f"/tmp/ipykernel_7/{i}.py"
+        linecache.cache[name] = (len(cell), None, cell.splitlines(keepends=True), name)
+        exec(compile(cell, name, "exec"), namespace)
+    for said in (
+        checking.judge(small, namespace["double"], cells[1], None).message,
+        checking.judge(small, namespace["double"], cells[1], cells).message,
+    ):
+        assert (
+            "in the line `return x / nothing`, called from `return 4 * half(x)`: NameError" in said
+        )
+
+
+WARNS = """def double(x):
+    import warnings
+    warnings.warn("divide by zero", RuntimeWarning)
+    return x
+"""
+
+
+def test_no_warning_of_the_courses_own_mistakes_reaches_a_learner(small, recwarn):
+    noisy = SMALL.replace("def double(x):\n    return x\n", WARNS)
+    (source.SOURCES / "ch09-small.py").write_text(noisy, encoding="utf-8")
+    source.load.cache_clear()
+    assert "9.1, not yet" in str(check("9.1", lambda x: x + 1))
+    assert not recwarn.list
 
 
 def test_a_function_that_is_not_there_is_asked_for(small, monkeypatch):

@@ -211,9 +211,7 @@ IN_THE_CHILD = {
         "import os, signal\ndef double(x):\n    os.kill(os.getppid(), signal.SIGKILL)\n"
         "    return 2 * x"
     ),
-    "a signal to everybody": (
-        "import os, signal\ndef double(x):\n    os.kill(-1, signal.SIGKILL)\n    return 2 * x"
-    ),
+    "a signal to everybody": ("import os\ndef double(x):\n    os.kill(-1, 0)\n    return 2 * x"),
     "a crash": "import ctypes\ndef double(x):\n    ctypes.string_at(0)",
     "an endless definition": (
         "def forever():\n    while True:\n        pass\n\n\n"
@@ -317,6 +315,63 @@ def test_a_module_planted_beside_the_notebook_is_never_imported(
     submit(course, "import torch\ndef double(x):\n    return x", name="mallory/ch99-attack")
     assert points(grade(course, way, monkeypatch)) == [[0, 40]]
     assert not (tmp_path / "PWNED").exists()
+
+
+HOST_SET = SET.replace("def double(x)", "def double(count, x)").replace(
+    "# %% check\n",
+    """# %% run
+def host(function, case):
+    calls = []
+    def count(number):
+        calls.append(number)
+        return len(calls)
+    return {"result": function(count, case["x"]), "calls": len(calls)}
+# %% check
+""",
+    1,
+)
+HOSTED = {
+    "a right answer": ("def double(count, x):\n    return 2 * x", 40),
+    "a call too many": ("def double(count, x):\n    count(3)\n    return 2 * x", 0),
+    "a call that is taken back": (
+        "def double(count, x):\n    count(3)\n    count.calls = 0\n    try:\n"
+        "        count.__closure__[0].cell_contents.clear()\n    except Exception:\n        pass\n"
+        "    return 2 * x",
+        0,
+    ),
+    "a copy that is asked": (
+        "import copy\ndef double(count, x):\n    copy.copy(count)(3)\n    return 2 * x",
+        0,
+    ),
+    "a look for what counts": (
+        "import gc\ndef double(count, x):\n    count(3)\n    for one in gc.get_objects():\n"
+        "        if type(one) is list and one == [3]:\n            one.clear()\n    return 2 * x",
+        0,
+    ),
+    "an answer in the host's words": (
+        "def double(count, x):\n    count(3)\n    return {'result': 2 * x, 'calls': 0}",
+        0,
+    ),
+    "an end": ("import os\ndef double(count, x):\n    os._exit(0)", 0),
+    "a call with what is no value": (
+        "def double(count, x):\n    count(open)\n    return 2 * x",
+        0,
+    ),
+    "words of its own on the line": (
+        "import os\ndef double(count, x):\n    for line in range(3, 20):\n        try:\n"
+        "            os.write(line, b'\\xff' * 64)\n        except OSError:\n            pass\n"
+        "    return 2 * x",
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HOSTED)
+def test_what_counts_is_out_of_reach_of_what_is_counted(course, monkeypatch, name):
+    answer, wanted = HOSTED[name]
+    submit(course, answer)
+    way = isolation.choose("auto")
+    assert points(grade(course, way, monkeypatch, HOST_SET)) == [[wanted, 40]]
 
 
 TORCH = {

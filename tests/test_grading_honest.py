@@ -96,7 +96,8 @@ def count(text):
 # %% explanation
 # So many.
 """
-SETUP = "import numpy as np\n\nSCALE = 2\n\nfrom exercises import check, hint, progress, solution"
+CALLS = "from exercises import case, check, hint, progress, solution"
+SETUP = f"import numpy as np\n\nSCALE = 2\n\n{CALLS}"
 STUB = 'def double(x):\n    raise NotImplementedError("9.1: write me")'
 COUNT = """def letters(text):
     return text.replace(" ", "")

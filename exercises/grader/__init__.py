@@ -4,6 +4,7 @@ To be read in this order, first a submission's way:
 
 - `submission`: what was handed in, and by whom.
 - `notebook`: what is taken from a notebook, without running it.
+- `hosting`: calls a learner's function from a process that the function cannot reach.
 - `child`: does that, and runs what was taken on inputs, in a process of its own.
 - `allowed`: the system calls that a learner's code may make.
 - `isolation`: how that process is kept apart from everything.
@@ -21,5 +22,5 @@ Then what the authors of sets need, and the command line over all of it, `python
 - `commands`: list, build, gates, mutants, grade, similar, summary.
 
 A module here imports those above it, and of `exercises/learner/` what it likes; that room imports
-nothing of this one. Besides itself and `notebook`, `child` is given three modules of that room.
+nothing of this one. With `child` go `notebook`, `hosting` and three modules of that room.
 """

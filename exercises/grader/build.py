@@ -44,7 +44,7 @@ def notebook(exercises: ExerciseSet) -> NotebookNode:
         f"\n\n{count} tasks, 100 points, about {minutes} minutes. Write in the cells that hold "
         "`NotImplementedError` or a broken function, run them, and run the check below each."
     )
-    setup = exercises.setup + "\nfrom exercises import check, hint, progress, solution\n"
+    setup = exercises.setup + "\nfrom exercises import case, check, hint, progress, solution\n"
     cells: list[tuple[str, NotebookNode, str | None]]
     cells = [("intro", new.new_markdown_cell(exercises.intro + facts), None)]
     cells.append(("setup", new.new_code_cell(setup.strip("\n")), None))

@@ -23,11 +23,13 @@ import signal
 import struct
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 LENGTH = struct.Struct("<cQ")  # before each answer: how the job ended, and how many bytes follow
+GRACE = 2.0  # seconds between the clock of a job and the one outside
 READY, ANSWER, STOPPED, TOO_LONG, SPENT = b"R", b"A", b"S", b"L", b"B"
 
 
@@ -46,7 +48,7 @@ def _leave_rooms() -> None:
 
 if __name__ == "__main__":
     _enter_rooms()
-from exercises.grader import notebook  # noqa: E402
+from exercises.grader import hosting, notebook  # noqa: E402
 from exercises.learner import extraction, running  # noqa: E402
 
 if __name__ == "__main__":
@@ -117,6 +119,24 @@ def forbid_calls(program: bytes) -> None:
         raise OSError(ctypes.get_errno(), "the kernel takes no filter of system calls")
 
 
+class OutOfTime(BaseException):
+    """The time is up. No `except Exception` in the code that is stopped takes it for its own."""
+
+
+def set_clock(seconds: float) -> None:
+    """Stop what runs here after so long, where it is, to say in which line that was (POSIX).
+
+    Whoever ignores it is killed a little later, from outside.
+    """
+
+    def stop(*_: object) -> None:
+        raise OutOfTime
+
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, stop)
+        signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
+
+
 # --- one job ------------------------------------------------------------------------------------
 
 
@@ -126,17 +146,40 @@ def answer(job: dict[str, Any]) -> dict[str, Any]:
     running.define(job["setup"], "<setup>", namespace)
     harness = dict(namespace)
     running.define(job["run"], "<run>", harness)
-    run = harness.get("run", running.default_run)
-    cases = running.unpack(job["cases"].tobytes())
+    cases = running.unpack(job.pop("cases").tobytes())
     pieces = [(str(place), str(text)) for place, text in job["pieces"]]
-    forbid_calls(job["filter"].tobytes())
-    sources = dict(pieces)
-    failed = extraction.execute(pieces, namespace)
-    function = namespace.get(job["function"])
-    if not callable(function):
+    calls, sources = job["filter"].tobytes(), dict(pieces)
+
+    def define() -> tuple[Any, Callable[[BaseException], dict[str, Any]]]:
+        """The learner's function, and what to say of an error in it."""
+        forbid_calls(calls)
+        failed = extraction.execute(pieces, namespace)
+        function = namespace.get(job["function"])
+        if callable(function):
+            return function, lambda error: running.describe(error, sources, failed)
         error = failed.get(job["function"], NameError(f"no function {job['function']}"))
-        return {"error": running.describe(error, sources)}
-    return {"results": [running.call(run, function, case, sources, failed) for case in cases]}
+        return None, lambda _: running.describe(error, sources)
+
+    def serve(line: hosting.Line) -> None:
+        function, describe = define()
+        line.send({} if function else {"error": describe(NameError())})
+        hosting.serve(line, function, describe)
+
+    if "host" in harness and job["fork"]:
+        return hosting.apart(serve, harness["host"], cases)
+    set_clock(job["seconds"])
+    try:
+        function, describe = define()
+        if function is None:
+            return {"error": describe(NameError())}
+        run = harness.get("host") or harness.get("run", running.default_run)
+        return {"results": [running.call(run, function, case, describe) for case in cases]}
+    except OutOfTime as error:
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        line = running.describe(error, sources)["line"]
+        where = f", in the line `{line}`. Does it end?" if line else "."
+        said = f"Your code was stopped after {job['seconds']:.0f} seconds{where}"
+        return {"error": {"kind": "Stopped", "message": said, "line": ""}}
 
 
 def _packed(result: dict[str, Any]) -> bytes:
@@ -251,16 +294,17 @@ def main() -> None:
             write(answers, LENGTH.pack(READY, 0))
             left = request["seconds"]
             for job in request["jobs"]:
-                began, wait = time.monotonic(), min(left, job["seconds"])
+                began, wait = time.monotonic(), min(left, job["seconds"] + GRACE)
                 if wait <= 0:
                     how, data = SPENT, b""
-                elif request["fork"]:
+                elif job["fork"]:
                     how, data = run_apart(job, wait, (requests, answers))
                 else:
                     limit_resources(wait, job["memory"])
                     how, data = ANSWER, respond(job)
                 write(answers, LENGTH.pack(how, len(data)) + data)
                 left -= time.monotonic() - began
+            prepare(request["ahead"], request["paths"], [])
 
 
 if __name__ == "__main__":

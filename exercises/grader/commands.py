@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import html
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -185,9 +187,9 @@ def summarise(options: argparse.Namespace) -> int:
     print("|" + " --- |" * (2 + len(heads)))
     for row in grades["submissions"]:
         cells = [str(row["by_task"][head]) for head in heads]
-        print(
-            f"| {row['name'].replace('|', chr(92) + '|')} | {row['points']} | {' | '.join(cells)} |"
-        )
+        # A page shows Markdown, and HTML in it; what a name holds is neither.
+        name = re.sub(r"([\\`*_\[\]|~])", r"\\\1", html.escape(row["name"]))
+        print(f"| {name} | {row['points']} | {' | '.join(cells)} |")
     return 0
 
 

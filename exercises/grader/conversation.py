@@ -74,7 +74,9 @@ class Child:
             "source": SOURCE,
             "seconds": isolation.READING,
         }
-        how, data = next(self._ask([job], [], isolation.READING))
+        setups = dict.fromkeys(task.setup for each in sets.values() for task in each.tasks)
+        ahead = list(setups) if self.left > 0 and self._forks else []
+        ((how, data),) = self._ask([job], [], isolation.READING, ahead)
         if how == child.STOPPED:
             return {"problem": f"reading it takes more than {isolation.READING:.0f} seconds"}
         try:
@@ -124,31 +126,40 @@ class Child:
             yield {"error": {"kind": "Stopped", "message": said, "line": ""}}
 
     def _ask(
-        self, jobs: list[dict[str, Any]], setups: list[str], seconds: float
+        self,
+        jobs: list[dict[str, Any]],
+        setups: list[str],
+        seconds: float,
+        ahead: Sequence[str] = (),
     ) -> Iterator[tuple[bytes, bytes]]:
-        """Have jobs done: for each how it ended, and its answer."""
+        """Have jobs done: for each how it ended, and its answer.
+
+        ahead: setups that will be needed next, and are prepared when these jobs are done.
+        """
         for job in jobs:
             job |= {
                 "memory": isolation.MEMORY,
                 "filter": np.frombuffer(allowed.program(), np.uint8),
+                "fork": self._forks,
             }
         bunches = [jobs] if self._forks else [[job] for job in jobs]
         for bunch in bunches:
-            began = time.monotonic()
             request = {"jobs": bunch, "setups": setups, "paths": self._paths}
-            data = running.pack(request | {"seconds": seconds, "fork": self._forks})
+            request |= {"seconds": seconds, "ahead": ahead}
             given = [min(seconds, job["seconds"]) for job in bunch]
-            received = 0
-            for how, answer in self._talk(data, given):
-                received += 1
-                yield how, answer
+            received, began = 0, time.monotonic()
+            for how, answer in self._talk(running.pack(request), given):
+                if how != child.READY:
+                    seconds -= time.monotonic() - began
+                    received += 1
+                    yield how, answer
+                began = time.monotonic()
             for _ in range(len(bunch) - received):
                 yield b"", b""
             if not self._forks or received < len(bunch):
                 self._end()
-            if setups:
-                seconds -= time.monotonic() - began
-                self.left = seconds
+        if setups:
+            self.left = seconds
 
     def _talk(self, data: bytes, seconds: list[float]) -> Iterator[tuple[bytes, bytes]]:
         """Send a request, and pass on the answers as they come: fewer, if the child is gone."""
@@ -160,6 +171,7 @@ class Child:
         threading.Thread(target=_send, args=(self._process.stdin, request), daemon=True).start()
         if self._next(isolation.STARTING)[0] != child.READY:
             return
+        yield child.READY, b""
         for each in seconds:
             # The child has a clock of its own; this one is for a child that has lost it.
             how, answer = self._next(each if not self._forks else each + SLACK)

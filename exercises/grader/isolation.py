@@ -31,9 +31,11 @@ from exercises.learner.source import FOLDER
 
 CHILD = Path(__file__).resolve().with_name("child.py")
 # What a child runs, in the folders that it looks for it in; `Containerfile` copies the same.
-INSIDE = {CHILD: "/exercises/grader/child.py"} | {
-    FOLDER / f"{name}.py": f"/exercises/{name}.py"
-    for name in ("grader/notebook", "learner/running", "learner/statements", "learner/extraction")
+_OWN = ("child", "notebook", "hosting"), ("running", "statements", "extraction")
+INSIDE = {
+    FOLDER / room / f"{name}.py": f"/exercises/{room}/{name}.py"
+    for room, names in zip(("grader", "learner"), _OWN, strict=True)
+    for name in names
 }
 KINDS = ("bwrap", "container", "limits", "clock")
 IMAGE = "minibert-grader:3"  # a new number when an older image would not do

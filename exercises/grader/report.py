@@ -6,6 +6,7 @@ import csv
 import html
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -65,7 +66,7 @@ def _page(title: str, body: str) -> str:
 
 def _write(path: Path, text: str) -> None:
     partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8", newline="")
+    partial.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
     os.replace(partial, path)
 
 
@@ -77,9 +78,10 @@ def submission_page(result: Result, titles: Mapping[str, str]) -> str:
     for task in result.tasks:
         kind = "task passed" if task.points else "task"
         heading = f"{task.task} · {html.escape(titles.get(task.task, ''))}"
+        file = f" · from {html.escape(task.file)}" if task.file else ""
         body.append(
             f'<section class="{kind}"><h2>{heading}</h2><p><b>{task.points} of {task.out_of}'
-            f"</b> · {marked(task.message)}</p>{task.table}</section>"
+            f"</b>{file} · {marked(task.message)}</p>{task.table}</section>"
         )
     return _page(f"{result.name}: exercises", "\n".join(body))
 
@@ -138,7 +140,7 @@ def overview(summary: Summary, tasks: list[Task], isolation: str) -> str:
         proportion = summary.passed[task.id] / max(count, 1)
         mistakes = [
             f"{html.escape(name)} ({number})"
-            for name, number in summary.mistakes.get(task.id, Counter()).most_common(3)
+            for name, number in _commonest(summary.mistakes.get(task.id, Counter()))
         ]
         for what, counter in (("none known", summary.unnamed), ("not written", summary.absent)):
             if counter[task.id]:
@@ -160,6 +162,11 @@ def overview(summary: Summary, tasks: list[Task], isolation: str) -> str:
             f"{cells}</tr>"
         )
     return _page("Grades", "\n".join([*body, "</table></div>"]))
+
+
+def _commonest(counts: Counter[str]) -> list[tuple[str, int]]:
+    """The three of most, equal ones by name: not in the order in which they came."""
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:3]
 
 
 def _bar(proportion: float) -> str:
@@ -202,7 +209,7 @@ def write_csv(summary: Summary, tasks: list[Task], path: Path) -> None:
     Moodle's import is told to take the same column as the user name. The submission's name stands
     in both. The second row has the points that are possible, as Canvas writes it.
     """
-    with path.open("w", encoding="utf-8-sig", newline="") as stream:
+    with path.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="") as stream:
         writer = csv.writer(stream)
         heads = [f"{task.id} {task.title}" for task in tasks]
         total = sum(task.points for task in tasks)
@@ -215,6 +222,11 @@ def write_csv(summary: Summary, tasks: list[Task], path: Path) -> None:
             writer.writerow([shown, "", "", shown, "", points, *each])
 
 
+# Where a cell begins, in whatever a spreadsheet takes for the separator; then what opens a formula,
+# as it is typed in the West and in the East.
+_FORMULA = re.compile(r"(^|[;,|\t\r\n])([\s\u200b\ufeff]*)(?=[=+\-@＝＋－＠\t\r])")
+
+
 def harmless(text: str) -> str:
-    """A text that a spreadsheet will not take for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    """A text that no spreadsheet takes for a formula, whatever it takes for the end of a cell."""
+    return _FORMULA.sub(r"\1'\2", text)

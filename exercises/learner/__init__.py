@@ -1,4 +1,4 @@
-"""What a learner's `check`, `hint`, `solution` and `progress` need.
+"""What a learner's `check`, `case`, `hint`, `solution` and `progress` need.
 
 To be read in this order:
 
@@ -13,7 +13,8 @@ To be read in this order:
 - `clock`: stops code that takes too long.
 - `record`: what a learner has done, in a file beside the notebooks.
 - `checking`: the verdict on a function of the learner's, in this process.
-- `calls`: the four calls themselves.
+- `trying`: an input of a task, for a learner to try things with.
+- `calls`: the five calls themselves.
 - `output`: consoles that cannot show every character.
 
 A module here imports those above it, and nothing of `exercises/grader/`: everything runs in the

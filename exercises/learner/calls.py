@@ -1,4 +1,4 @@
-"""What a learner calls in a notebook: `check`, `hint`, `solution`, `progress`."""
+"""What a learner calls in a notebook: `check`, `case`, `hint`, `solution`, `progress`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import textwrap
 from typing import Any
 
 from exercises.learner import record
-from exercises.learner.checking import cells_here, judge
+from exercises.learner.checking import bench, cells_here, judge
 from exercises.learner.judging import is_untouched
 from exercises.learner.note import GREEN, GREY, RED, Note
 from exercises.learner.source import Task, all_tasks, find_task, load, names
+from exercises.learner.trying import Case
 
 
 def _callers_names(depth: int = 2) -> dict[str, Any]:
@@ -31,7 +32,7 @@ def source_of(function: Any) -> str:
         return ""
 
 
-def check(task_id: str, function: Any = None) -> Note:
+def check(task_id: str | float, function: Any = None) -> Note:
     """Run your function on the task's public inputs: passed, or which mistake it looks like.
 
     Args:
@@ -67,9 +68,28 @@ def check(task_id: str, function: Any = None) -> Note:
     return Note(f"**{task.id} passed: {task.points} points.** {_next(task)}", GREEN)
 
 
+def case(task_id: str | float, function: Any = None) -> Note:
+    """An input on which your function is wrong, and what is expected: to try things with.
+
+    Args:
+        task_id: such as "5.1".
+        function: what to try, instead of the function of the right name in the notebook.
+    """
+    try:
+        task = find_task(task_id)
+    except ValueError as error:
+        return Note(str(error), RED)
+    if function is None:
+        function = _callers_names().get(task.function)
+    return Case(bench(task), function)
+
+
 def _advice(known: record.Entry, task: Task) -> str:
     if known.hints < len(task.hints):
-        return f'\n\n`hint("{task.id}")` gives a hint, `solution("{task.id}")` all of it.'
+        return (
+            f'\n\n`case("{task.id}")` gives you the input, `hint("{task.id}")` a hint, '
+            f'`solution("{task.id}")` all of it.'
+        )
     return f'\n\n`solution("{task.id}")` shows one, explained.'
 
 
@@ -83,7 +103,7 @@ def _next(task: Task) -> str:
     return f"The set is through. Next: {following[0].set_name}."
 
 
-def hint(task_id: str) -> Note:
+def hint(task_id: str | float) -> Note:
     """The next hint: each call says more."""
     try:
         task = find_task(task_id)
@@ -101,7 +121,7 @@ def hint(task_id: str) -> Note:
     return Note("\n\n".join(shown))
 
 
-def solution(task_id: str) -> Note:
+def solution(task_id: str | float) -> Note:
     """The explained solution, once you have tried."""
     try:
         task = find_task(task_id)

@@ -91,6 +91,15 @@ def in_words(case: dict[str, Any]) -> str:
     return f"`{text}`" if text and len(text) <= 120 and "`" not in text else ""
 
 
+def in_short(value: Any) -> str:
+    """A value in one line: itself where it is short, else its form."""
+    array = _array(value)
+    if array is not None and array.size > 12:
+        return f"{tuple(array.shape)} of {array.dtype}"
+    text = " ".join(repr(value).split())
+    return f"`{text}`" if len(text) <= 160 and "`" not in text else _name(value)
+
+
 def right_parts(got: Any, want: Any, tolerance: float) -> str:
     """Which parts of a tuple or a dictionary are right, if some are."""
     if isinstance(got, tuple) and isinstance(want, tuple | list) and len(got) == len(want):

@@ -13,6 +13,7 @@ import copy
 import hashlib
 import re
 import string
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -29,7 +30,7 @@ from exercises.learner.comparing import (
     side_by_side,
 )
 from exercises.learner.gradients import problem, split
-from exercises.learner.running import EMPTY, Run, call, default_run, define, pack, unpack
+from exercises.learner.running import EMPTY, Run, call, default_run, define, describe, pack, unpack
 from exercises.learner.source import Misconception, Task
 
 PUBLIC_SEED = "public"  # what `check` draws from; a class is graded from a seed of its own
@@ -86,7 +87,7 @@ class Bench:
         """How the function is called on a case."""
         namespace = self._namespace()
         define(self.task.run, f"<run of {self.task.id}>", namespace)
-        run: Run = namespace.get("run", default_run)
+        run: Run = namespace.get("host") or namespace.get("run", default_run)
         return run
 
     def results(
@@ -108,7 +109,7 @@ class Bench:
         sources: dict[str, str],
         failed: Mapping[str, BaseException],
     ) -> dict[str, Any]:
-        came = call(self.run, function, copy.deepcopy(case), sources, failed)
+        came = call(self.run, function, copy.deepcopy(case), lambda e: describe(e, sources, failed))
         try:
             result: dict[str, Any] = plain(came)
             return result
@@ -121,7 +122,9 @@ class Bench:
             namespace = self._namespace()
             define(code, "<code>", namespace)
             function = namespace[self.task.function]
-            self._behaviours[code] = self.results(function, {"<code>": code})
+            with warnings.catch_warnings():  # what a mistake makes numpy say is no learner's
+                warnings.simplefilter("ignore")
+                self._behaviours[code] = self.results(function, {"<code>": code})
         return self._behaviours[code]
 
     @cached_property
@@ -154,6 +157,17 @@ class Bench:
             return untouched(self.task)
         wrong = self.wrong(results)
         return self._diagnosis(results, wrong) if wrong else Verdict(True, "Passed.")
+
+    def first_wrong(self, function: Any) -> int:
+        """The first case on which a function is wrong, or 0."""
+        found = self.wrong(self.results(function, {}))
+        return found[0][0] if found else 0
+
+    def to_show(self, index: int) -> Any:
+        """What is expected for a case; None where that is the answer itself, or one of many."""
+        is_open = self.task.kind in ("write", "repair", "measure") and self.cases[index]
+        is_secret = any(secret is not None for secret in self._secrets)
+        return None if is_secret or "judge" in self._check or not is_open else self.expected[index]
 
     def wrong(self, results: list[dict[str, Any]]) -> list[tuple[int, str]]:
         """The cases on which results are wrong, each with what is to be said, if that is known."""

@@ -162,18 +162,21 @@ def _to_tree(value: Any, arrays: list[Array], depth: int) -> Any:
 def describe(
     error: BaseException, sources: dict[str, str], failed: Mapping[str, BaseException] = EMPTY
 ) -> dict[str, Any]:
-    """An error as plain data: kind, message, and the learner's own line where it arose.
+    """An error as plain data: kind, message, and the learner's own lines, where it arose first.
 
     Args:
         error: which.
         sources: the text of each piece of code, by the file name it was compiled under.
         failed: names that have no value because of another error.
     """
-    line = ""
+    lines: list[str] = []
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename in sources and frame.lineno:
             found = sources[frame.filename].splitlines()[frame.lineno - 1 : frame.lineno]
-            line = "".join(found).strip() or line
+            text = "".join(found).strip()[:150]
+            lines += [text] if text and text not in lines else []
+    # The innermost first, as one reads it: where it stops, and how it came there.
+    line = "`, called from `".join(lines[:-4:-1])
     try:
         message = str(error)[:500]
         cause = failed.get(error.name or "") if isinstance(error, NameError) else None
@@ -181,21 +184,20 @@ def describe(
             message += f" (where it is to get its value: {type(cause).__name__}: {cause})"[:500]
     except Exception:  # an error of the learner's own, which cannot even be printed
         message = ""
-    return {"kind": type(error).__name__, "message": message, "line": line[:200]}
+    return {"kind": type(error).__name__, "message": message, "line": line}
 
 
 def call(
     run: Run,
     function: Any,
     case: dict[str, Any],
-    sources: dict[str, str],
-    failed: Mapping[str, BaseException] = EMPTY,
+    describe: Callable[[BaseException], dict[str, Any]],
 ) -> dict[str, Any]:
-    """One case: {"value": ...}, or {"error": ...}."""
+    """One case: {"value": ...}, or {"error": ...} as `describe` describes it."""
     try:
         return {"value": run(function, case)}
     except (Exception, SystemExit) as error:
-        return {"error": describe(error, sources, failed)}
+        return {"error": describe(error)}
 
 
 def default_run(function: Any, case: dict[str, Any]) -> Any:

@@ -7,7 +7,9 @@ A file is a row of cells, each opened by a line `# %% ...`:
     # %% task 5.1: its title            fields (`kind: write; points: 25; ...`), an empty
                                         comment line, then the text of the task
     # %% stub                           the learner's cell, with the solution between its markers
-    # %% run                            optional: how the function is called, in the child
+    # %% run                            optional: run(function, case), how the function is called,
+                                        in the child; or host(function, case), which the function
+                                        cannot reach: for what counts, or hides something
     # %% check                          cases(rng), and optional judge, family and numbers
     # %% another right solution
     # %% misconception: its name        `# says: ...`, then the lines that differ
@@ -41,6 +43,7 @@ agree there, the more special one comes first.
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import re
 from dataclasses import dataclass, field, replace
@@ -486,13 +489,17 @@ def all_tasks() -> dict[str, Task]:
     return {task.id: task for name in names() for task in load(name).tasks}
 
 
-def find_task(task_id: str) -> Task:
-    """A task by its id.
+def find_task(task_id: str | float) -> Task:
+    """A task by its id, as one types it: "5.1", " 5.1. ", "task 5.1", 5.1.
 
     Raises:
-        ValueError: if there is none; the message lists those there are.
+        ValueError: if there is none; the message says which it may be.
     """
     tasks = all_tasks()
-    if str(task_id) not in tasks:
-        raise ValueError(f"there is no task {task_id}: known are {', '.join(tasks)}")
-    return tasks[str(task_id)]
+    typed = str(task_id).strip()
+    wanted = re.sub(r"^task\s*|[\s.]+$", "", typed, flags=re.I).replace(",", ".").strip()
+    if wanted in tasks:
+        return tasks[wanted]
+    near = difflib.get_close_matches(wanted, tasks, n=3, cutoff=0.6)
+    said = f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(tasks)}"
+    raise ValueError(f"there is no task {typed}: {said}")

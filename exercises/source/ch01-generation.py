@@ -667,7 +667,7 @@ class Reader:
         logits[:, self.eos] = torch.where(where + 2 == self.ends, 1000.0, -1000.0)
         return logits[None], (key, value)
 
-def run(function, case):
+def host(function, case):
     weights = (case[name] for name in ("table", "place", "maps", "out"))
     model = Reader(*weights, case["ends"], case["eos"])
     ids = function(model, list(case["prompt"]), case["eos"], case["at_most"])

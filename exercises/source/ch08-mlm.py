@@ -601,7 +601,12 @@ def random_tokens(
 def run(function, case):
     case = dict(case)
     seed = case.pop("seed")
-    return function(**case, generator=torch.Generator().manual_seed(seed))
+
+    def call(seed):
+        drawn = function(**case, generator=torch.Generator().manual_seed(seed))
+        return drawn if drawn is None else torch.as_tensor(drawn).long()
+
+    return [call(seed), call(seed), call(seed + 1)]
 
 # %% check
 def cases(rng):
@@ -619,7 +624,7 @@ def tally(case, got):
     return times, special, case["count"] / int((~special).sum())
 
 def numbers(case, got, expected):
-    times, special, fair = tally(case, got)
+    times, special, fair = tally(case, got[0])
     missing = (~special & (times == 0)).nonzero().flatten().tolist()
     return {
         "bad": int(times[special].sum()),
@@ -629,6 +634,7 @@ def numbers(case, got, expected):
     }
 
 def judge(case, got, expected):
+    got, again, other = got
     if got is None:
         return "Your function returns nothing: is there a `return`?"
     if tuple(got.shape) != (case["count"],):
@@ -648,6 +654,15 @@ def judge(case, got, expected):
         return "ordinary ids are lost"
     if (times[~special] - fair).abs().max() > 6.5 * fair**0.5:
         return "some ids come up more often"
+    if not got.equal(again) or got.equal(other):
+        return "the generator is not asked"
+    # Of chance every id comes up a little more or less often, and each is as likely to be followed
+    # by a larger one as by a smaller.
+    choices = int((~special).sum())
+    unevenness = float(((times[~special] - fair) ** 2 / fair).sum())
+    rising, falling = (int((got[1:] > got[:-1]).sum()), int((got[1:] < got[:-1]).sum()))
+    if unevenness < choices - 6.5 * (2 * choices) ** 0.5 or abs(rising - falling) > 6.5 * len(got) ** 0.5:
+        return "one after the other"
     return None
 
 # %% another right solution
@@ -685,6 +700,18 @@ def random_tokens(count, vocab_size, special_ids, generator):
 # - return choices[torch.randint(len(choices), (count,), generator=generator)]
 # + drawn = torch.randint(vocab_size, (count,), generator=generator)
 # + return choices[torch.searchsorted(choices, drawn)]  # the next one that is not special
+# %% misconception: the generator is not asked
+# says: No special id comes up, and every other one often enough, but your draws do not follow the
+# generator: the same seed has to give the same ids again, and another seed others. *Do you hand
+# `generator` on to what draws?*
+# edit: (count,), generator=generator) => (count,))
+# %% misconception: one after the other
+# says: No special id comes up, and every other one as often as it should, but not by chance: your
+# ids come in an order, or each exactly as often as the next. Each of them is to be **drawn**, whatever
+# the one before it was.
+# - return choices[torch.randint(len(choices), (count,), generator=generator)]
+# + start = torch.randint(len(choices), (1,), generator=generator)
+# + return choices[(start + torch.arange(count)) % len(choices)]
 # %% hints
 # 1. Make the list of the ids that may be drawn. How do you draw from a list whose ids have gaps?
 # 2. Start with `torch.ones(vocab_size, dtype=torch.bool)`, write `False` at the special ids, and take

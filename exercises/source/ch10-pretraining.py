@@ -1073,7 +1073,7 @@ def share_of(got, expected):
     return (got == expected).double().mean().item()
 
 def numbers(case, got, expected):
-    common = int(torch.bincount(got.long().clamp(min=0)).argmax())
+    common = int(torch.bincount(got.long().clamp(0, case["tokens"])).argmax())
     return {"share": share_of(got, expected), "common": common, "mask": case["tokens"]}
 
 def judge(case, got, expected):
