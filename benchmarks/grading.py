@@ -1,10 +1,10 @@
 """How long a class takes to grade, some of it hostile, and whether the grader's memory stays flat.
 
-    python benchmarks/grading.py [--submissions 200] [--hostile 20] [--set ch05-attention] [--jobs 2]
+    python benchmarks/grading.py [--submissions 200] [--hostile 20] [--set NAME] [--jobs 2]
 
 Makes a class out of a set's solutions, misconceptions and stubs, and of answers that want time,
-memory or harm; grades it as an instructor would, and prints the minutes, the most memory that any
-process of the grader took, and that everybody honest has the points that they have without the others.
+memory or harm; grades it as an instructor would, and prints the minutes, the points, and the most
+memory that any process of the grader took.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def hand_in(path: Path, exercises: ExerciseSet, texts: list[str]) -> None:
 
 
 def make_class(folder: Path, exercises: ExerciseSet, count: int, hostile: int) -> None:
-    """Write all submissions; a notebook of nine megabytes and one that is no JSON are among them."""
+    """Write all submissions, among them one of nine megabytes of code and one of brackets."""
     draw = random.Random(0)
     for number in range(count - hostile):
         texts = [answer(task, draw) for task in exercises.tasks]

@@ -44,7 +44,7 @@ REFUSED = {
     "a signal with a value": 'called("sigqueue", os.getppid(), 0, None)',
     "the parent's limits": "resource.prlimit(os.getppid(), resource.RLIMIT_CPU)",
     # Of the same kinds.
-    "its own limits": "resource.setrlimit(resource.RLIMIT_CPU, (9, 9))",
+    "its own limits": 'called("prlimit", 0, 0, struct.pack("2q", 900, 900), None)',
     "a signal": "os.kill(os.getppid(), 0)",
     "a signal to its group": "os.killpg(0, 0)",
     "a signal to a thread": 'called("tgkill", os.getpid(), os.getpid(), 0)',
@@ -64,7 +64,7 @@ REFUSED = {
     "another program": "os.execv('/bin/true', ['true'])",
     "a socket": "socket.socket()",
     "two sockets": "socket.socketpair()",
-    "a clock of its own": "signal.setitimer(signal.ITIMER_REAL, 1000)",
+    "a clock of its own": 'called("setitimer", 0, struct.pack("4q", 0, 0, 900, 0), None)',
     "a timer": "if signal.alarm(1000) != 0: raise PermissionError",
     "life after its parent": 'called("prctl", 1, 0, 0, 0, 0)',
     "another filter": 'called("prctl", 22, 2, 0, 0, 0)',

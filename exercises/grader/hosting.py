@@ -66,7 +66,8 @@ class Line:
 
 def call(line: Line, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Have the other process call the learner's function, and answer its calls until it returns."""
-    given = {**dict(enumerate(args)), **kwargs}
+    given: dict[int | str, Any] = dict(enumerate(args))
+    given.update(kwargs)
     handed = {key: value for key, value in given.items() if callable(value)}
     rest = {key: None if key in handed else value for key, value in given.items()}
     line.send({"given": rest, "callable": list(handed)})

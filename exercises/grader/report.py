@@ -224,9 +224,9 @@ def write_csv(summary: Summary, tasks: list[Task], path: Path) -> None:
 
 # Where a cell begins, in whatever a spreadsheet takes for the separator; then what opens a formula,
 # as it is typed in the West and in the East.
-_FORMULA = re.compile(r"(^|[;,|\t\r\n])([\s\u200b\ufeff]*)(?=[=+\-@＝＋－＠\t\r])")
+_FORMULA = re.compile(r"(^|[;,|\t\r\n])([\s\u200b\ufeff]*)(?=[=+\-@＝＋－＠])")
 
 
 def harmless(text: str) -> str:
     """A text that no spreadsheet takes for a formula, whatever it takes for the end of a cell."""
-    return _FORMULA.sub(r"\1'\2", text)
+    return _FORMULA.sub(r"\1\2'", text)
