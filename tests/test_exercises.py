@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import torch
 
 import exercises.grader
 import exercises.learner
@@ -20,8 +21,9 @@ from book.register import CHAPTERS
 from exercises import case, check, hint, progress, solution
 from exercises.grader import build, gates
 from exercises.grader.commands import main
-from exercises.learner import calls, checking, record, source
+from exercises.learner import calls, checking, judging, record, source
 from exercises.learner.source import SourceError, parse
+from minibert import BertForSequenceClassification, BertModel, Tokenizer
 
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = source.names()
@@ -269,6 +271,50 @@ def test_a_solution_that_stands_in_the_learners_text_is_found(leak: str):
     assert bool(found) == (leak.lstrip("# ") == line.strip())
 
 
+# --- the tasks that put pieces together ---------------------------------------------------------
+
+
+@pytest.mark.data
+def test_the_encoder_of_task_6_6_is_that_of_minilm():
+    bench = judging.Bench(source.find_task("6.6"))
+    model = BertModel.from_pretrained("minilm").eval()
+    for inputs, expected in zip(bench.cases, bench.expected, strict=True):
+        with torch.no_grad():
+            out = model(inputs["input_ids"], inputs["attention_mask"], output_hidden_states=True)
+        states = torch.stack(out.hidden_states[1 : inputs["layers"] + 1])
+        assert torch.allclose(states, expected, rtol=0, atol=1e-5)
+
+
+def test_the_step_of_task_10_7_is_that_of_torch():
+    bench = judging.Bench(source.find_task("10.7"), "any seed")
+    for inputs, expected in zip(bench.cases, bench.expected, strict=True):
+        weights = [torch.nn.Parameter(weight.clone()) for weight in inputs["weights"]]
+        options = {"weight_decay": inputs["decay"], "betas": inputs["betas"], "eps": inputs["eps"]}
+        optimizer = torch.optim.AdamW(weights, **options)
+        steps = zip(inputs["rates"], inputs["gradients"], expected, strict=True)
+        for rate, gradients, after in steps:
+            for weight, gradient in zip(weights, gradients, strict=True):
+                weight.grad = gradient
+            optimizer.param_groups[0]["lr"] = rate
+            optimizer.step()
+            for weight, right in zip(weights, after, strict=True):
+                assert torch.allclose(weight, right, atol=1e-6)
+
+
+def test_the_reader_of_task_12_6_is_the_shipped_classifier():
+    bench = judging.Bench(source.find_task("12.6"))
+    tokenizer = Tokenizer.from_pretrained("course-zh-reviews")
+    model = BertForSequenceClassification.from_pretrained("course-zh-reviews").eval()
+    for inputs, (ids, probabilities, name) in zip(bench.cases, bench.expected, strict=True):
+        batch = tokenizer([inputs["text"]])
+        with torch.no_grad():
+            right = model(**batch).logits.softmax(-1)[0]
+        assert batch["input_ids"][0].tolist() == ids
+        assert tokenizer.vocab["[UNK]"] in ids or inputs is not bench.cases[-1]
+        assert torch.allclose(right, probabilities, atol=1e-5)
+        assert name == ("negative", "positive")[int(right.argmax())]
+
+
 # --- the two rooms ------------------------------------------------------------------------------
 
 
@@ -506,6 +552,14 @@ def test_progress_survives_a_restart(small, tmp_path: Path):
     )  # fmt: skip
     assert "100 of 100 points" in done.stdout
     assert "■" in done.stdout
+
+
+def test_what_was_passed_before_a_task_went_away_is_kept_and_not_counted(small):
+    record.write("9.7", record.Entry(attempts=1, passed="2025-01-01"))
+    assert "0 of 100 points" in str(progress())
+    check("9.1", lambda x: 2 * x)
+    assert "100 of 100 points" in str(progress())
+    assert record.entry("9.7").passed == "2025-01-01"
 
 
 def test_a_record_that_cannot_be_read_is_kept_aside(small, tmp_path: Path):

@@ -3,8 +3,7 @@
 #
 # Chapter 2 learned two vocabularies of subword tokens and wrote words with them. Here you take one
 # step of the learning yourself, once in each of the two ways, write words with the subword tokens,
-# count the tokens of sentences that you have not tokenised, and mend a row for a pair of texts that
-# lost its end.
+# and count the tokens of sentences that you have not tokenised.
 
 # %% setup
 import math
@@ -13,7 +12,7 @@ from collections import Counter
 from itertools import pairwise
 
 # %% task 2.1: One step of BPE
-# kind: write; points: 20; minutes: 12; function: bpe_step
+# kind: write; points: 25; minutes: 12; function: bpe_step
 #
 # Write `bpe_step(words, counts)`, one merge of byte-pair encoding.
 #
@@ -198,7 +197,7 @@ def bpe_step(words, counts):
 # `##e ##st`, too.
 
 # %% task 2.2: The pair that belongs together
-# kind: write; points: 20; minutes: 10; function: wordpiece_pair
+# kind: write; points: 25; minutes: 10; function: wordpiece_pair
 #
 # Write `wordpiece_pair(words, counts, min_frequency)`, the choice of WordPiece as it is usually
 # taught. `words` and `counts` are as in task 2.1.
@@ -349,7 +348,7 @@ def wordpiece_pair(words, counts, min_frequency):
 # limit, and why the choice differs so much from BPE's.
 
 # %% task 2.3: Write a word with subword tokens
-# kind: write; points: 20; minutes: 12; function: encode
+# kind: write; points: 30; minutes: 12; function: encode
 #
 # Write `encode(word, vocab)`: how WordPiece writes one word with the entries of `vocab`, a list of
 # strings.
@@ -533,7 +532,7 @@ def encode(word, vocab):
 # learning.
 
 # %% task 2.4: How many tokens?
-# kind: predict; points: 15; minutes: 8; function: count_tokens
+# kind: predict; points: 20; minutes: 8; function: count_tokens
 #
 # BERT sees a text in tokens, and you want to know how many **before** you tokenise anything. Write
 # `count_tokens(text, second=None)`: the number of tokens of a text, or of a pair of texts, with
@@ -682,164 +681,3 @@ def count_tokens(text, second=None):
 # looks at anything; letters and digits stay together until then. A text has two special tokens, a
 # pair three. (In a real vocabulary a rare word of letters takes several subword tokens, so the true
 # number can be larger.)
-
-# %% task 2.5: A pair that lost its end
-# kind: repair; points: 25; minutes: 12; function: encode_pair
-#
-# `encode_pair(first, second, max_length)` makes one row of two lists of tokens: `[CLS]`, the first
-# text, `[SEP]`, the second text, `[SEP]`. It returns a dictionary with the `"tokens"` and the
-# `"token_type_ids"`: 0 for `[CLS]`, the first text **and the `[SEP]` that ends it**, 1 for the
-# second text and its `[SEP]`.
-#
-# A row that would be longer than `max_length` has to be cut. The rule: as long as it is too long,
-# the **longer** of the two texts loses its last token; if both are equally long, the second does.
-# The special tokens all stay.
-#
-# The version below worked well, until the texts became longer. Find its two mistakes, and mend
-# them.
-#
-# *Example.* The characters of 天气很好 and 户外散步 with `max_length=9`: three places go to the special
-# tokens, so each text keeps three of its four. The row is `[CLS] 天 气 很 [SEP] 户 外 散 [SEP]`, its
-# types are `0 0 0 0 0 1 1 1 1`.
-
-# %% stub
-def encode_pair(first: list[str], second: list[str], max_length: int) -> dict:
-    """One row for two texts: {"tokens": [...], "token_type_ids": [...]}."""
-    # BEGIN STUB
-    tokens = ["[CLS]", *first, "[SEP]", *second, "[SEP]"]
-    types = [0] * (1 + len(first)) + [1] * (1 + len(second) + 1)
-    return {"tokens": tokens[:max_length], "token_type_ids": types[:max_length]}
-    # END STUB
-    # BEGIN SOLUTION
-    first, second = list(first), list(second)
-    while len(first) + len(second) + 3 > max_length:
-        (first if len(first) > len(second) else second).pop()
-    row = ["[CLS]", *first, "[SEP]", *second, "[SEP]"]
-    return {"tokens": row, "token_type_ids": [0] * (len(first) + 2) + [1] * (len(second) + 1)}
-    # END SOLUTION
-
-# %% check
-def cases(rng):
-    def text(length):
-        return rng.choice(
-            list("这部电影非常精彩服务很差他正在跑步天气好户外散"), size=length
-        ).tolist()
-
-    yield {"first": list("天气很好"), "second": list("户外散步"), "max_length": 9}
-    short = int(rng.integers(3, 6))
-    yield {"first": text(short), "second": text(short + 1), "max_length": 20}  # nothing to cut
-    extra = int(rng.integers(0, 4))
-    for first, second, most in ((9, 3, 13), (4, 12, 14), (8, 9, 14), (7, 7, 13)):
-        yield {
-            "first": text(first + extra), "second": text(second + extra),
-            "max_length": most + 2 * extra,
-        }
-
-def numbers(case, got, expected):
-    tokens, types = got["tokens"], got["token_type_ids"]
-    kept = " ".join(tokens).split("[SEP]")
-    right = " ".join(expected["tokens"]).split("[SEP]")
-    return {
-        "row": " ".join(tokens), "right": " ".join(expected["tokens"]),
-        "types": " ".join(map(str, types)),
-        "right_types": " ".join(map(str, expected["token_type_ids"])), "last": tokens[-1],
-        "length": len(tokens), "most": case["max_length"], "first": len(case["first"]),
-        "second": len(case["second"]), "kept_first": len(kept[0].split()) - 1,
-        "kept_second": len(kept[1].split()), "right_first": len(right[0].split()) - 1,
-        "right_second": len(right[1].split()),
-    }
-
-# %% another right solution
-def encode_pair(first, second, max_length):
-    room = max_length - 3
-    a, b = len(first), len(second)
-    if a + b > room:
-        half = room // 2
-        if b <= half:
-            a = room - b
-        elif a <= half:
-            b = room - a
-        else:
-            a, b = room - half, half
-    tokens = ["[CLS]", *first[:a], "[SEP]", *second[:b], "[SEP]"]
-    end = tokens.index("[SEP]")
-    return {"tokens": tokens, "token_type_ids": [int(i > end) for i in range(len(tokens))]}
-
-# %% misconception: both mistakes are still there
-# says: Your row is `{row}`, with the types `{types}`. Lay it beside the expected one, `{right}`
-# with `{right_types}`, and look at the last place and at the type of the first `[SEP]`.
-# - while len(first) + len(second) + 3 > max_length:
-# -     (first if len(first) > len(second) else second).pop()
-#
-# - return {"tokens": row, "token_type_ids": [0] * (len(first) + 2) + [1] * (len(second) + 1)}
-# + types = [0] * (len(first) + 1) + [1] * (len(second) + 2)
-# + return {"tokens": row[:max_length], "token_type_ids": types[:max_length]}
-# %% misconception: the finished row is cut
-# says: Your row ends in `{last}`: it is cut when it is finished, so that the last `[SEP]` goes
-# first, and the model, which has never seen a row without it, is not told where the text ends. Cut
-# the texts, and put the special tokens in afterwards.
-# - while len(first) + len(second) + 3 > max_length:
-# -     (first if len(first) > len(second) else second).pop()
-#
-# - return {"tokens": row, "token_type_ids": [0] * (len(first) + 2) + [1] * (len(second) + 1)}
-# + types = [0] * (len(first) + 2) + [1] * (len(second) + 1)
-# + return {"tokens": row[:max_length], "token_type_ids": types[:max_length]}
-# %% misconception: the first separator belongs to the second text
-# says: The tokens are right. Your types are `{types}`, and `{right_types}` is expected: you count
-# the first `[SEP]` to the second text. It ends the first, so it has type 0; the model was trained
-# so.
-# edit: (len(first) + 2) + [1] * (len(second) + 1) => (len(first) + 1) + [1] * (len(second) + 2)
-# %% misconception: the last separator is of type 0
-# says: The tokens are right. Your types are `{types}`, and `{right_types}` is expected: the last
-# `[SEP]` ends the second text and belongs to it.
-# edit: [1] * (len(second) + 1) => [1] * len(second) + [0]
-# %% misconception: no room for the special tokens
-# says: Your row has {length} tokens, and {most} are allowed. You cut the two texts until they fit
-# together, and then come three tokens more: `[CLS]` and two `[SEP]`. They need room as well.
-# edit: + 3 > max_length => > max_length
-# %% misconception: only the second text is cut
-# says: Of texts of {first} and {second} tokens you keep {kept_first} and {kept_second};
-# {right_first} and {right_second} are expected. With you the second text pays for everything, and
-# the `[SEP]` at the end is saved only by that. Take from the longer one, token by token.
-# - while len(first) + len(second) + 3 > max_length:
-# -     (first if len(first) > len(second) else second).pop()
-# + second = second[: max(0, max_length - 3 - len(first))]
-# %% misconception: half the room for each
-# says: Of texts of {first} and {second} tokens you keep {kept_first} and {kept_second};
-# {right_first} and {right_second} are expected. You give each text half of the room. A short text
-# does not need its half, and what it leaves belongs to the longer one.
-# - while len(first) + len(second) + 3 > max_length:
-# -     (first if len(first) > len(second) else second).pop()
-# + room = max_length - 3
-# + if len(first) + len(second) > room:
-# +     first, second = first[: room - room // 2], second[: room // 2]
-# %% misconception: the types of the uncut texts
-# says: The tokens are right. Your types are `{types}`, and `{right_types}` is expected: they are
-# those of the texts before they were cut, so the change comes too late. Count what is left of each
-# text.
-# - first, second = list(first), list(second)
-# + first, second = list(first), list(second)
-# + types = [0] * (len(first) + 2) + [1] * (len(second) + 1)
-# edit: [0] * (len(first) + 2) + [1] * (len(second) + 1) => types[: len(row)]
-# %% misconception: cut at the beginning
-# says: Your row is `{row}`, and `{right}` is expected. As many tokens stay as should, but you take
-# them away at the beginning of the texts; the rule takes the last ones.
-# edit: .pop() => .pop(0)
-# %% misconception: at a tie the first text is cut
-# says: Of texts of {first} and {second} tokens you keep {kept_first} and {kept_second};
-# {right_first} and {right_second} are expected. When both are equally long, the second loses a
-# token; with you it is the first. Look at the sign of comparison.
-# edit: len(first) > len(second) => len(first) >= len(second)
-# %% hints
-# 1. Write the row of the example on paper, with the types below it, and lay what the code returns
-# beside it. What is at the last place? What stands below the first `[SEP]`?
-# 2. Do not cut the finished row. Cut the two lists before the special tokens are put in, and leave
-# room for three.
-# 3. `while len(first) + len(second) + 3 > max_length:` take one token from the longer list (`pop()`,
-# on copies). Afterwards type 0 is needed `len(first) + 2` times and type 1 `len(second) + 1` times.
-# %% explanation
-# Special tokens are part of what the model was trained on, so they are never what is cut. The rule
-# is that of Google's BERT: it takes from the longer text, since a short one has more to lose. (The
-# library `tokenizers` cuts the longer text first, too; when both have to be cut and the room is
-# odd, it may give the odd place to the other one.) Both mistakes are silent: the row has the right
-# length, the model reads it, and is only a little worse.

@@ -3,7 +3,8 @@
 #
 # Chapter 6 put BERT together, counted it, and took its parts out one by one. Here you write the
 # small parts yourself (the LayerNorm, the curve, the lines around the boxes), mend a layer in which
-# two of them are wrong, and count every BERT on a slip of paper.
+# two of them are wrong, and count every BERT on a slip of paper. At the end the parts become an
+# encoder, with the weights of a real one in it.
 
 # %% setup
 import math
@@ -13,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 # %% task 6.1: LayerNorm by hand
-# kind: write; points: 20; minutes: 10; function: layer_norm
+# kind: write; points: 18; minutes: 10; function: layer_norm
 # without: layer_norm, LayerNorm, native_layer_norm, group_norm, GroupNorm, instance_norm
 #
 # Write `layer_norm(x, gain, bias, eps)` yourself. `x` is
@@ -156,7 +157,7 @@ def layer_norm(x, gain, bias, eps):
 # row of equal numbers from dividing by zero.
 
 # %% task 6.2: Two forms of one curve
-# kind: measure; points: 20; minutes: 10; function: compare; tolerance: 0.00001
+# kind: measure; points: 14; minutes: 10; function: compare; tolerance: 0.00001
 #
 # BERT's curve is
 #
@@ -299,7 +300,7 @@ def compare(x):
 # trained weights take no notice of the one and suffer from the other.
 
 # %% task 6.3: The same halves, in two orders
-# kind: write; points: 20; minutes: 12; function: encode
+# kind: write; points: 16; minutes: 12; function: encode
 #
 # Write `encode(x, layers, norm, order)`, the whole stack. `x` is `(T, d)`. `layers` is a list with
 # a pair `(attention, feed_forward)` for each layer; each of the two is a function from `(T, d)` to
@@ -465,7 +466,7 @@ def encode(x, layers, norm, order):
 # last LayerNorm is needed, and why gradients find their way down more easily.
 
 # %% task 6.4: A layer that reads its neighbours twice
-# kind: repair; points: 20; minutes: 10; function: finish_layer; tolerance: 0.003
+# kind: repair; points: 16; minutes: 10; function: finish_layer; tolerance: 0.003
 #
 # `finish_layer(x, attended, up, down)` is all of a post-LN layer that comes after attention. `x` is
 # what came into the layer and `attended` is what attention computed from it, both `(B, T, d)`; `up`
@@ -590,7 +591,7 @@ def finish_layer(x, attended, up, down):
 # added.
 
 # %% task 6.5: BERT on a slip of paper
-# kind: predict; points: 20; minutes: 12; function: count
+# kind: predict; points: 14; minutes: 12; function: count
 #
 # How many parameters has a BERT of `layers` layers, `hidden` wide, with `heads` heads and a
 # vocabulary of `vocab`? It has 512 positions, 2 segments, a feed-forward part four times as wide as
@@ -730,3 +731,238 @@ def count(layers, hidden, heads, vocab):
 # small BERT is mostly vocabulary and a large one mostly layers. The number of heads occurs nowhere.
 # With the pooler, Base comes to 109,482,240 and Large to 335,141,888, which is not quite the 340
 # million that everybody copies.
+
+# %% task 6.6: The layers in a row, with real weights
+# kind: write; points: 22; minutes: 25; function: encoder; needs: minilm; tolerance: 0.00003
+# without: minibert, transformers, MultiheadAttention, multi_head_attention_forward
+# without: TransformerEncoderLayer, TransformerEncoder
+#
+# Now the parts become an encoder, and the encoder gets the weights of `minilm`, a real BERT. Write
+# `encoder(x, attention_mask, weights, layers, heads)`.
+#
+# - `x` is `(B, T, d)`: the embeddings, summed and normalised. `attention_mask` is `(B, T)`, 1 at
+#   real tokens and 0 at padding, which no query may attend to.
+# - `weights` is the dictionary that lies in the file. Layer 0 has the names
+#   `encoder.layer.0.attention.self.query`, `….self.key`, `….self.value`,
+#   `encoder.layer.0.attention.output.dense`, `encoder.layer.0.attention.output.LayerNorm`,
+#   `encoder.layer.0.intermediate.dense`, `encoder.layer.0.output.dense` and
+#   `encoder.layer.0.output.LayerNorm`, each of them once with `.weight` and once with `.bias`
+#   behind it. The matrices are kept as `nn.Linear` keeps them, a row for each number that comes
+#   out.
+# - A layer is post-LN; GELU is the exact form; eps is `1e-12`.
+#
+# Return what each layer gives out, in one tensor `(layers, B, T, d)`. It has to agree with `minilm`
+# to 0.00003.
+#
+# *Example.* Let all weights be 0 but the gains of the LayerNorms, and these 1: both changes are then
+# 0, and every layer gives out the rows of `x`, normalised.
+
+# %% stub
+def encoder(
+    x: Tensor, attention_mask: Tensor, weights: dict[str, Tensor], layers: int, heads: int
+) -> Tensor:
+    """(B, T, d) to (layers, B, T, d): what each layer gives out."""
+    # BEGIN SOLUTION
+    def linear(name: str, rows: Tensor) -> Tensor:
+        return F.linear(rows, weights[f"{name}.weight"], weights[f"{name}.bias"])
+
+    def norm(name: str, rows: Tensor) -> Tensor:
+        gain, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+        return F.layer_norm(rows, rows.shape[-1:], gain, bias, 1e-12)
+
+    def split(rows: Tensor) -> Tensor:
+        return rows.unflatten(-1, (heads, -1)).transpose(1, 2)  # (B, H, T, d / H)
+
+    hidden = ~attention_mask[:, None, None, :].bool()
+    states = []
+    for number in range(layers):
+        layer = f"encoder.layer.{number}"
+        query = split(linear(f"{layer}.attention.self.query", x))
+        key = split(linear(f"{layer}.attention.self.key", x))
+        value = split(linear(f"{layer}.attention.self.value", x))
+        scores = query @ key.mT / math.sqrt(query.shape[-1])
+        mixed = scores.masked_fill(hidden, -torch.inf).softmax(-1) @ value
+        change = linear(f"{layer}.attention.output.dense", mixed.transpose(1, 2).flatten(2))
+        x = norm(f"{layer}.attention.output.LayerNorm", x + change)
+        inner = F.gelu(linear(f"{layer}.intermediate.dense", x))
+        change = linear(f"{layer}.output.dense", inner)
+        x = norm(f"{layer}.output.LayerNorm", x + change)
+        states.append(x)
+    return torch.stack(states)
+    # END SOLUTION
+
+# %% run
+from minibert.data.download import fetch
+from safetensors.torch import load_file
+
+WEIGHTS = load_file(fetch("minilm") / "model.safetensors")
+
+def run(function, case):
+    ids = case["input_ids"]
+    kinds = ("word", "position", "token_type")
+    token, position, segment = (WEIGHTS[f"embeddings.{kind}_embeddings.weight"] for kind in kinds)
+    gain, bias = (WEIGHTS[f"embeddings.LayerNorm.{kind}"] for kind in ("weight", "bias"))
+    x = token[ids] + segment[0] + position[: ids.shape[1]]
+    return function(
+        F.layer_norm(x, (384,), gain, bias, 1e-12), case["attention_mask"], dict(WEIGHTS),
+        case["layers"], 12,
+    )
+
+# %% check
+SENTENCES = [
+    "Before my bed the moonlight shone.", "The bank of the river was steep.",
+    "She opened an account at the bank.", "Nobody expected the film to be that good!",
+    "The quick brown fox jumps over the lazy dog.", "Rome is the capital of Italy.",
+    "It rained, so we stayed at home.", "What a waste of two hours.",
+]
+
+def cases(rng):
+    from minibert import Tokenizer
+
+    tokenizer = Tokenizer.from_pretrained("minilm")
+    texts = rng.permutation(SENTENCES).tolist()
+    # A long one and a short one, so that there is padding.
+    for layers, chosen in ((3, texts[:1]), (6, [texts[1], f"{texts[2]} {texts[3]}"])):
+        batch = tokenizer(chosen, padding=True)
+        yield {
+            "input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"],
+            "layers": layers,
+        }
+
+def numbers(case, got, expected):
+    off = (got - expected).abs().flatten(1).amax(1)
+    first = int((off > 3e-5).int().argmax())
+    return {
+        "layer": first, "off": off[first].item(), "last": off[-1].item(),
+        "layers": case["layers"], "rows": got.shape[0],
+    }
+
+# %% another right solution
+def encoder(x, attention_mask, weights, layers, heads):
+    batch, length, width = x.shape
+    mask = attention_mask.bool()[:, None, None].expand(batch, 1, length, length)
+    found = torch.empty(layers, batch, length, width)
+    for i in range(layers):
+        prefix = f"encoder.layer.{i}."
+        own = {k.removeprefix(prefix): w for k, w in weights.items() if k.startswith(prefix)}
+
+        def affine(name, rows):
+            return rows @ own[name + ".weight"].T + own[name + ".bias"]
+
+        def normalised(name, rows):
+            rows = rows - rows.mean(-1, keepdim=True)
+            rows = rows / rows.square().mean(-1, keepdim=True).sqrt()
+            return rows * own[name + ".LayerNorm.weight"] + own[name + ".LayerNorm.bias"]
+
+        parts = [
+            affine(f"attention.self.{kind}", x).view(batch, length, heads, -1).permute(0, 2, 1, 3)
+            for kind in ("query", "key", "value")
+        ]
+        mixed = F.scaled_dot_product_attention(*parts, attn_mask=mask)
+        mixed = mixed.permute(0, 2, 1, 3).reshape(batch, length, width)
+        x = normalised("attention.output", x + affine("attention.output.dense", mixed))
+        wide = affine("intermediate.dense", x)
+        wide = wide / 2 * (1 + torch.erf(wide / math.sqrt(2)))
+        found[i] = x = normalised("output", x + affine("output.dense", wide))
+    return found
+
+# %% misconception: every layer has the weights of the first
+# says: Layer 0 is right, and layer {layer} is the first that is not: it is off by {off:.2g}. Do all
+# layers read the weights of layer 0? The number stands in the name, `encoder.layer.1.…`.
+# edit: f"encoder.layer.{number}" => "encoder.layer.0"
+# %% misconception: the tanh form of GELU
+# says: Layer {layer} is the first that is off, by {off:.2g}, which looks like rounding and is not:
+# after the last layer it is {last:.2g}. Is your GELU the tanh form? `minilm` was trained with the
+# exact one, with the error function.
+# edit: F.gelu(linear(f"{layer}.intermediate.dense", x)) => F.gelu(linear(f"{layer}.intermediate.dense", x), approximate="tanh")
+# %% misconception: ReLU instead of GELU
+# says: Layer {layer} is off by {off:.2g}. The bend between the two wide matrices is not the one
+# that these weights were trained with. Is it ReLU? BERT's is GELU.
+# edit: F.gelu( => F.relu(
+# %% misconception: PyTorch's own eps
+# says: Layer {layer} is the first that is off, by no more than {off:.2g}. All parts seem to be
+# there, and one number is another one. Is it the eps of the LayerNorms? PyTorch's own is `1e-5`,
+# BERT's `1e-12`.
+# edit: gain, bias, 1e-12) => gain, bias)
+# %% misconception: scaled by the width of the model
+# says: Layer {layer} is off by {off:.2g}: attention is spread more evenly than it should be. By
+# which root are the scores divided? A head's queries are `d / heads` numbers wide, and it is the
+# root of that.
+# edit: math.sqrt(query.shape[-1]) => math.sqrt(x.shape[-1])
+# %% misconception: no scaling
+# says: Layer {layer} is off by {off:.2g}: attention is more one-sided than it should be. Are the
+# scores divided by the root of the width of a head?
+# edit: query @ key.mT / math.sqrt(query.shape[-1]) => query @ key.mT
+# %% misconception: padding is attended to
+# says: Without padding you are right; with it, layer {layer} is off by {off:.2g}. Where is
+# `attention_mask` used? No query may attend to a place that is 0 in it.
+# edit: scores.masked_fill(hidden, -torch.inf) => scores
+# %% misconception: the mask is multiplied
+# says: Without padding you are right; with it, layer {layer} is off by {off:.2g}. Are the scores of
+# the padding set to zero? Zero is a score like any other, and the softmax gives it weight. It has
+# to be minus infinity.
+# edit: scores.masked_fill(hidden, -torch.inf) => (scores * ~hidden)
+# %% misconception: the heads are cut across the tokens
+# says: Layer {layer} is off by {off:.2g}. Is `x` cut into heads by a `view` to `(B, heads, T, …)`?
+# That cuts the row of numbers in the middle of tokens. First `(B, T, heads, …)`, then swap two axes
+# (task 5.4).
+# edit: rows.unflatten(-1, (heads, -1)).transpose(1, 2) => rows.reshape(len(rows), heads, rows.shape[1], -1)
+# %% misconception: the heads are not laid side by side again
+# says: Layer {layer} is off by {off:.2g}. What the heads give out is `(B, heads, T, d / heads)`. Is
+# it reshaped to `(B, T, d)` as it lies? Then a row holds pieces of other tokens. Swap heads and
+# tokens back first.
+# edit: mixed.transpose(1, 2).flatten(2) => mixed.reshape(x.shape)
+# %% misconception: no map after the heads
+# says: Layer {layer} is off by {off:.2g}. Are the heads laid side by side and added as they are?
+# Between the two stands `attention.output.dense`, which mixes them.
+# edit: linear(f"{layer}.attention.output.dense", mixed.transpose(1, 2).flatten(2)) => mixed.transpose(1, 2).flatten(2)
+# %% misconception: biases left out
+# says: Layer {layer} is off by {off:.2g}. Every linear map has a `.bias` in the dictionary as well;
+# is it added?
+# edit: weights[f"{name}.weight"], weights[f"{name}.bias"]) => weights[f"{name}.weight"])
+# %% misconception: pre-LN
+# says: Layer {layer} is off by {off:.2g}. Do your halves read what came in normalised, and is the
+# change added to what came in as it was? That is pre-LN. BERT adds first, and normalises the sum.
+# - query = split(linear(f"{layer}.attention.self.query", x))
+# + came, x = x, norm(f"{layer}.attention.output.LayerNorm", x)
+# + query = split(linear(f"{layer}.attention.self.query", x))
+#
+# - x = norm(f"{layer}.attention.output.LayerNorm", x + change)
+# + came = came + change
+# + x = norm(f"{layer}.output.LayerNorm", came)
+#
+# - x = norm(f"{layer}.output.LayerNorm", x + change)
+# + x = came + change
+# %% misconception: one LayerNorm for both halves
+# says: Layer {layer} is off by {off:.2g}. A layer has two LayerNorms with weights of their own,
+# `attention.output.LayerNorm` and `output.LayerNorm`. Do both halves use the second?
+# edit: {layer}.attention.output.LayerNorm => {layer}.output.LayerNorm
+# %% misconception: nothing is added in the attention half
+# says: Layer {layer} is off by {off:.2g}. Is what attention computes added to what came in, before
+# the LayerNorm? It is a change.
+# edit: attention.output.LayerNorm", x + change) => attention.output.LayerNorm", change)
+# %% misconception: nothing is added in the second half
+# says: Layer {layer} is off by {off:.2g}. The second half computes a change as well: is it added to
+# what the first half gave out, before the LayerNorm?
+# - x = norm(f"{layer}.output.LayerNorm", x + change)
+# + x = norm(f"{layer}.output.LayerNorm", change)
+# %% misconception: queries and keys exchanged
+# says: Layer {layer} is off by {off:.2g}. A row of the scores belongs to one query. With you it
+# belongs to a key: is it `key @ query.mT`?
+# edit: query @ key.mT => key @ query.mT
+# %% misconception: the last layer only
+# says: You return what {rows} layers give out, and {layers} are expected: (layers, B, T, d).
+# edit: torch.stack(states) => torch.stack(states[-1:])
+# %% hints
+# 1. Two helpers make it short: `linear(name, rows)` looks up `name + ".weight"` and `name +
+# ".bias"`, and `norm(name, rows)` does so for a LayerNorm. Then a layer is about ten lines.
+# 2. Cut queries, keys and values into heads as in task 5.4, attend as in 5.1, swap the axes back,
+# `flatten(2)`, and then `attention.output.dense`. Everything after that is task 6.4 with weights.
+# 3. Begin with one layer and compare: `case("6.6")` has an input and what is expected.
+# %% explanation
+# Sixteen tensors a layer, and everything that this chapter took apart is in its place again. It is
+# worth noticing what the comparison can see: a tanh for an erf, or an eps of 1e-5, makes a model
+# that reads and answers as before and that is a little off everywhere. To the fifth decimal is the
+# only way to know that it is the same model.
+# %% free choices
+# - `1e-12` => `2e-12`: the variances are far larger than either.

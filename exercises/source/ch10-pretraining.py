@@ -3,8 +3,9 @@
 #
 # Chapter 10 ran a pre-training and did its sums. Here you write the parts of a step that people get
 # wrong without noticing: the schedule, the weight decay, the gradient of a batch that comes in
-# parts. Then you do the arithmetic of a training, and at the end, as the project of part II, you
-# train a model to predict masked tokens that no reader from left to right can fill in.
+# parts. Then you do the arithmetic of a training, and as the project of part II you train a model to
+# predict masked tokens that no reader from left to right can fill in. The last task is the
+# optimizer itself.
 
 # %% setup
 import math
@@ -30,7 +31,7 @@ class TwoHeads(nn.Module):
         return self.tokens(hidden), self.pairs(hidden[:, 0])
 
 # %% task 10.1: Up, and down in a straight line
-# kind: write; points: 15; minutes: 8; function: learning_rate; tolerance: 1e-9
+# kind: write; points: 12; minutes: 8; function: learning_rate; tolerance: 1e-9
 #
 # Write `learning_rate(step, total, warmup, peak)`: the learning rate of one step out of `total`.
 # Steps are counted from 0.
@@ -147,7 +148,7 @@ def learning_rate(step, total, warmup, peak):
 # zero. A rate of zero would be a step paid for and not taken.
 
 # %% task 10.2: Who is to decay?
-# kind: write; points: 15; minutes: 10; function: parameter_groups
+# kind: write; points: 13; minutes: 10; function: parameter_groups
 #
 # With weight decay AdamW pulls weights a little towards zero at each step. BERT was trained with
 # it, except for the **biases** and the parameters of **LayerNorm**: a LayerNorm pulled towards zero
@@ -345,7 +346,7 @@ def parameter_groups(model, weight_decay):
 # a vector.)
 
 # %% task 10.3: A large batch in parts
-# kind: write; points: 20; minutes: 20; function: accumulate
+# kind: write; points: 17; minutes: 20; function: accumulate
 #
 # A batch that does not fit into memory is cut into parts; the gradients are added up, and the
 # weights move once. Write `accumulate(model, parts)`.
@@ -595,7 +596,7 @@ def accumulate(model, parts):
 # which is why the parts can be read one after the other, and why both losses can go back at once.
 
 # %% task 10.4: One step, three mistakes
-# kind: repair; points: 15; minutes: 10; function: update
+# kind: repair; points: 13; minutes: 10; function: update
 #
 # `update(model, optimizer, parts, limit)` takes **one** step with a batch that comes in parts, each
 # a tuple of inputs and targets, all of the same size. The loss is the mean squared error over the
@@ -805,7 +806,7 @@ def update(model, optimizer, parts, limit):
 # fractions of task 10.3.
 
 # %% task 10.5: What a training costs
-# kind: predict; points: 15; minutes: 15; function: predict
+# kind: predict; points: 12; minutes: 15; function: predict
 #
 # A pre-training is told to you in a few numbers. Check it **by arithmetic**. A product of `(n, a)`
 # with `(a, b)` takes $n a b$ multiplications and as many additions. For **each token** the forward
@@ -984,7 +985,7 @@ def predict(layers, width, inner, vocab, asked, batch, plan, words, pieces, chip
 # used about a tenth of their peak, and about ten rounds over the text.
 
 # %% task 10.6: Project: what neither side knows alone
-# kind: project; points: 20; minutes: 30; function: predict_masked; seconds: 60
+# kind: project; points: 18; minutes: 30; function: predict_masked; seconds: 60
 #
 # The project of part II: a masked language model of your own, for a language of which you know
 # nothing. Its tokens are the ids `0` to `tokens - 1`; a text is a row of `T` of them, `T` odd. At
@@ -1225,3 +1226,197 @@ def predict_masked(texts, questions, tokens):
 # reader from left to right cannot, however long it is trained. (Counting is right as well, here
 # where two neighbours are all that matters; with longer contexts there are too many to count, and
 # one needs vectors.)
+
+# %% task 10.7: AdamW's step, from its parts
+# kind: write; points: 15; minutes: 15; function: adamw_step; tolerance: 0.00001
+# without: optim, AdamW, Adam, NAdam, RAdam, SparseAdam, adamw, _foreach_addcdiv_, _fused_adamw_
+#
+# Nobody has looked into the optimizer so far. Write `adamw_step(weight, gradient, state, rate,
+# decay, betas, eps)`: one step of AdamW for one `weight`, which is changed **in place** (so that
+# the model has the new numbers). Nothing is returned. With $g$ the gradient, $w$ the weight and $t$
+# the number of the step, counted from 1:
+#
+# $$ m \leftarrow \beta_1 m + (1 - \beta_1)\, g, \qquad v \leftarrow \beta_2 v + (1 - \beta_2)\, g^2 $$
+#
+# $$ w \leftarrow (1 - \text{rate} \cdot \text{decay})\, w
+#    - \text{rate} \cdot \frac{m / (1 - \beta_1^t)}{\sqrt{v / (1 - \beta_2^t)} + \varepsilon} $$
+#
+# `state` is a dictionary of this weight's own, empty at its first step. Keep $m$, $v$ and $t$ in
+# it; $m$ and $v$ begin at zero. The function is called under `torch.no_grad()`.
+#
+# *Example.* `weight = [1.0]`, `gradient = [0.5]`, an empty state, rate 0.1, decay 0: $m$ = 0.05 and
+# $v$ = 0.00025, corrected 0.5 and 0.25, so the step is 0.1 · 0.5 / 0.5, and the weight is 0.9. The
+# first step is as long as the rate, however large the gradient is.
+
+# %% stub
+def adamw_step(
+    weight: Tensor,
+    gradient: Tensor,
+    state: dict,
+    rate: float,
+    decay: float,
+    betas: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+) -> None:
+    """Move one weight by one step of AdamW, in place; its memory is in `state`."""
+    # BEGIN SOLUTION
+    first, second = betas
+    step = state["step"] = state.get("step", 0) + 1
+    mean = state["mean"] = first * state.get("mean", 0) + (1 - first) * gradient
+    square = state["square"] = second * state.get("square", 0) + (1 - second) * gradient**2
+    mean = mean / (1 - first**step)
+    square = square / (1 - second**step)
+    weight.mul_(1 - rate * decay)
+    weight.sub_(rate * mean / (square.sqrt() + eps))
+    # END SOLUTION
+
+# %% run
+def run(function, case):
+    # Two weights in turn, each with a state of its own.
+    weights = [nn.Parameter(weight.clone()) for weight in case["weights"]]
+    states = [{} for _ in weights]
+    options = {key: case[key] for key in ("decay", "betas", "eps")}
+    after = []
+    with torch.no_grad():
+        for rate, gradients in zip(case["rates"], case["gradients"]):
+            for weight, gradient, state in zip(weights, gradients, states):
+                function(weight, gradient.clone(), state, rate, **options)
+            after.append([weight.detach().clone() for weight in weights])
+    return after
+
+# %% check
+def cases(rng):
+    def draw(*shape):
+        return torch.from_numpy(rng.normal(size=shape)).float()
+
+    for size, decay, eps, betas in (
+        (1.0, 0.0, 1e-8, (0.9, 0.999)), (1e-4, 0.0, 1e-4, (0.9, 0.99)), (0.3, 0.5, 1e-8, (0.8, 0.9)),
+    ):
+        shapes = (3, 4), (5,)
+        trend = [size * draw(*shape) for shape in shapes]
+        yield {
+            "weights": [draw(*shape) for shape in shapes], "decay": decay, "eps": eps,
+            "gradients": [[t + 0.7 * size * draw(*t.shape) for t in trend] for _ in range(4)],
+            "rates": [round(float(rng.uniform(0.05, 0.2)), 3) for _ in range(4)], "betas": betas,
+        }
+
+def numbers(case, got, expected):
+    off = [max(float((a - b).abs().max()) for a, b in zip(x, y)) for x, y in zip(got, expected)]
+    first = next(i for i, one in enumerate(off) if not one < 1e-5)
+    before = case["weights"][0] if first == 0 else expected[first - 1][0]
+    return {
+        "step": first + 1, "rate": case["rates"][first], "decay": case["decay"],
+        "mine": (got[first][0] - before)[0, 0].item(), "eps": case["eps"],
+        "right": (expected[first][0] - before)[0, 0].item(),
+    }
+
+# %% another right solution
+def adamw_step(weight, gradient, state, rate, decay, betas=(0.9, 0.999), eps=1e-8):
+    if not state:
+        state |= {"t": 0, "m": torch.zeros_like(weight), "v": torch.zeros_like(weight)}
+    state["t"] += 1
+    state["m"].lerp_(gradient, 1 - betas[0])
+    state["v"].mul_(betas[1]).addcmul_(gradient, gradient, value=1 - betas[1])
+    # Both corrections in one number, and eps scaled to fit, as the paper's second form has it.
+    root = math.sqrt(1 - betas[1] ** state["t"])
+    moved = state["m"] / (state["v"].sqrt() + eps * root)
+    weight.copy_(weight - rate * decay * weight - rate * root / (1 - betas[0] ** state["t"]) * moved)
+
+# %% misconception: no bias correction
+# says: In step {step} your first number moves by {mine:.4f}; {right:.4f} is expected. Are both
+# means divided by `1 - beta ** t`? They begin at zero, so after one step `m` is a tenth of the
+# gradient, and `v` a thousandth of its square: without the correction the first steps are of the
+# wrong length.
+# - mean = mean / (1 - first**step)
+# - square = square / (1 - second**step)
+# %% misconception: only the first mean is corrected
+# says: In step {step} your first number moves by {mine:.4f}; {right:.4f} is expected. Is `v`
+# corrected, too? It begins at zero as `m` does, and with its `beta` it takes longer to forget that.
+# - square = square / (1 - second**step)
+# %% misconception: only the second mean is corrected
+# says: In step {step} your first number moves by {mine:.4f}; {right:.4f} is expected. Is `m`
+# corrected, too? After the first step it is only a small part of the gradient.
+# - mean = mean / (1 - first**step)
+# %% misconception: steps are counted from zero
+# says: In step {step} your numbers are no longer finite, or far off: in the first step `1 - beta **
+# 0` is zero. Is `t` raised before it is used? It is 1 in the first step.
+# - step = state["step"] = state.get("step", 0) + 1
+# + step = state.get("step", 0)
+# + state["step"] = step + 1
+# %% misconception: the number of the step is never raised
+# says: The first step is right, and step {step} moves your first number by {mine:.4f} instead of
+# {right:.4f}. Does your code remember which step it is? The corrections fade as `t` grows.
+# edit: state.get("step", 0) + 1 => 1
+# %% misconception: nothing is remembered
+# says: The first step is right, and step {step} moves your first number by {mine:.4f} instead of
+# {right:.4f}. Does every step begin with an empty memory? `m` and `v` have to be in `state` when
+# the function is called again.
+# edit: state.get("mean", 0) => 0
+# edit: state.get("square", 0) => 0
+# edit: state.get("step", 0) => 0
+# %% misconception: one memory for all weights
+# says: Step {step} moves your first number by {mine:.4f}; {right:.4f} is expected. Do all weights
+# share one count of steps? Each is called with a `state` of its own, in which its own first step is
+# step 1.
+# edit: step = state["step"] = state.get("step", 0) + 1 => step = adamw_step.step = getattr(adamw_step, "step", 0) + 1
+# %% misconception: decay in the gradient
+# says: Without decay you are right. With decay {decay}, step {step} moves your first number by
+# {mine:.4f}; {right:.4f} is expected. Is the decay added to the gradient? There AdamW would divide
+# it by the root of `v` along with everything else: that is Adam with an L2 term. The W in the name
+# says that it is taken from the weight itself.
+# - first, second = betas
+# + first, second = betas
+# + gradient = gradient + decay * weight
+# - weight.mul_(1 - rate * decay)
+# %% misconception: decay without the rate
+# says: Without decay you are right. With decay {decay} and rate {rate}, step {step} moves your
+# first number by {mine:.4f}; {right:.4f} is expected. The weight shrinks by `rate * decay`, not by
+# `decay`: as the rate falls, the pull fades with it.
+# edit: 1 - rate * decay => 1 - decay
+# %% misconception: no decay
+# says: Without decay you are right. With decay {decay}, step {step} moves your first number by
+# {mine:.4f}; {right:.4f} is expected, as without any. Where does the weight shrink?
+# - weight.mul_(1 - rate * decay)
+# %% misconception: decay after the step
+# says: Without decay you are right. With decay {decay}, step {step} moves your first number by
+# {mine:.4f}; {right:.4f} is expected. Does the weight shrink after it has moved? Then a part of the
+# step shrinks with it. It is the weight as it was that shrinks.
+# - weight.mul_(1 - rate * decay)
+# - weight.sub_(rate * mean / (square.sqrt() + eps))
+# + weight.sub_(rate * mean / (square.sqrt() + eps))
+# + weight.mul_(1 - rate * decay)
+# %% misconception: eps inside the root
+# says: With gradients that are not much larger than eps = {eps}, step {step} moves your first
+# number by {mine:.4f}; {right:.4f} is expected. Does eps stand under the root? Here it is added to
+# the root. (LayerNorm has it the other way round.)
+# edit: square.sqrt() + eps => (square + eps).sqrt()
+# %% misconception: no root
+# says: Step {step} moves your first number by {mine:.4g}; {right:.4f} is expected. You divide by
+# the mean square. Its root is in the units of the gradient, so that the two cancel.
+# edit: square.sqrt() + eps => square + eps
+# %% misconception: uphill
+# says: Step {step} moves your first number by {mine:.4f}, and {right:.4f} is expected: the sign is
+# turned round. A step goes against the gradient.
+# edit: weight.sub_ => weight.add_
+# %% misconception: the betas exchanged
+# says: Step {step} moves your first number by {mine:.4f}; {right:.4f} is expected. The first of
+# `betas` belongs to the mean of the gradients, the second, longer one to that of their squares. Are
+# they exchanged?
+# edit: first, second = betas => second, first = betas
+# %% misconception: a new tensor instead of the weight
+# says: After step {step} the weight has not moved. Does your function compute new numbers under the
+# same name? That leaves the model's own tensor as it was: `weight.sub_(…)`, `weight.copy_(…)` or
+# `weight -= …` changes it in place.
+# edit: weight.mul_(1 - rate * decay) => weight = weight * (1 - rate * decay)
+# edit: weight.sub_ => weight.sub
+# %% hints
+# 1. Four lines for `t`, `m` and `v` and their corrections, one for the decay, one for the step.
+# `state.get("mean", 0)` is zero the first time.
+# 2. The corrected means are for this step only; what is kept in `state` is uncorrected.
+# 3. In place: `weight.mul_(1 - rate * decay)`, and then `weight.sub_(rate * …)`.
+# %% explanation
+# Two means that forget, one of the gradients and one of their squares; their ratio has no units, so
+# every weight moves by about `rate` a step as long as its gradients agree in sign. The corrections
+# undo that the means began at zero. Decay stands beside all of this and is not divided by anything,
+# which is what Loshchilov and Hutter changed in Adam (2019). `torch.optim.AdamW` does the same for
+# many weights at once.

@@ -3,7 +3,8 @@
 #
 # Chapter 12 took one sentence from its characters to a label. Here you foretell the shapes of that
 # walk, go its last steps yourself, mend the end of a published script, count what one step of
-# training can reach, and ask a classifier what its answer depends on.
+# training can reach, and ask a classifier what its answer depends on. At the end you go the whole
+# way, with a real vocabulary and real weights.
 
 # %% setup
 import math
@@ -14,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 # %% task 12.1: Every shape before you run anything
-# kind: predict; points: 15; minutes: 8; function: predict
+# kind: predict; points: 12; minutes: 8; function: predict
 #
 # A Chinese text (characters and Chinese punctuation marks, nothing else, all in the vocabulary)
 # goes through a BERT with `layers` layers, width `hidden`, `heads` heads, a feed-forward part of
@@ -171,7 +172,7 @@ def predict(text, layers, hidden, heads, intermediate, labels):
 # pairs of tokens and for the wide part. Then one row is left, and one number a label.
 
 # %% task 12.2: From the last layer to a name
-# kind: write; points: 20; minutes: 10; function: answer
+# kind: write; points: 16; minutes: 10; function: answer
 #
 # Write the end of the walk: a function `answer` that gets the encoder's output `last_hidden_state`
 # `(B, T, d)`, matrix and bias of the pooler and of the classifier, and the names of the labels, and
@@ -366,7 +367,7 @@ def answer(
 # keys.
 
 # %% task 12.3: The end of a published script
-# kind: repair; points: 25; minutes: 12; function: head; gradient: pooled
+# kind: repair; points: 20; minutes: 12; function: head; gradient: pooled
 #
 # One of the documents has its classifier as “fully connected, softmax, dropout, output”, and its
 # scripts number the classes by what they find in the data. Here is the end of such a model as one
@@ -579,7 +580,7 @@ def head(pooled, weight, bias, names, labels, p, training):
 # file lacks a label; names and rows must travel together.
 
 # %% task 12.4: What one step of training can reach
-# kind: predict; points: 20; minutes: 10; function: reached
+# kind: predict; points: 16; minutes: 10; function: reached
 #
 # A BERT classifier with fresh random weights reads one batch of single texts (segment 0
 # everywhere), and the loss is sent backwards. **Without building it**, say how many numbers get a
@@ -778,7 +779,7 @@ def reached(input_ids, attention_mask, vocab_size, hidden, layers, labels):
 # added to a whole row. With a frozen encoder a single small matrix and its bias are left.
 
 # %% task 12.5: What does the answer depend on?
-# kind: write; points: 20; minutes: 8; function: occlude
+# kind: write; points: 16; minutes: 8; function: occlude
 #
 # Write `occlude(words, probability)`. `words` is a text as a list; `probability` is a function that
 # takes such a list and returns the probability of the label that is being watched, as a number.
@@ -918,3 +919,189 @@ def occlude(words, probability):
 # difference is what this answer loses. The words go by place, since an equal word elsewhere stands
 # among other neighbours. And it says only what happens without that one word: two words that can
 # stand in for each other may both come out near zero.
+
+# %% task 12.6: The whole way, with a real vocabulary
+# kind: write; points: 20; minutes: 20; function: read_review; needs: minibert
+# without: minibert, transformers
+#
+# Here is `course-zh-reviews`, the classifier of the chapter, taken apart. Write
+# `read_review(text, vocab, weights, encoder, id2label)`, from the characters to the answer:
+#
+# - `vocab` is its vocabulary, a dictionary from token to id, 7,696 of them. Every character of
+#   `text` is a token; one that is not in the vocabulary is `[UNK]`. `[CLS]` stands in front and
+#   `[SEP]` at the end.
+# - `weights` has the embeddings `word_embeddings`, `position_embeddings` and
+#   `token_type_embeddings`, and behind their sum `LayerNorm`: `bert.embeddings.….weight`, the
+#   LayerNorm with a `.bias` too (eps `1e-12`); the pooler, `bert.pooler.dense.weight` and `.bias`,
+#   and `classifier.weight` and `.bias`. Matrices are kept as in `nn.Linear`.
+# - `encoder` is a function, the four layers: from `(1, T, d)` to `(1, T, d)`.
+# - `id2label` is a dictionary from the number of a label to its name.
+#
+# Return the ids `(T,)` as a list, the probabilities `(C,)`, and the name of the most probable
+# label.
+#
+# *Example.* 这部电影很好看！ is ten tokens: eight characters, `[CLS]` and `[SEP]`. Segment 0
+# everywhere, positions from 0 to 9.
+
+# %% stub
+def read_review(
+    text: str,
+    vocab: dict[str, int],
+    weights: dict[str, Tensor],
+    encoder: Callable[[Tensor], Tensor],
+    id2label: dict[int, str],
+) -> tuple[list[int], Tensor, str]:
+    """The ids of a review, the probabilities of the labels (C,), and the label."""
+    # BEGIN SOLUTION
+    tokens = ["[CLS]", *text, "[SEP]"]
+    ids = [vocab.get(token, vocab["[UNK]"]) for token in tokens]
+
+    def table(kind: str) -> Tensor:
+        return weights[f"bert.embeddings.{kind}_embeddings.weight"]
+
+    def linear(name: str, rows: Tensor) -> Tensor:
+        return F.linear(rows, weights[f"{name}.weight"], weights[f"{name}.bias"])
+
+    x = table("word")[ids] + table("position")[: len(ids)] + table("token_type")[0]
+    gain, bias = (weights[f"bert.embeddings.LayerNorm.{kind}"] for kind in ("weight", "bias"))
+    states = encoder(F.layer_norm(x, gain.shape, gain, bias, 1e-12)[None])
+    pooled = torch.tanh(linear("bert.pooler.dense", states[0, 0]))
+    probabilities = linear("classifier", pooled).softmax(-1)
+    return ids, probabilities, id2label[int(probabilities.argmax())]
+    # END SOLUTION
+
+# %% run
+from minibert import BertForSequenceClassification, Tokenizer
+from minibert.model.lora import merge_adapter
+from minibert.weights.hugging_face import to_hugging_face
+
+MODEL = BertForSequenceClassification.from_pretrained("course-zh-reviews")
+MODEL = merge_adapter(MODEL).eval().requires_grad_(False)
+WEIGHTS = {
+    name: tensor
+    for name, tensor in to_hugging_face(MODEL.state_dict()).items()
+    if ".encoder." not in name
+}
+VOCAB = Tokenizer.from_pretrained("course-zh-reviews").vocab
+
+def run(function, case):
+    def encoder(x):
+        if x.ndim != 3:
+            raise TypeError(f"`encoder` wants (1, T, d), not {tuple(x.shape)}")
+        return MODEL.bert.encoder(x)[0]
+
+    return function(case["text"], dict(VOCAB), dict(WEIGHTS), encoder, case["id2label"])
+
+# %% check
+REVIEWS = [
+    "这部电影很好看！", "房间很干净，服务也好。", "太差了，我不会再来。", "内容很无聊，浪费时间。",
+    "非常喜欢，推荐给大家！", "质量不好，用了两天就坏了。",
+]
+
+def cases(rng):
+    chosen = rng.permutation(REVIEWS).tolist()[:3]
+    # A character that no vocabulary of characters of the news has.
+    texts = [*chosen[:2], f"{chosen[2][:2]}{rng.choice(list('龘靐齉爩'))}{chosen[2][2:]}"]
+    for text in texts:
+        yield {"text": text, "id2label": {1: "positive", 0: "negative"}}
+
+def numbers(case, got, expected):
+    at = next((i for i, (a, b) in enumerate(zip(got[0], expected[0])) if a != b), 0)
+    return {
+        "count": len(got[0]), "needed": len(expected[0]), "text": case["text"], "at": at,
+        "id": got[0][at], "right_id": expected[0][at], "yours": float(got[1].flatten()[0]),
+        "right": float(expected[1][0]), "said": got[2], "name": expected[2],
+        "sum": float(got[1].sum()), "sign": ["[CLS]", *case["text"], "[SEP]"][at],
+    }
+
+# %% another right solution
+def read_review(text, vocab, weights, encoder, id2label):
+    ids = [vocab["[CLS]"]]
+    for character in text:
+        ids.append(vocab[character] if character in vocab else vocab["[UNK]"])
+    ids.append(vocab["[SEP]"])
+    names = ("word", "position", "token_type")
+    word, position, segment = (weights[f"bert.embeddings.{n}_embeddings.weight"] for n in names)
+    places = torch.arange(len(ids))
+    x = word[torch.tensor(ids)] + position[places] + segment[torch.zeros_like(places)]
+    x = x - x.mean(-1, keepdim=True)
+    x = x / x.square().mean(-1, keepdim=True).sqrt()
+    x = x * weights["bert.embeddings.LayerNorm.weight"] + weights["bert.embeddings.LayerNorm.bias"]
+    cls = encoder(x.unsqueeze(0))[:, 0]
+    for name in ("bert.pooler.dense", "classifier"):
+        cls = cls @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+        cls = cls.tanh() if name != "classifier" else cls
+    shares = (cls - cls.logsumexp(-1, keepdim=True)).exp()[0]
+    return ids, shares, id2label[max(id2label, key=lambda number: float(shares[number]))]
+
+# %% misconception: no special tokens
+# says: For “{text}” you have {count} ids, and {needed} are expected: `[CLS]` stands in front of
+# every text and `[SEP]` behind it. What you read at the end as `[CLS]` is the first character.
+# edit: ["[CLS]", *text, "[SEP]"] => [*text]
+# %% misconception: nothing at the end
+# says: For “{text}” you have {count} ids, and {needed} are expected: `[SEP]` closes the text.
+# edit: *text, "[SEP]"] => *text]
+# %% misconception: an unknown character is left out
+# says: “{text}” has a character that is not in the vocabulary, and you have {count} ids where
+# {needed} are expected. It is not dropped: `[UNK]` stands in its place, and the characters behind
+# it keep their positions.
+# edit: for token in tokens] => for token in tokens if token in vocab]
+# %% misconception: an unknown character becomes padding
+# says: “{text}” has a character that is not in the vocabulary; your id for it, number {at}, is
+# {id}, and {right_id} is that of `[UNK]`. Is it given the id 0? That is `[PAD]`.
+# edit: vocab.get(token, vocab["[UNK]"]) => vocab.get(token, 0)
+# %% misconception: no LayerNorm after the sum
+# says: The ids are right. Your first probability is {yours:.3f} instead of {right:.3f}. Is the sum
+# of the three embeddings normalised before it goes into the encoder? The documents leave that out.
+# edit: F.layer_norm(x, gain.shape, gain, bias, 1e-12)[None] => x[None]
+# %% misconception: gain and bias of the LayerNorm left out
+# says: The ids are right. Your first probability is {yours:.3f} instead of {right:.3f}. The
+# LayerNorm after the sum has a gain and a bias in the dictionary; are they used?
+# edit: F.layer_norm(x, gain.shape, gain, bias, 1e-12) => F.layer_norm(x, gain.shape)
+# %% misconception: no token-type embedding
+# says: The ids are right. Your first probability is {yours:.3f} instead of {right:.3f}. Three
+# vectors are added up for each token. A single text has segment 0 everywhere, and that is a row of
+# numbers, not nothing: is it added?
+# edit: + table("token_type")[0] =>
+# %% misconception: no positions
+# says: The ids are right. Your first probability is {yours:.3f} instead of {right:.3f}. Three
+# vectors are added up for each token: are the positions among them?
+# edit: + table("position")[: len(ids)] =>
+# %% misconception: positions counted from one
+# says: The ids are right. Your first probability is {yours:.3f} instead of {right:.3f}. Does
+# `[CLS]` get the row of position 1? Positions are counted from 0.
+# edit: table("position")[: len(ids)] => table("position")[1 : len(ids) + 1]
+# %% misconception: the last row is read
+# says: The ids are right. Your first probability is {yours:.3f} instead of {right:.3f}. Which row
+# of the last layer goes into the pooler? It is that of `[CLS]`, the first.
+# edit: states[0, 0] => states[0, -1]
+# %% misconception: the mean of all rows is read
+# says: The ids are right. Your first probability is {yours:.3f} instead of {right:.3f}. Do you
+# average the rows of the last layer? This classifier was trained on the first row alone.
+# edit: states[0, 0] => states[0].mean(0)
+# %% misconception: the pooler is left out
+# says: The ids are right. Your first probability is {yours:.3f} instead of {right:.3f}. Between
+# the row of `[CLS]` and the classifier stands the pooler, a linear map and a tanh: is it there?
+# edit: torch.tanh(linear("bert.pooler.dense", states[0, 0])) => states[0, 0]
+# %% misconception: the tanh is left out
+# says: The ids are right. Your first probability is {yours:.3f} instead of {right:.3f}. The pooler
+# is a linear map **and** a hyperbolic tangent.
+# edit: torch.tanh(linear("bert.pooler.dense", states[0, 0])) => linear("bert.pooler.dense", states[0, 0])
+# %% misconception: logits are no probabilities
+# says: Your probabilities sum to {sum:.2f}. Is the softmax over the labels there?
+# edit: linear("classifier", pooled).softmax(-1) => linear("classifier", pooled)
+# %% misconception: the names in the order in which they are written down
+# says: Ids and probabilities are right. You say {said!r}, and {name!r} is the one meant: the keys of
+# `id2label` are the numbers, in whatever order they are written down.
+# edit: id2label[int(probabilities.argmax())] => list(id2label.values())[int(probabilities.argmax())]
+# %% hints
+# 1. `["[CLS]", *text, "[SEP]"]` are the tokens; `vocab.get(token, vocab["[UNK]"])` is an id.
+# 2. `weights["bert.embeddings.word_embeddings.weight"][ids]` is `(T, d)`. Add the first T rows of
+# the positions and row 0 of the segments, normalise, add an axis with `[None]`.
+# 3. Behind the encoder it is task 12.2: row 0, pooler, tanh, classifier, softmax, name.
+# %% explanation
+# Fifteen lines, and they are the whole of a classifier but for its four layers. Nothing in them
+# knows Chinese: the vocabulary gives numbers, the weights give rows for them, and the name comes
+# from a table. (The four layers are task 6.6, and the capstone puts the two together.)
+# %% free choices
+# - `1e-12` => `2e-12`: the variances are far larger than either.

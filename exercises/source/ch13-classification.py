@@ -4,7 +4,7 @@
 # Chapter 13 derived two losses, told apart when each is right, and measured how many labels are
 # enough. Here you write the losses so that no number is too large for them, read scores off a
 # confusion matrix, mend a classifier that could never say two topics and a split that let texts
-# through twice, and draw a learning curve with its intervals.
+# through twice, and draw a learning curve.
 
 # %% setup
 import hashlib
@@ -928,29 +928,20 @@ def predict(probabilities, right, labels, topics):
 # wrong. And the floor is what one pays for a softmax where several labels are right.
 
 # %% task 13.6: How many labels are enough?
-# kind: measure; points: 20; minutes: 20; function: learning_curve; needs: sklearn
+# kind: measure; points: 20; minutes: 15; function: learning_curve; needs: sklearn
 #
 # You get the frozen vectors of labelled texts, `vectors` `(N, d)` with `labels` `(N,)` from 0 to 2,
 # **sorted by label**, and those of unseen texts, `unseen` `(M, d)` with `truth` `(M,)`. For each
 # number of labels in `sizes`, and `draws` times each, draw that many texts at random, without
 # repetition and **equally many of each label**; fit a linear classifier on them; and measure its
-# accuracy on all unseen texts. Return
-#
-# - the accuracies, `(len(sizes), draws)`;
-# - for each size the 95 % interval of Wilson for its mean accuracy, `(len(sizes), 2)`: how far off
-#   could that be because only `M` questions were asked?
-#
-# With the proportion $s$ (here the mean accuracy), the number of questions $M$ and $z = 1.96$ the
-# interval runs from $c - h$ to $c + h$:
-#
-# $$ c = \frac{s + z^2 / 2M}{1 + z^2 / M}, \qquad
-#    h = \frac{z}{1 + z^2 / M} \sqrt{\frac{s (1 - s)}{M} + \frac{z^2}{4 M^2}} $$
+# accuracy on all unseen texts. Return the accuracies, `(len(sizes), draws)`.
 #
 # Any linear classifier will do: `LogisticRegression` of scikit-learn (import it inside the
 # function), or least squares on targets of 0 and 1 with a small penalty, one column a label. Your
 # mean accuracies should be within 0.2 of the course's, 0.3 with the fewest labels.
 #
-# *Example.* A mean accuracy of 0.9 on 66 questions has the interval 0.804 to 0.952.
+# *Example.* With `sizes=[3]` and `draws=2` there are two accuracies, each of a classifier that has
+# seen one text of each label. They may be far apart.
 
 # %% stub
 def learning_curve(
@@ -960,8 +951,8 @@ def learning_curve(
     truth: Tensor,
     sizes: list[int],
     draws: int,
-) -> tuple[Tensor, Tensor]:
-    """Accuracies (len(sizes), draws) on the unseen texts, and intervals (len(sizes), 2)."""
+) -> Tensor:
+    """Accuracies (len(sizes), draws) on the unseen texts."""
     # BEGIN SOLUTION
     rng = np.random.default_rng(0)
     groups = [np.flatnonzero(labels.numpy() == c) for c in range(3)]
@@ -975,10 +966,7 @@ def learning_curve(
             weights = torch.linalg.solve(square, (x - mean).T @ (y - y.mean(0)))
             said = ((unseen - mean) @ weights + y.mean(0)).argmax(-1)
             accuracies[i, j] = (said == truth).float().mean()
-    share, rest = accuracies.mean(1), 1.96**2 / len(truth)
-    centre = (share + rest / 2) / (1 + rest)
-    half = (share * (1 - share) * rest + rest**2 / 4).sqrt() / (1 + rest)
-    return accuracies, torch.stack((centre - half, centre + half), 1)
+    return accuracies
     # END SOLUTION
 
 # %% check
@@ -1001,20 +989,13 @@ def cases(rng):
         "sizes": [6, 24, 96], "draws": 10,
     }
 
-def wilson(share, asked):
-    rest = 1.96**2 / asked
-    centre = (share + rest / 2) / (1 + rest)
-    half = np.sqrt(share * (1 - share) * rest + rest**2 / 4) / (1 + rest)
-    return np.stack((centre - half, centre + half), -1)
-
 def judge(case, got, expected):
-    mine, intervals = (np.asarray(part, dtype=float) for part in got)
-    sizes, asked, draws = case["sizes"], len(case["truth"]), case["draws"]
-    if mine.shape != (len(sizes), draws) or intervals.shape != (len(sizes), 2):
+    mine, sizes = np.asarray(got, dtype=float), case["sizes"]
+    if mine.shape != (len(sizes), case["draws"]):
         return ""
     if mine.max() > 1:
         return f"An accuracy is a fraction between 0 and 1; yours goes up to {mine.max():.1f}."
-    mean, right = mine.mean(1), np.asarray(expected[0]).mean(1)
+    mean, right = mine.mean(1), np.asarray(expected).mean(1)
     if mean[0] > 0.95:
         return "scored on texts that it learned from"
     if mine[:2].std() == 0 and abs(mean[0] - 1 / 3) < 1e-3:
@@ -1035,58 +1016,20 @@ def judge(case, got, expected):
             f"With {sizes[high]} labels your mean accuracy is {mean[high]:.2f}, where "
             f"{right[high]:.2f} is expected: are there unseen texts among those that you fit on?"
         )
-
-    def near(wanted, far=1e-3):
-        return (abs(intervals - wanted) <= far).all()
-
-    spread = np.sqrt(mean * (1 - mean))[:, None] * np.array([-1.96, 1.96])
-    deviation = mine.std(1, ddof=1)[:, None] * np.array([-1, 1])
-    if near(wilson(mean, asked), 2e-3):
-        return None
-    if near(mean[:, None] + spread / asked**0.5) or near(
-        (mean[:, None] + spread / asked**0.5).clip(0, 1)
-    ):
-        return "proportion plus or minus, without Wilson"
-    labelled = np.array([wilson(m, n) for m, n in zip(mean, sizes, strict=True)])
-    if near(labelled):
-        return "the number of labels is taken for the number of questions"
-    if near(wilson(mean, asked * draws), 2e-3):
-        return "the same questions count again in every draw"
-    across = (
-        np.stack((mine.min(1), mine.max(1)), 1), mean[:, None] + 1.96 * deviation,
-        mean[:, None] + 1.96 * deviation / draws**0.5,
-        mean[:, None] + 2.262 * deviation / draws**0.5, mean[:, None] + deviation,
-        np.quantile(mine, [0.025, 0.975], axis=1).T,
-    )
-    if any(near(wanted, 5e-3) for wanted in across):
-        return "the spread of the draws"
-    if near(wilson(mean, asked), 0.016):  # whoever rounds to whole answers is right as well
-        return None
-    if near(wilson(mean, asked)[:, ::-1], 0.016):
-        return "Your intervals are right, but the upper end comes first: lower, then upper."
-    low, high = wilson(mean, asked)[-1]
-    return (
-        f"Your accuracies are fine. A mean of {mean[-1]:.3f} on {asked} questions has the interval "
-        f"{low:.3f} to {high:.3f}; yours is {intervals[-1, 0]:.3f} to {intervals[-1, 1]:.3f}."
-    )
+    return None
 
 def numbers(case, got, expected):
-    mine, intervals = (np.asarray(part, dtype=float) for part in got)
-    low, high = wilson(mine.mean(1), len(case["truth"]))[-1]
+    mine = np.asarray(got, dtype=float)
     return {
-        "first": float(mine[0].mean()), "right": float(np.asarray(expected[0])[0].mean()),
-        "size": case["sizes"][0], "largest": case["sizes"][-1], "draws": case["draws"],
-        "asked": len(case["truth"]), "counted": case["draws"] * len(case["truth"]),
-        "mean": float(mine[-1].mean()), "low": float(intervals[-1, 0]),
-        "high": float(intervals[-1, 1]), "right_low": float(low), "right_high": float(high),
+        "first": float(mine[0].mean()), "right": float(np.asarray(expected)[0].mean()),
+        "size": case["sizes"][0], "draws": case["draws"],
     }
 
 # %% another right solution
 def learning_curve(vectors, labels, unseen, truth, sizes, draws):
     # The nearest of three means: the borders between them are straight, so it is linear as well.
     generator = torch.Generator().manual_seed(1)
-    accuracies, intervals = [], []
-    asked, z = len(truth), 1.96
+    accuracies = []
     for size in sizes:
         row = []
         for _ in range(draws):
@@ -1094,13 +1037,8 @@ def learning_curve(vectors, labels, unseen, truth, sizes, draws):
             few = [order[labels[order] == c][: size // 3] for c in range(3)]
             means = torch.stack([vectors[rows].mean(0) for rows in few])
             row.append(float((torch.cdist(unseen, means).argmin(-1) == truth).float().mean()))
-        share = round(sum(row) / draws * asked) / asked  # in whole answers, as the chapter has it
-        below = 1 + z * z / asked
-        centre = (share + z * z / (2 * asked)) / below
-        half = z / below * math.sqrt(share * (1 - share) / asked + z * z / (4 * asked**2))
         accuracies.append(row)
-        intervals.append([centre - half, centre + half])
-    return np.array(accuracies), np.array(intervals)
+    return np.array(accuracies)
 
 # %% misconception: scored on texts that it learned from
 # says: With {size} labels you report a mean accuracy of {first:.2f}, where {right:.2f} is about
@@ -1119,38 +1057,12 @@ def learning_curve(vectors, labels, unseen, truth, sizes, draws):
 # texts. With so few labels it matters a great deal which ones they are, and that is what the draws
 # are to show. Is the generator started again from the same seed inside the loop?
 # edit: rng.permutation(group) => np.random.default_rng(0).permutation(group)
-# %% misconception: proportion plus or minus, without Wilson
-# says: Your accuracies are fine. Your interval for {largest} labels, {low:.3f} to {high:.3f}, is
-# the proportion plus or minus 1.96 of its standard errors. Near one that is not right any more, and
-# at a proportion of one it would have no width at all; Wilson's runs from {right_low:.3f} to
-# {right_high:.3f}. Its middle is moved towards one half.
-# edit: centre = (share + rest / 2) / (1 + rest) => centre = share
-# - half = (share * (1 - share) * rest + rest**2 / 4).sqrt() / (1 + rest)
-# + half = (share * (1 - share) * rest).sqrt()
-# %% misconception: the number of labels is taken for the number of questions
-# says: Your accuracies are fine. Your intervals become narrower with the number of labels; for
-# {size} labels they are as wide as if only {size} questions had been asked. How sure an accuracy is
-# depends on how many texts it was measured on, and that is {asked} every time.
-# edit: 1.96**2 / len(truth) => 1.96**2 / torch.tensor(sizes)
-# %% misconception: the same questions count again in every draw
-# says: Your accuracies are fine. Your interval for {largest} labels, {low:.3f} to {high:.3f}, is
-# that of {counted} questions: all draws together. But it is the same {asked} questions each time;
-# asking them again with other training texts tells nothing about questions that were never asked.
-# edit: 1.96**2 / len(truth) => 1.96**2 / (len(truth) * draws)
-# %% misconception: the spread of the draws
-# says: Your accuracies are fine. Your interval for {largest} labels, {low:.3f} to {high:.3f}, comes
-# from how far the draws lie apart. That is the other half of the uncertainty, worth showing too;
-# but it knows nothing of the {asked} questions being few. Asked for is Wilson's interval,
-# {right_low:.3f} to {right_high:.3f}.
-# edit: centre - half, centre + half => accuracies.amin(1), accuracies.amax(1)
 # %% hints
 # 1. For each label the numbers of its rows, `(labels == c).nonzero()`; then a random permutation of
 # these, of which `size // 3` are taken. One generator, made before the loops.
 # 2. A classifier in three lines: `LogisticRegression(C=0.1, max_iter=500).fit(x, y)` on arrays, and
 # `.score` on the unseen ones.
-# 3. In the interval `M` is `len(truth)`, for every size; the proportion is the mean over the draws.
 # %% explanation
 # Two kinds of luck: which texts were drawn for learning, which the columns of the table show, and
-# which questions were asked, which the interval shows. The first shrinks with more labels, the
-# second only with more questions. Wilson's interval stays between 0 and 1 and is honest near the
-# ends, where the plain one would claim that a perfect score leaves no doubt.
+# which questions were asked, which they cannot show, since all are asked the same. The first
+# shrinks with more labels, the second only with more questions; how wide it is, is task 17.5.
