@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 import torch
 
@@ -22,6 +23,8 @@ from exercises import case, check, hint, progress, solution
 from exercises.grader import build, gates
 from exercises.grader.commands import main
 from exercises.learner import calls, checking, judging, record, source
+from exercises.learner.comparing import difference
+from exercises.learner.judging import Bench
 from exercises.learner.source import SourceError, parse
 from minibert import BertForSequenceClassification, BertModel, Tokenizer
 
@@ -401,7 +404,7 @@ def test_check_passes_a_right_answer_by_another_road(small):
 
 def test_a_mistake_that_is_unknown_gets_expected_and_got(small):
     said = str(check("9.1", lambda x: x + 1))
-    assert "you have 4.5, expected is 7.0" in said
+    assert "you have 4.5, expected is 7" in said
     assert 'hint("9.1")' in said
 
 
@@ -608,6 +611,34 @@ def edited(task_id: str, old: str, new: str) -> str:
     return solution.replace(old, new)
 
 
+SEEDS = ["public", "a class", "another class", "1", "2", "3"]
+SECOND = "documents[other][there], 1", "documents[other][1], 1"
+IN_ORDER = "pairs = []", "pairs, rng = [], np.random.default_rng(len(documents))"
+EXACTLY = (
+    "(first < 0.15) & ~special_tokens_mask",
+    "first <= first[~special_tokens_mask].quantile(0.15)) & ~special_tokens_mask",
+)
+NEVER_MET = "random > met - random"
+SHIFTED = "is_sep.cumsum(1) - is_sep"
+OLD_PASSES = [
+    ("8.1", EXACTLY[0], "(" + EXACTLY[1], "a fixed number is selected"),
+    ("9.1", *SECOND, "a random b is always the second sentence"),
+    ("9.1", *IN_ORDER, "the generator is not used"),
+    ("9.5", NEVER_MET, "random >= met - random", "at a tie and at a new length it says 1"),
+    ("9.5", NEVER_MET, f"({NEVER_MET}) | (met == 0)", "at a length never met it says 1"),
+    ("14.2", SHIFTED, "is_sep.roll(1).cumsum(1)", "a separator goes over into the next text"),
+    ("14.2", SHIFTED, "is_sep.roll(1, 1).cumsum(1)", "a separator comes back at the beginning"),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(("task_id", "old", "new", "name"), OLD_PASSES)
+def test_a_rule_that_once_went_untried_is_tried_by_every_seed(task_id, old, new, name, seed):
+    bench = Bench(source.find_task(task_id), seed)
+    assert bench.verdict(bench.results_of(edited(task_id, old, new))).mistake == name
+
+
 @pytest.mark.parametrize(
     ("task_id", "old", "new", "said"),
     [
@@ -620,10 +651,42 @@ def edited(task_id: str, old: str, new: str) -> str:
         ("5.1", "-torch.inf", "-1", "Is their score set to a number such as 0 or -1?"),
         ("3.2", "cosine - 2 * torch.eye(len(cosine))", "cosine.fill_diagonal_(-9)", "a copy"),
         ("13.4", "bucket < 8", "bucket <= 8", "leaves the remainder 8, and that is for 'dev'"),
+        ("4.1", "angle.sin()", "2 * angle.sin()", "The first that is not stands at [1, 0]: 1.683"),
+        ("3.1", "one_hot, one_hot @ table", "one_hot @ table, one_hot", "in the other order"),
+        ("10.1", "(total - step)", "(total - step) ** 2", "stands at ["),
+        ("12.5", "return [whole - ", "return [2 * whole - 2 * ", "is 2 times what it should be"),
+        ("6.3", "return x if", "return 2 * x if", "`order='post'`: each of your values is 2 times"),
+        ("5.4", "return pieces", "return -pieces", "`heads=2`: your values are right but for"),
+        ("6.1", "gain *", "3 * gain *", "`: none of your values is right: the first is"),
     ],
 )
 def test_a_mistake_is_told_by_what_was_seen(task_id, old, new, said):
     assert said in told(task_id, edited(task_id, old, new))
+
+
+SOME = "2 of 3 values are right. The first that is not stands at [1]: 2.5, expected is 2."
+ROW, SQUARE = np.array([1.0, 2.0, 5.0]), np.array([[1.0, 2.0], [3.0, 5.0]])
+
+
+@pytest.mark.parametrize(
+    ("got", "want", "said"),
+    [
+        (2 * ROW, ROW, "each of your values is 2 times what it should be."),
+        ([-1.0, 2.0], [1.0, -2.0], "your values are right but for the sign."),
+        (SQUARE.T, SQUARE, "your values are right, but with rows and columns exchanged."),
+        (ROW + 3, ROW, "each of your values is 3 too large."),
+        (ROW[::-1], ROW, "your values are right, but stand in other places."),
+        ([1, 2.5, 5], [1, 2, 5], SOME),
+        ((ROW, -ROW), (ROW, ROW), "`result[1]`: your values are right but for the sign."),
+        ({"a": 3 * ROW, "b": 0}, {"a": ROW, "b": 0}, "`result['a']`: each of"),
+        (np.array(4.0), np.array(2.0), "you have 4, expected is 2."),
+        (ROW**2, ROW, "1 of 3 values are right. The first that is not stands at [1]: 4"),
+        (ROW**2 + 1, ROW, "none of your values is right: the first is 2, not 1."),
+        (ROW * np.nan, ROW, "none of your values is right: the first is nan, not 1."),
+    ],
+)
+def test_how_numbers_differ_is_said_where_it_is_simple(got, want, said):
+    assert difference(got, want, 1e-4, "result").startswith(said)
 
 
 def test_an_untouched_repair_is_told_its_symptom_and_no_cause():

@@ -279,7 +279,7 @@ def survivors(task: Task, seeds: tuple[str, ...] = SEEDS, every: int = 1) -> lis
     for seed in seeds:
         bench = Bench(task, seed)
         started = time.perf_counter()
-        _ = bench.expected
+        bench.results_of(task.solution)  # also where secrets decide: for the time it takes
         seconds = 0.4 + 6 * (time.perf_counter() - started)
         for mutant in tried[::every]:
             if _passes(bench, mutant.code, seconds):

@@ -23,6 +23,7 @@ import numpy as np
 
 from exercises.learner.comparing import (
     alike,
+    difference,
     in_words,
     problem_of_form,
     right_parts,
@@ -213,22 +214,27 @@ class Bench:
         got, want = result["value"], self.expected[index]
         place = "result" if self.task.is_called_plainly else ""
         problem = problem_of_form(got, want, self.task.tolerance, place)
-        message = problem or "the values are not those expected; this mistake is none that I know."
+        message = problem or difference(got, want, self.task.tolerance, place)
+        message = message or "the values are not those expected; this mistake is none that I know."
         if self.task.is_called_plainly:
-            message = f"{right_parts(got, want, self.task.tolerance)}{message}"
-        given = in_words(self.cases[index])
+            right = right_parts(got, want, self.task.tolerance)
+            message = right + message[0].upper() + message[1:] if right else message
+        given = in_words(self.cases[index], self.task.arguments)
         message = f"With {given}: {message}" if given else message[0].upper() + message[1:]
         return Verdict(False, message, table=self._table(index, result))
 
     def _looks_like(self, results: list[dict[str, Any]], wrong: set[int]) -> Misconception | None:
-        """The first misconception with all of these results, or else with those that are wrong."""
+        """The first misconception with all of these results, or else with those that are wrong.
+
+        One wrong result may agree by chance where right ones speak against the mistake.
+        """
         partly = None
         for misconception in self.task.misconceptions:
             both = zip(results, self.results_of(misconception.code), strict=True)
             agrees = {i for i, (x, y) in enumerate(both) if alike(x, y, self.task.tolerance)}
             if len(agrees) == len(results):
                 return misconception
-            if agrees >= wrong and partly is None:
+            if agrees >= wrong and len(wrong) > 1 and partly is None:
                 partly = misconception
         return partly
 

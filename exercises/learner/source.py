@@ -43,6 +43,7 @@ agree there, the more special one comes first.
 
 from __future__ import annotations
 
+import ast
 import difflib
 import itertools
 import re
@@ -176,6 +177,12 @@ class Task:
     def is_called_plainly(self) -> bool:
         """Whether what is compared is what the function returned, and not what a `run` makes."""
         return self.run in ("", run_cell("", self.gradient))
+
+    @cached_property
+    def arguments(self) -> set[str]:
+        """The names of what the function is given."""
+        tree = ast.parse(self.solution)
+        return {one.arg for one in ast.walk(tree) if isinstance(one, ast.arg)}
 
     @cached_property
     def stub(self) -> str:

@@ -229,7 +229,7 @@ def numbers(case, got, expected):
         "largest": got[0].max().item(), "right": expected[0].max().item(),
         "total": got[0].sum().item(), "kept": int((got[0] > 0).sum()),
         "wanted": int((expected[0] > 0).sum()), "best": int(got[0].argmax()),
-        "favourite": int(expected[0].argmax()), "row": [round(x, 3) for x in got[0].tolist()],
+        "favourite": int(expected[0].argmax()), "empty": int(got.isnan().all(-1).sum()), "row": [round(x, 3) for x in got[0].tolist()],
         "right_row": [round(x, 3) for x in expected[0].tolist()],
     }
 
@@ -317,6 +317,10 @@ def chances(logits, temperature, top_p=None):
 # - ordered = ordered.masked_fill(before >= top_p, 0.0)
 # + least = ordered.amax(-1, keepdim=True).clamp(max=1 - top_p)
 # + ordered = ordered.masked_fill(ordered < least, 0.0)
+# %% misconception: each token has to reach top_p by itself
+# says: {empty} of your rows have no token left: no token has {top_p} by itself. The rule asks of the
+# tokens together: go down from the most probable one and stop when the sum is enough.
+# edit: before >= top_p => ordered < top_p
 # %% misconception: nothing is cut
 # says: With `top_p` = {top_p} you keep all {kept} tokens of the first row, and {wanted} are
 # expected: the tail is still there.
@@ -332,6 +336,9 @@ def chances(logits, temperature, top_p=None):
 # The cut keeps a token if the more probable ones do not suffice without it, so at least one always
 # stays. How many stay differs from row to row: few where the model is sure, many where it is not,
 # which is what a fixed number could not do. Holtzman and others (2020) named it nucleus sampling.
+# %% free choices
+# - `dim=-1, descending`: the last axis is what `sort` takes by itself
+# - `before >= top_p` => `before > top_p`: sums of rounded numbers do not meet the limit exactly
 
 # %% task 1.3: A loss that is too good to be true
 # kind: repair; points: 20; minutes: 10; function: next_token_loss; gradient: logits
@@ -395,8 +402,7 @@ def next_token_loss(logits, input_ids, pad_id):
     return total / asked
 
 # %% misconception: both mistakes are still there
-# says: Your loss is {yours:.3f}, and {right:.3f} is expected, as before your changes.
-# Take the example and write down, for each place, which token has just been read there and which is
+# says: Your loss is {yours:.3f}, and {right:.3f} is expected. Take the example and write down, for each place, which token has just been read there and which is
 # asked for. Then do the same at a place where the row has been filled up.
 # edit: input_ids[:, 1:] => input_ids
 # - answers = answers.masked_fill(answers == pad_id, -100)  # -100: do not ask here

@@ -346,6 +346,8 @@ def wordpiece_pair(words, counts, min_frequency):
 # independently. It does not care how often that is, so two subword tokens that occur once each,
 # together, have the highest score that there is; this is why rare pairs have to be shut out by a
 # limit, and why the choice differs so much from BPE's.
+# %% free choices
+# - `alone[piece] += n` => `alone[piece] -= n`: two signs cancel in the product
 
 # %% task 2.3: Write a word with subword tokens
 # kind: write; points: 30; minutes: 12; function: encode
@@ -530,6 +532,9 @@ def encode(word, vocab):
 # mark is part of the entry, so the look-up has to include it. Since nearly every letter is an entry
 # with and without the mark, few words get stuck; those that do have a sign that was never seen in
 # learning.
+# %% free choices
+# - `range(len(word), start, -1)` => `range(len(word), start - 1, -1)`: an empty piece stands in no
+#   vocabulary
 
 # %% task 2.4: How many tokens?
 # kind: predict; points: 20; minutes: 8; function: count_tokens

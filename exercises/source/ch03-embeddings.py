@@ -256,6 +256,9 @@ def closeness(counts):
 # Rows of length 1 have dot products that are cosines. Dividing by both lengths takes the frequency
 # out and leaves the proportions, so the same two words come out alike whether the text is long or
 # short. The distance does not do that: on the textbook's counts it puts digital next to cherry.
+# %% free choices
+# - `2 * torch.eye(len(cosine))`: whatever takes the diagonal below all cosines
+# - `others.argmax(dim=1)` => `others.argmax(dim=0)`: the table is symmetric
 
 # %% task 3.3: The filler that learned
 # kind: repair; points: 20; minutes: 10; function: make_table
@@ -496,6 +499,8 @@ def predict(ids, entries, hidden, positions):
 # Nearly all of these numbers are rows of the token matrix, and a batch moves only the few that it
 # looks up. With BERT-Base's 30,522 entries, 512 positions and a width of 768 the block has
 # 23,837,184 parameters, more than a fifth of the whole model.
+# %% free choices
+# - `len(ids[0])` => `len(ids[1])`: all rows are equally long
 
 # %% task 3.5: What a step really moves
 # kind: measure; points: 25; minutes: 15; function: distances
@@ -639,6 +644,15 @@ def distances(start, make_optimizer, batches, pad_id):
 # expected. Your loss is the plain sum of the numbers, whose gradient is 1 everywhere. The sum of
 # their squares is asked for.
 # edit: .square().sum() => .sum()
+# %% misconception: the square of the length
+# says: In step {step} ({optimizer}) row {row} moves by {right:.3f}, and you have {yours:.3f}, the
+# square of it: the length is the **root** of the sum of the squares.
+# edit: .norm(dim=1) => .square().sum(dim=1)
+# %% misconception: each row is looked up once
+# says: In step {step} ({optimizer}) row {row} moves by {yours:.3f} with you, and {right:.3f} is
+# expected. A token that stands twice in the batch is looked up twice, and both times count. Did you
+# leave out what occurs again?
+# edit: table(ids) => table(ids.unique())
 # %% misconception: the sum for the length
 # says: In step {step} ({optimizer}) row {row} moves by {yours:.3f} with you, and {right:.3f} is
 # expected. You add up how much each number has changed. The distance is the length of the

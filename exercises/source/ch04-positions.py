@@ -276,6 +276,8 @@ def rows_for(past, new, size):
 # `past` each new token stands at place 0; nothing fails, and the text that is written falls apart.
 # And whole numbers in half precision are exact up to 2048 only. Each of these is found by one test
 # with a row whose angles are known, far away from place 0.
+# %% free choices
+# - `range(0, size, 2)` => `range(0, size - 1, 2)`: the size is even
 
 # %% task 4.3: Go on by k places without knowing where you are
 # kind: write; points: 20; minutes: 12; function: go_on
@@ -555,13 +557,13 @@ def run(function, case):
     width, length = 16, len(case["ids"])
     table, places = (torch.randn(100, width, generator=draw) for _ in range(2))
     maps = torch.randn(2, 3, width, width, generator=draw) / width**0.5
-    kind = case["model"]
+    kind, scale = case["model"], case["scale"]
 
     def read(ids):
         place = torch.arange(len(ids))
         x = table[ids]
         if kind == "the number of the place added":
-            return x + place[:, None]
+            return x + scale * place[:, None]
         if kind == "neighbours averaged":
             return (x + x.roll(1, dims=0)) / 2
         if "with positions" in kind:
@@ -577,21 +579,21 @@ def run(function, case):
 
 # %% check
 def cases(rng):
-    for model, roll in (
-        ("full mask, no positions", 0),
-        ("full mask, with positions", 0),
-        ("causal mask, no positions", 0),
-        ("neighbours averaged", 0),
-        ("the number of the place added", 1),  # the greatest move goes down,
-        ("the number of the place added", -1),  # and here up
+    for model, roll, scale in (
+        ("full mask, no positions", 0, 1), ("full mask, with positions", 0, 1),
+        ("causal mask, no positions", 0, 1), ("neighbours averaged", 0, 1),
+        ("the number of the place added", 1, 1),  # the greatest move goes down,
+        ("the number of the place added", -1, 1),  # and here up
+        ("the number of the place added", 1, 0.8e-5),  # on one side of the limit,
+        ("the number of the place added", 1, 1.6e-5),  # and on the other
     ):
-        length = int(rng.integers(9, 14))
+        length = int(rng.integers(9, 13))
         order = torch.arange(length).roll(roll)
         if not roll:  # the first three go round, so that the order is not its own inverse
             order[3:] = order[3:][torch.from_numpy(rng.permutation(length - 3))]
             order[:3] = torch.tensor([2, 0, 1])
         yield {
-            "model": model, "seed": int(rng.integers(2**31)),
+            "model": model, "scale": scale, "seed": int(rng.integers(2**31)),
             "ids": torch.from_numpy(rng.permutation(100)[:length].copy()), "order": order,
         }
 
@@ -661,3 +663,5 @@ def order_test(read, ids, order):
 # that shuffling does. Only the model with a full mask and without positions passes, up to rounding.
 # A causal mask gives the order away, since it matters who came before; so does a model that looks
 # at neighbours.
+# %% free choices
+# - `moved < 1e-4` => `moved <= 1e-4`: the two are never equal

@@ -15,7 +15,7 @@ from torch import Tensor
 
 # %% task 6.1: LayerNorm by hand
 # kind: write; points: 18; minutes: 10; function: layer_norm
-# without: layer_norm, LayerNorm, native_layer_norm, group_norm, GroupNorm, instance_norm
+# without: layer_norm, LayerNorm, native_layer_norm, group_norm, GroupNorm, instance_norm, batch_norm
 #
 # Write `layer_norm(x, gain, bias, eps)` yourself. `x` is
 # `(B, T, d)`; `gain` and `bias` are `(d,)`. Each row, that is, each token's vector of `d` numbers, is
@@ -444,6 +444,17 @@ def encode(x, layers, norm, order):
 # + x = x + attention(x if order == "post" else norm(x))
 # + x = x + feed_forward(x)
 # + x = norm(x) if order == "post" else x
+# %% misconception: feed-forward before attention
+# says: Your rows are {away:.0%} of their length away from the right ones. Does the feed-forward half
+# come first? In a layer attention comes before it.
+# edit: (attention, feed_forward): => (feed_forward, attention):
+# %% misconception: under pre-LN a norm after every layer
+# says: Your `"post"` is right, and under `"pre"` you are {away:.0%} away from the right rows. Does a
+# `norm` follow every layer? It follows the last one only: between the layers the residual path
+# carries the rows on as they are.
+# - return x if order == "post" else norm(x)
+# +     x = x if order == "post" else norm(x)
+# + return x
 # %% misconception: both halves read what came into the layer
 # says: Your rows are {away:.0%} of their length away from the right ones. Do both halves read what
 # came into the layer, with one sum and one LayerNorm for the two? The feed-forward half comes after
@@ -591,7 +602,7 @@ def finish_layer(x, attended, up, down):
 # added.
 
 # %% task 6.5: BERT on a slip of paper
-# kind: predict; points: 14; minutes: 12; function: count
+# kind: predict; points: 14; minutes: 12; function: count; tolerance: 1e-9
 #
 # How many parameters has a BERT of `layers` layers, `hidden` wide, with `heads` heads and a
 # vocabulary of `vocab`? It has 512 positions, 2 segments, a feed-forward part four times as wide as

@@ -218,16 +218,16 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
     return corrupted, labels
 
 # %% misconception: ids and labels are one tensor
-# says: Your corrupted ids contain -100, which is no token. `labels = input_ids` gives the same
-# tensor a second name and makes no copy, so writing -100 into the labels writes it into the text as
-# well.
+# says: Your corrupted ids contain -100, which is no token. Do ids and labels share one tensor?
+# `labels = input_ids` gives it a second name and makes no copy, so writing -100 into the labels
+# writes it into the text as well.
 # edit: input_ids.masked_fill(~selected, => input_ids.masked_fill_(~selected,
 # edit: input_ids.masked_fill(selected => input_ids.masked_fill_(selected
 # - corrupted = torch.where(selected & (second >= 0.9), drawn, corrupted)
 # %% misconception: labels read after the corruption
-# says: {lost} of your {selected} labels are not what stood there: they were read from the text
-# after it had been corrupted, so that the model would be taught to answer `[MASK]` at a `[MASK]`.
-# The label is the original token.
+# says: {lost} of your {selected} labels are not what stood there. Are they read from the text after
+# it has been corrupted? Then the model would be taught to answer `[MASK]` at a `[MASK]`. The label
+# is the original token.
 # edit: return corrupted, labels => return corrupted, corrupted.masked_fill(~selected, -100)
 # %% misconception: labels everywhere
 # says: Every position has a label, also those that were not selected. There the answer stands in
@@ -264,8 +264,8 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 # edit: selected & (second < 0.8) => second < 0.8
 # edit: selected & (second >= 0.9) => second >= 0.9
 # %% misconception: the same columns in every text
-# says: In {columns} columns every token of the batch is selected, in the others none: you have
-# drawn one number for each place, and all texts share it. Draw numbers of the shape of `input_ids`.
+# says: In {columns} columns every token of the batch is selected, in the others none. Is one number
+# drawn for each place, which all texts share? Draw numbers of the shape of `input_ids`.
 # edit: (first < 0.15) => (first[:1] < 0.15)
 # %% misconception: random tokens that are special
 # says: {bad} of your random tokens are special ones, with the ids {which} (and some are `[MASK]`,
@@ -285,8 +285,8 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 # edit: (second >= 0.9) => (second[:, :1] >= 0.9)
 # %% misconception: a tenth of the rest
 # says: Of the selected tokens {masked:.1%} become `[MASK]`, {random:.1%} random, and {kept:.1%}
-# stay. After the masks a fifth is left, and you turn a tenth of that into random tokens. The 10 %
-# are of all selected tokens, which is half of what the masks leave.
+# stay. After the masks a fifth is left: is it a tenth of that which becomes random? The 10 % are of
+# all selected tokens, which is half of what the masks leave.
 # edit: second >= 0.9 => second >= 0.98
 # %% misconception: the input itself is changed
 # says: The fractions are right, but the `input_ids` that came in are corrupted too. In the next
@@ -295,7 +295,7 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 # edit: input_ids.masked_fill(selected => input_ids.masked_fill_(selected
 # %% misconception: not repeatable
 # says: The fractions are right, but with the same `generator` you draw other tokens the second
-# time. A random number is drawn somewhere without `generator=generator`, so that a run cannot be
+# time. Is a random number drawn somewhere without `generator=generator`? Then a run cannot be
 # repeated.
 # edit: *input_ids.shape, generator=generator => *input_ids.shape
 # edit: , input_ids.shape, generator=generator => , input_ids.shape
@@ -322,6 +322,10 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 # alone, which is why random and kept tokens have one as well. Random tokens are drawn by their
 # place in a list of ordinary ids, so that none can be special. `torch.where` and `masked_fill`
 # return new tensors: the text stays whole and is corrupted anew in the next epoch.
+# %% free choices
+# - `first < 0.15` => `first <= 0.15`: a random number is hardly ever exactly that
+# - `second < 0.8` => `second <= 0.8`: hardly ever exactly that
+# - `second >= 0.9` => `second > 0.9`: hardly ever exactly that
 
 # %% task 8.2: The loss at labelled positions
 # kind: write; points: 20; minutes: 10; function: masked_lm_loss; gradient: logits
@@ -351,7 +355,7 @@ def masked_lm_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 # %% check
 def cases(rng):
-    for texts, length in ((2, 6), (3, 9), (2, 4)):
+    for texts, length in ((2, 6), (3, 9), (1, 5), (2, 4)):
         vocab = int(rng.integers(110, 140))  # over 100: an index of -100 would find something
         logits = torch.from_numpy(rng.normal(size=(texts, length, vocab)) * 2).float()
         labels = torch.full((texts, length), -100)
@@ -573,7 +577,7 @@ def slot_loss(logits, labels, weights):
 #
 # `random_tokens(count, vocab_size, special_ids, generator)` draws the random tokens of the recipe:
 # `count` ids below `vocab_size`, none of them in `special_ids`, every other one **with the same
-# chance**.
+# chance**. All of them are drawn with `generator`.
 #
 # The version below takes for granted that the special tokens are the first ids of the vocabulary.
 # In many small vocabularies they are. In that of BERT they are 0, 100, 101, 102 and 103.
@@ -682,9 +686,9 @@ def random_tokens(count, vocab_size, special_ids, generator):
 # They have to be left out, wherever they stand.
 # - is_ordinary[special_ids] = False
 # %% misconception: drawn again only once
-# says: Special ids have become rare, but {bad} are left: where one was drawn you draw again, and
-# the second draw can hit a special id as well. Repeat until there is none, or draw from a list that
-# has none in it.
+# says: Special ids have become rare, but {bad} are left. Do you draw again where one was drawn? The
+# second draw can hit a special id as well. Repeat until there is none, or draw from a list that has
+# none in it.
 # - return choices[torch.randint(len(choices), (count,), generator=generator)]
 # + drawn, again = torch.randint(vocab_size, (2, count), generator=generator)
 # + return torch.where(is_ordinary[drawn], drawn, again)
@@ -694,9 +698,9 @@ def random_tokens(count, vocab_size, special_ids, generator):
 # and remove only those in `special_ids`.
 # edit: is_ordinary.nonzero().flatten() => torch.arange(int(special_ids.max()) + 1, vocab_size)
 # %% misconception: some ids come up more often
-# says: No special id comes up, but id {often} does {times} times, where about {fair} are fair.
-# Whoever drew a special id was sent to a neighbour or to one fixed id, which is then drawn more
-# often than the others.
+# says: No special id comes up, but id {often} does {times} times, where about {fair} are fair. Is a
+# special id, when it was drawn, replaced by a neighbour or by one fixed id? That comes up more
+# often than the others then.
 # - return choices[torch.randint(len(choices), (count,), generator=generator)]
 # + drawn = torch.randint(vocab_size, (count,), generator=generator)
 # + return choices[torch.searchsorted(choices, drawn)]  # the next one that is not special

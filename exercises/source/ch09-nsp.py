@@ -304,6 +304,8 @@ def make_pairs(documents, count, rng):
 # sentence, b never a first one, and documents of one sentence drop out by themselves. The coin is
 # thrown first, and a is fixed before it; only then is b drawn, from the boundaries of other
 # documents. Every shortcut in another order leaves a trace that a model can find.
+# %% free choices
+# - `rng.random() < 0.5` => `rng.random() <= 0.5`: hardly ever exactly that
 
 # %% task 9.2: Two texts in one row
 # kind: write; points: 15; minutes: 10; function: lay_out
@@ -870,3 +872,5 @@ def length_classifier(lengths, labels):
 # to what chance did to the first half. On the half that it learned from it is right in more than
 # one half even if the lengths say nothing, since it has learned its accidents; only the second half
 # shows whether there is a leak. If it does, look at how B is drawn before you train anything.
+# %% free choices
+# - `length.max() + 1`: a table may be longer than it has to be

@@ -280,7 +280,7 @@ def judge(case, got, expected):
         for name, wrong in known.items():
             if np.allclose(mine, wrong, rtol=1e-4, atol=1e-5, equal_nan=True):
                 return name.strip()
-        return f'Your "{key}" is {mine.round(3)} and not {right.round(3)}. Try the example by hand.'
+        return ""
     return None if set(got) == set(expected) else ""
 
 def numbers(case, got, expected):

@@ -183,6 +183,8 @@ def encode_pair(a, b, max_length):
 # and differs from this rule in one thing only: an odd last place goes to the text that was longer
 # before, and to `b` if both were equally long. A separator belongs to the text that it closes, and
 # `[CLS]` to the first.
+# %% free choices
+# - `a, b = list(a), list(b)`: what becomes of the lists of the caller is not asked
 
 # %% task 14.2: Segments that are wrong by one
 # kind: repair; points: 15; minutes: 8; function: segment_ids
@@ -479,9 +481,9 @@ def mismatch(passage_of, seed):
 # + for row in losers:
 # +     source[row] = rng.choice(np.flatnonzero(passage_of != passage_of[row]))
 # %% misconception: the passages of all questions are shuffled
-# says: In one of your draws only {ones} of {n} labels are 1: all passages have been shuffled, and
-# next to nobody has kept the right one. Exactly {half} questions keep their passage; draw these
-# first, and shuffle the passages of the others alone.
+# says: In one of your draws only {ones} of {n} labels are 1. Are all passages shuffled, so that
+# next to nobody keeps the right one? Exactly {half} questions keep their passage; draw these first,
+# and shuffle the passages of the others alone.
 # - losers = rng.permutation(n)[: n // 2]
 # + source = rng.permutation(n)
 # + return source, (passage_of[source] == passage_of).astype(int)
@@ -833,6 +835,9 @@ def in_batch(questions, passages, passage_of):
 # anyway. Two things go wrong easily: lengths that have no meaning are left in, and a passage that
 # occurs twice is called wrong. Chance belongs beside the score, since it changes with the size of
 # the batch: the same model gets a lower fraction in a larger one.
+# %% free choices
+# - `questions, dim=-1`: the last of two axes is what `normalize` takes by itself
+# - `passages, dim=-1`: the same
 
 # %% task 14.6: What a careless split is worth
 # kind: measure; points: 15; minutes: 10; function: leak
@@ -972,3 +977,5 @@ def leak(vectors, labels, titles):
 # practice. The course divides by a hash of the title, and of the questions about one passage none
 # is learned from while another is tested; in medicine one divides by patient, with speech by
 # speaker.
+# %% free choices
+# - `argmin(dim=1)` => `argmin(dim=0)`: distances and what is hidden are symmetric

@@ -216,6 +216,7 @@ def cases(rng):
     }  # the type changes
     yield {"tags": name(one, 2) + outside() + [f"I-{one}"] * length + outside()}  # a gap
     yield {"tags": ["O", "O"]}
+    yield {"tags": [f"I-{other}", f"I-{other}", "O"]}  # at the very beginning
     tags = []
     for _ in range(12):
         one, other = two()
@@ -549,7 +550,7 @@ def cases(rng):
                 if word == 0:
                     drawn = [1, 3, 2][:count]
                 # Some words are O at their first piece, and a later piece says a name.
-                is_o = count > 1 and word in (1, len(pieces) - 1)
+                is_o = count > 1 and word in (1, len(pieces) - 2)
                 if is_o:
                     drawn[0] = NAMES.index("O")
                 fits = len(set(drawn)) == min(count, 3) and drawn[0] not in best[-2:]

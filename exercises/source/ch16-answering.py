@@ -62,6 +62,7 @@ def row(rng, starts, ends, null=-12.0):
     for logits, hills in ((start, starts), (end, ends)):
         for place, height in hills.items():
             logits[place] = height + rng.uniform(-0.05, 0.05)
+    start, end = np.round(64 * start) / 64, np.round(64 * end) / 64  # whose sums are exact
     share = rng.uniform(-1, 1)
     start[0], end[0] = null / 2 + share, null / 2 - share
     return start, end
@@ -92,11 +93,16 @@ def cases(rng):
         (*plain(), 8.0 - 1.0, -2.0),
         (*plain(), 8.0 - 3.0, -2.0),
         (*plain(), 8.0 + 1.0, -2.0),
+        # By the threshold, and not by more.
+        (*plain(), None, 2.0),
     ]
     context = torch.zeros(LENGTH, dtype=torch.bool)
     context[BEGIN:END] = True
     for starts, ends, null, threshold in rows:
-        batch = [row(rng, starts, ends, null)]
+        batch = [row(rng, starts, ends, null or 0.0)]
+        if null is None:
+            (start, end), inside = batch[0], slice(BEGIN, END)
+            start[0], end[0] = start[inside].max(), end[inside].max() + threshold
         batch += [row(rng, *plain()) for _ in range(2)]
         batch = [batch[i] for i in rng.permutation(3)]
         start, end = (torch.tensor(np.stack(part)).float() for part in zip(*batch))
@@ -288,6 +294,7 @@ def cases(rng):
     yield {"n": int(rng.integers(8, 20)), "room": 5, "stride": 0}
     yield {"n": int(rng.integers(3, 9)), "room": 9, "stride": 4}
     yield {"n": 3, "room": 9, "stride": 5}
+    yield {"n": 5, "room": 5, "stride": 4}
 
 def numbers(case, got, expected):
     n, stride = case["n"], case["stride"]
@@ -504,6 +511,10 @@ def cases(rng):
             wanted -= tells
             found.append(case)
     yield from found
+    # No answer leads by the threshold, and not by more.
+    case = dict(found[0], scores=[min(score, 5.0) for score in found[0]["scores"]])
+    case["scores"][int(np.argmax(case["scores"]))] = 6.0
+    yield {**case, "nulls": [6.0 + case["threshold"]] * len(case["nulls"])}
 
 def numbers(case, got, expected):
     best = int(np.argmax(case["scores"]))
@@ -847,6 +858,8 @@ def squad_scores(answers, prediction):
 # without disagreeing. Exact match wants one of the accepted answers as a whole; F1 gives part of a
 # point for words in common, counted with multiplicity. Of several accepted answers the best counts,
 # and “no answer” is an answer like another, namely the one without words.
+# %% free choices
+# - `truth and guess` => `truth or guess`: with one of the two empty both ways give 0
 
 # %% task 16.5: Windows and losses before you run anything
 # kind: predict; points: 15; minutes: 10; function: predict

@@ -518,6 +518,8 @@ class LowRankLinear(nn.Module):
 # random, the start is lost. After merging B is zero again, so that `forward` adds nothing and a
 # second merge adds nothing. `minibert.model.lora.LowRankLinear` hands out the plain linear map
 # instead.
+# %% free choices
+# - `/ linear.in_features**0.5`: any spread will do that is not zero
 
 # %% task 18.4: The mean of the means
 # kind: repair; points: 16; minutes: 12; function: shared_gradient
@@ -656,6 +658,8 @@ def shared_gradient(weight, features, labels):
 # no such trouble: they add up to the sum of the whole, and one division at the end makes the mean.
 # A worker without labels adds nothing. That is why `split_batch` hands the trainer the number of
 # labels of the *whole* batch, and why the update of chapter 18 is the same however many share it.
+# %% free choices
+# - `ignore_index=-100, `: it is what `cross_entropy` takes by itself
 
 # %% task 18.5: How far does a small step get in bf16?
 # kind: measure; points: 14; minutes: 10; function: small_steps; tolerance: 0.006
@@ -699,7 +703,8 @@ def small_steps(weights: Tensor, step: float, steps: int) -> dict[str, float]:
 # %% check
 def cases(rng):
     yield {"weights": torch.ones(1), "step": 0.001, "steps": 10}
-    yield {"weights": torch.tensor([1.003]), "step": 0.001, "steps": int(rng.integers(2, 5))}
+    yield {"weights": torch.ones(1), "step": 0.003, "steps": 3}  # downwards it would move
+    yield {"weights": torch.tensor([1.003]), "step": 0.001, "steps": int(rng.integers(2, 4))}
     for step in (float(rng.choice([1e-5, 2e-5])), float(rng.choice([2.5e-5, 5e-5]))):
         draw = torch.Generator().manual_seed(int(rng.integers(2**31)))
         weights = 0.02 * torch.randn(20_000, generator=draw)
@@ -978,3 +983,10 @@ def adapt(w1, b1, w2, x, y, budget):
 # matrix changes, there is a way without training as well: the best full change by least squares,
 # cut down to the directions in which it moves the outputs most. In BERT, where changes lie below
 # many layers, one has to train.
+# %% free choices
+# - `torch.manual_seed(0)`: training goes well from any start
+# - `torch.randn(rank, w2.shape[1]) / w2.shape[1] ** 0.5`: any start that is not zero
+# - `lr=0.02`: any rate that trains
+# - `range(400)`: any number of steps that is enough
+# - `learner.zero_grad()`: gradients that add up get there as well
+# - `.mean()` => `.sum()`: Adam takes no notice of the scale
