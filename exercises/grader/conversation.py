@@ -27,6 +27,7 @@ from exercises.learner.statements import Piece
 
 SOURCE = 256 * 2**10  # characters of code that are read of a notebook
 SLACK = 10.0  # seconds that a child may take longer than its own clock says
+LOST = "The grader could not run your code."
 
 
 class Child:
@@ -40,6 +41,7 @@ class Child:
 
     def __init__(self, way: Isolation, needs: Collection[str], seconds: float) -> None:
         self.way, self.needs, self.left = way, needs, seconds
+        self._reading = isolation.READING_ALL  # seconds left to read notebooks
         self._paths = [str(path.parent) for path in isolation.readable(needs)[:1]]
         # Forking a process in which macOS frameworks are loaded is not safe.
         self._forks = sys.platform == "linux"
@@ -54,11 +56,14 @@ class Child:
         self._folder.cleanup()
 
     def read(self, notebook: bytes, file: str, sets: Mapping[str, ExerciseSet]) -> dict[str, Any]:
-        """What a notebook has for each task: {"set", "answers"} as `extraction.take` finds it.
+        """What a notebook has for each task.
 
         Returns:
-            that, or {"problem": what is wrong with the notebook}.
+            {"set", "told", "answers"} as `notebook.read` finds it; only {"set", "told"} for a set
+            that is not asked for; or {"problem": what is wrong with the notebook}.
         """
+        if self._reading <= 0:
+            return {"problem": "not read: the notebooks before had used all the time for that"}
         wanted = {
             name: {
                 task.id: {"function": task.function, "setup": task.setup, "stub": task.stub}
@@ -72,18 +77,19 @@ class Child:
             "sets": wanted,
             "known": sorted({*source.names(), *sets}),
             "source": SOURCE,
-            "seconds": isolation.READING,
+            "seconds": min(isolation.READING, self._reading),
         }
         setups = dict.fromkeys(task.setup for each in sets.values() for task in each.tasks)
         ahead = list(setups) if self.left > 0 and self._forks else []
-        ((how, data),) = self._ask([job], [], isolation.READING, ahead)
+        ((how, data),) = self._ask([job], [], job["seconds"], ahead)
+        self._reading -= self._took
         if how == child.STOPPED:
-            return {"problem": f"reading it takes more than {isolation.READING:.0f} seconds"}
+            return {"problem": f"reading it takes more than {job['seconds']:.0f} seconds"}
         try:
             found = running.unpack(data)
             if "problem" in found:
                 return {"problem": str(found["problem"])[:200]}
-            return {"set": found["set"], "answers": found["answers"]}
+            return {"set": found["set"], "told": found["told"], "answers": found["answers"]}
         except (ValueError, KeyError, TypeError):
             return {"problem": "it cannot be read"}
 
@@ -122,7 +128,7 @@ class Child:
                 f"{running.LONGEST // 2**20} MB.",
                 child.SPENT: "Not run: the tasks before had used all the time that a submission "
                 "has.",
-            }.get(how, "The grader could not run your code.")
+            }.get(how, LOST)
             yield {"error": {"kind": "Stopped", "message": said, "line": ""}}
 
     def _ask(
@@ -142,6 +148,7 @@ class Child:
                 "filter": np.frombuffer(allowed.program(), np.uint8),
                 "fork": self._forks,
             }
+        self._took = 0.0  # seconds of the jobs themselves
         bunches = [jobs] if self._forks else [[job] for job in jobs]
         for bunch in bunches:
             request = {"jobs": bunch, "setups": setups, "paths": self._paths}
@@ -150,8 +157,8 @@ class Child:
             received, began = 0, time.monotonic()
             for how, answer in self._talk(running.pack(request), given):
                 if how != child.READY:
-                    seconds -= time.monotonic() - began
-                    received += 1
+                    took = time.monotonic() - began
+                    seconds, self._took, received = seconds - took, self._took + took, received + 1
                     yield how, answer
                 began = time.monotonic()
             for _ in range(len(bunch) - received):

@@ -127,6 +127,15 @@ def serve(
             line.send({"error": describe(error)})
 
 
+def _close_all_but(*streams: int) -> None:
+    """Close whatever is open but these and the first three: above all, where answers go."""
+    first = 3
+    for stream in sorted(streams):
+        os.closerange(first, stream)
+        first = stream + 1
+    os.closerange(first, 1024)
+
+
 def apart(learner: Callable[[Line], None], host: Run, cases: list[Any]) -> dict[str, Any]:
     """Run a host on cases, with a learner's function that is in a forked process.
 
@@ -141,8 +150,7 @@ def apart(learner: Callable[[Line], None], host: Run, cases: list[Any]) -> dict[
     to_learner, from_learner = os.pipe(), os.pipe()
     if not os.fork():
         try:
-            os.close(to_learner[1])
-            os.close(from_learner[0])
+            _close_all_but(to_learner[0], from_learner[1])
             cases.clear()  # what they hide, they hide from the function
             learner(Line(to_learner[0], from_learner[1]))
         finally:

@@ -38,11 +38,12 @@ INSIDE = {
     for name in names
 }
 KINDS = ("bwrap", "container", "limits", "clock")
-IMAGE = "minibert-grader:3"  # a new number when an older image would not do
+IMAGE = "minibert-grader:4"  # a new number when an older image would not do
 MEMORY = 6 * 2**30  # bytes of address space; torch alone maps more than one
 STARTING = 120.0  # seconds for Python and torch to start, on however busy a machine
 SPACE = 2**20  # bytes for what packages write when they are imported; learners' code writes nothing
-READING = 20.0  # seconds to find in a notebook what runs
+READING = 20.0  # seconds to find in a notebook what runs, and
+READING_ALL = 40.0  # for all notebooks of a learner
 
 
 @dataclass(frozen=True)
@@ -174,13 +175,13 @@ def command(isolation: Isolation, needs: Collection[str], seconds: float) -> lis
     if isolation.kind in ("limits", "clock"):
         return [sys.executable, *python, str(CHILD)]
     if isolation.kind == "container":
-        limits = ["--network=none", "--read-only", "--cap-drop=ALL", "--pids-limit=64"]
+        limits = ["--network=none", "--read-only", "--cap-drop=ALL", "--pids-limit=64", "--cpus=1"]
         limits += [f"--memory={MEMORY}", "--security-opt=no-new-privileges", "--ipc=none"]
         limits += [f"--tmpfs=/tmp:size={SPACE}", "--workdir=/tmp", "--entrypoint=timeout"]
         limits += [f"--volume={path}:{path}:ro" for path in readable(needs)]
         limits += [f"--env={k}={v}" for k, v in environment(needs).items()]
         # Killing the client leaves its container running: that has a clock of its own.
-        clock = ["-s", "KILL", str(round(STARTING + READING + seconds))]
+        clock = ["-s", "KILL", str(round(STARTING + READING_ALL + seconds))]
         run = [isolation.program, "run", "--rm", "--interactive", *limits, IMAGE, *clock]
         return [*run, "python", *python, INSIDE[CHILD]]
     words = [isolation.program, *_namespaces(), "--clearenv"]

@@ -17,7 +17,8 @@ def read(job: dict[str, Any]) -> dict[str, Any]:
     """What a notebook has for each task.
 
     Returns:
-        {"problem": ...}, or {"set": its name, "answers": {task: (ways, problem)}}.
+        {"problem": ...}, or {"set": its name, "told": whether it says so itself, "answers":
+        {task: (ways, problem)}}; without answers for a set that is not asked for.
     """
     try:
         content = json.loads(job["notebook"].tobytes())
@@ -39,27 +40,32 @@ def read(job: dict[str, Any]) -> dict[str, Any]:
         }
     reading = read_cells(cells)
     said = _text(_get(content, "metadata", "minibert_exercises", "set"))
-    name = _set_of(said, cells, reading, job)
+    name, told = _set_of(said, cells, reading, job)
     if not name:
         return {"problem": "of which set it is cannot be told"}
     if name not in job["sets"]:
-        return {"problem": f"it is of the set {name}, which is not graded"}
+        return {"set": name, "told": told, "answers": {}}
     wanted = job["sets"][name]
     stubs = {task: each["stub"] for task, each in wanted.items()}
     answers = {
         task: take(reading, task, each["function"], each["setup"], stubs)
         for task, each in wanted.items()
     }
-    return {"set": name, "answers": answers}
+    return {"set": name, "told": told, "answers": answers}
 
 
-def _set_of(said: str, cells: list[tuple[str, str]], reading: Reading, job: dict[str, Any]) -> str:
-    """Which set a notebook answers: what it says itself, its file name, its tasks and functions."""
+def _set_of(
+    said: str, cells: list[tuple[str, str]], reading: Reading, job: dict[str, Any]
+) -> tuple[str, bool]:
+    """Which set a notebook answers, and whether it says so itself, in metadata or file name.
+
+    If it does not, its tasks and functions are compared with those of the sets being graded.
+    """
     if said in job["known"]:
-        return said
+        return said, True
     for name in job["known"]:
         if name in job["file"]:
-            return str(name)
+            return str(name), True
     bound = {name for one in reading.statements for name in one.binds}
     marked = {task for task, _ in cells}
     found = [
@@ -68,7 +74,7 @@ def _set_of(said: str, cells: list[tuple[str, str]], reading: Reading, job: dict
     ]
     best = max(found)
     clear = [one for one in found if one[:2] == best[:2]] == [best]
-    return best[2] if (clear and best[:2] > (0, 0)) or len(found) == 1 else ""
+    return (best[2] if (clear and best[:2] > (0, 0)) or len(found) == 1 else ""), False
 
 
 def _get(value: Any, *keys: str) -> Any:

@@ -1,167 +1,216 @@
-"""The report on a class: grades.csv, grades.json, an overview and a page for each submission."""
+"""The report on a class: an overview, a page for each learner, grades as files."""
 
 from __future__ import annotations
 
-import csv
+import hashlib
 import html
 import json
-import os
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import quote
 
-from exercises.grader.grading import Result, safe_name
-from exercises.learner.note import marked
-from exercises.learner.source import Task
+from exercises.grader.gradebook import Row, write_gradebooks
+from exercises.grader.pages import learners_page, page, points
+from exercises.grader.results import Result, safe_name, write_whole
+from exercises.learner.source import ExerciseSet, Task
 
-STYLE = """
-:root { color-scheme: light dark; --line: #8886; --ok: #009E73; --no: #D55E00; --dim: #767676; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; } .wide { overflow-x: auto; }
-.list td, .list th { border-bottom: 1px solid var(--line); padding: .3rem .7rem; text-align: left; }
-.list td.n, .list th.n { text-align: right; font-variant-numeric: tabular-nums; }
-.bar { display: inline-block; height: .8rem; background: var(--ok); vertical-align: middle; }
-.rest { background: #8884; }
-.task { border-left: 5px solid var(--no); padding: 0 1rem; margin: 1rem 0; }
-.task.passed { border-color: var(--ok); } small, .dim { color: var(--dim); }
-code { background: #8882; padding: 0 .2em; } h1 { line-height: 1.2; }
-"""
+WAYS = {
+    "bwrap": "in namespaces of its own (bubblewrap): no network, no file to see but Python's",
+    "container": "in a container without a network",
+    "limits": "with limits only (neither bubblewrap nor a container was there): a submission "
+    "could read what the grader can read. Grade strangers' work with one of the other two",
+    "clock": "under a clock alone",
+}
 
 
 @dataclass
 class Summary:
-    """What the overview needs of all results, gathered one by one."""
+    """What the overview needs of all results, gathered one by one.
 
-    rows: list[tuple[str, int, list[int]]] = field(default_factory=list)
+    sets: the columns. labels: the names shown, by name.
+    """
+
+    sets: list[str]
+    rows: list[Row] = field(default_factory=list)
+    tasks: dict[str, dict[str, float]] = field(default_factory=dict)  # points, by learner
+    labels: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)  # what is wrong, as it is shown
     passed: Counter[str] = field(default_factory=Counter)
+    tried: Counter[str] = field(default_factory=Counter)
     mistakes: dict[str, Counter[str]] = field(default_factory=dict)
     unnamed: Counter[str] = field(default_factory=Counter)
     absent: Counter[str] = field(default_factory=Counter)
+    ways: Counter[str] = field(default_factory=Counter)
 
-    def add(self, result: Result) -> None:
-        """Count one submission."""
-        self.rows.append((result.name, result.points, [task.points for task in result.tasks]))
+    def add(self, result: Result, shown: Result, is_listed: bool) -> None:
+        """Count one learner; shown: the same, under the name and with the texts to be shown."""
+        label = self.labels[result.name] = shown.name
+        self.notes[result.name] = " ".join(shown.problems)
+        each = {name: one.points for name, one in result.sets.items()}
+        alias = label if label != result.name else ""
+        notes = tuple(result.problems)
+        self.rows.append(Row(result.name, result.person, each, notes, is_listed, alias))
+        self.tasks[result.name] = {task.task: task.points for task in result.tasks}
+        self.ways.update({one.isolation for one in result.sets.values() if one.tasks})
         for task in result.tasks:
+            self.tried[task.task] += 1
             if task.points:
                 self.passed[task.task] += 1
             elif task.mistake:
                 self.mistakes.setdefault(task.task, Counter())[task.mistake] += 1
-            elif task.message.startswith(("Not submitted", "There is no function", "Task ")):
+            elif task.message.startswith(("There is no function", "Task ")):
                 self.absent[task.task] += 1
             else:
                 self.unnamed[task.task] += 1
 
-
-def _page(title: str, body: str) -> str:
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>\n"
-        f"<body>{body}</body></html>\n"
-    )
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
-    os.replace(partial, path)
+    def to_look_at(self) -> list[tuple[str, str]]:
+        """What an instructor should see: a learner's name or a set's, and what there is."""
+        found = [(self.labels[row.name], self.notes[row.name]) for row in self.rows if row.notes]
+        for name in self.sets:
+            missing = [
+                self.labels[row.name]
+                for row in self.rows
+                if name not in row.points and not row.notes
+            ]
+            if missing:
+                found.append((name, f"nothing of {_some(missing)}"))
+        return found
 
 
-def submission_page(result: Result, titles: Mapping[str, str]) -> str:
-    """One learner's page, to be handed back: it speaks of nobody else."""
-    total = sum(task.out_of for task in result.tasks)
-    body = [f"<h1>{html.escape(result.name)}: {result.points} of {total} points</h1>"]
-    body += [f"<p>{html.escape(note)}</p>" for note in result.notes]
-    for task in result.tasks:
-        kind = "task passed" if task.points else "task"
-        heading = f"{task.task} · {html.escape(titles.get(task.task, ''))}"
-        file = f" · from {html.escape(task.file)}" if task.file else ""
-        body.append(
-            f'<section class="{kind}"><h2>{heading}</h2><p><b>{task.points} of {task.out_of}'
-            f"</b>{file} · {marked(task.message)}</p>{task.table}</section>"
+def _some(names: list[str], most: int = 12) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
+
+
+def alias(seed: bytes, name: str) -> str:
+    """A name that tells nobody who it is, the same in every run with this seed."""
+    return f"learner {hashlib.sha256(seed + b'alias' + name.encode()).hexdigest()[:8]}"
+
+
+def anonymous(result: Result, name: str) -> Result:
+    """A result under another name, whose texts name no file: those hold the names of learners."""
+    names = {one.file: f"notebook {i}" for i, one in enumerate(result.files, start=1)}
+    sets = {
+        key: replace(
+            one,
+            tasks=[replace(task, file=names.get(task.file, task.file)) for task in one.tasks],
         )
-    return _page(f"{result.name}: exercises", "\n".join(body))
+        for key, one in result.sets.items()
+    }
+    files = [replace(one, file=names[one.file]) for one in result.files]
+    notes = ["Something else was handed in, or is wrong with it."] if result.notes else []
+    return replace(result, name=name, files=files, notes=notes, sets=sets)
 
 
-def write_submission(result: Result, tasks: Iterable[Task], out: Path) -> None:
-    """Write a learner's page."""
-    folder = out / "submissions"
-    folder.mkdir(parents=True, exist_ok=True)
-    titles = {task.id: task.title for task in tasks}
-    _write(folder / f"{safe_name(result.name)}.html", submission_page(result, titles))
+def write_page(result: Result, sets: Mapping[str, ExerciseSet], out: Path) -> Path:
+    """Write a learner's page; its path."""
+    path = out / "submissions" / f"{safe_name(result.name)}.html"
+    write_whole(path, learners_page(result, sets))
+    return path
 
 
-def write_overview(summary: Summary, tasks: list[Task], out: Path, isolation: str) -> None:
-    """Write `index.html`, `grades.csv` and `grades.json`."""
-    summary.rows.sort()
-    _write(out / "index.html", overview(summary, tasks, isolation))
-    write_csv(summary, tasks, out / "grades.csv")
+def write_overview(summary: Summary, sets: Mapping[str, ExerciseSet], out: Path) -> None:
+    """Write `index.html`, `grades.json` and the files for spreadsheets and learning systems."""
+    summary.rows.sort(key=lambda row: row.name)
+    shown = sorted(summary.rows, key=lambda row: summary.labels[row.name])
+    write_whole(out / "index.html", overview(summary, shown, sets))
+    write_gradebooks(summary.rows, summary.sets, out)
+    tasks = [task for name in summary.sets for task in sets[name].tasks]
     grades = {
-        "isolation": isolation,
+        "isolation": sorted(summary.ways),
+        "sets": summary.sets,
         "tasks": [{"id": t.id, "title": t.title, "points": t.points} for t in tasks],
         "submissions": [
-            {"name": name, "points": points, "by_task": dict(zip(ids(tasks), each, strict=True))}
-            for name, points, each in summary.rows
+            {
+                "name": summary.labels[row.name],
+                "points": {name: row.points.get(name) for name in summary.sets},
+                "by_task": summary.tasks[row.name],
+                "notes": summary.notes[row.name],
+            }
+            for row in shown
         ],
     }
-    _write(out / "grades.json", json.dumps(grades, ensure_ascii=False, indent=1) + "\n")
+    write_whole(out / "grades.json", json.dumps(grades, ensure_ascii=False, indent=1) + "\n")
 
 
-def ids(tasks: list[Task]) -> list[str]:
-    """The ids of tasks."""
-    return [task.id for task in tasks]
-
-
-def overview(summary: Summary, tasks: list[Task], isolation: str) -> str:
-    """The page on the whole class: distribution, tasks, commonest mistakes, submissions."""
-    count = len(summary.rows)
-    total = sum(task.points for task in tasks)
-    ways = {
-        "bwrap": "in namespaces of its own (bubblewrap): no network, no file to see but Python's",
-        "container": "in a container without a network",
-        "limits": "with limits only (neither bubblewrap nor a container was there): a submission "
-        "could read what the grader can read. Grade strangers' work with one of the other two",
-        "clock": "under a clock alone",
-    }
-    mean = sum(points for _, points, _ in summary.rows) / max(count, 1)
+def overview(summary: Summary, rows: Sequence[Row], sets: Mapping[str, ExerciseSet]) -> str:
+    """The page on the whole class."""
+    graded = [row for row in rows if row.points]
+    total = 100 * len(summary.sets)
+    mean = sum(sum(row.points.values()) for row in graded) / max(len(graded), 1)
     body = [
         "<h1>Grades</h1>",
-        f"<p>{count} submissions, mean {mean:.1f} of {total} points. Each task of each submission "
-        f"ran {html.escape(ways[isolation])}.</p>",
-        "<h2>Distribution</h2>",
-        _histogram([points for _, points, _ in summary.rows], total),
-        '<h2>Tasks</h2><div class="wide"><table class="list"><tr><th>task</th><th>passed</th>'
-        '<th class="n">proportion</th><th>commonest mistakes</th></tr>',
+        f"<p>Learners: {len(rows)}, of whom {len(graded)} have something graded; mean: {mean:.1f} "
+        f"of {total} points.</p>",
+        *(f"<p>Each task ran {html.escape(WAYS.get(way, way))}.</p>" for way in summary.ways),
     ]
-    for task in tasks:
-        proportion = summary.passed[task.id] / max(count, 1)
-        mistakes = [
-            f"{html.escape(name)} ({number})"
-            for name, number in _commonest(summary.mistakes.get(task.id, Counter()))
-        ]
-        for what, counter in (("none known", summary.unnamed), ("not written", summary.absent)):
-            if counter[task.id]:
-                mistakes.append(f'<span class="dim">{what} ({counter[task.id]})</span>')
-        body.append(
-            f"<tr><td>{task.id} {html.escape(task.title)}</td><td>{_bar(proportion)}</td>"
-            f'<td class="n">{proportion:.0%}</td><td>{"<br>".join(mistakes)}</td></tr>'
+    looked = summary.to_look_at()
+    if looked:
+        items = [f"<li><b>{html.escape(n)}</b>: {html.escape(text)}</li>" for n, text in looked]
+        body.append(f"<h2>To look at</h2><ul>{''.join(items)}</ul>")
+    if graded:
+        body += ["<h2>Distribution</h2>"]
+        body += [histogram([sum(row.points.values()) for row in graded], total)]
+    body += ["<h2>Tasks</h2>", *(_tasks(summary, graded, sets[name]) for name in summary.sets)]
+    body += ["<h2>Learners</h2>", _learners(summary, rows)]
+    return page("Grades", "\n".join(body))
+
+
+def _learners(summary: Summary, rows: Sequence[Row]) -> str:
+    """A line for each learner, a column for each set."""
+    chapters = [name.split("-")[0] for name in summary.sets]
+    heads = "".join(f'<th class="n">{html.escape(one)}</th>' for one in chapters)
+    lines = []
+    for row in rows:
+        label = summary.labels[row.name]
+        cells = "".join(
+            f'<td class="n">{points(row.points[name]) if name in row.points else ""}</td>'
+            for name in summary.sets
         )
-    heads = "".join(f'<th class="n">{task.id}</th>' for task in tasks)
-    body.append(
-        '</table></div><h2>Submissions</h2><div class="wide"><table class="list"><tr>'
-        f'<th>name</th><th class="n">points</th>{heads}</tr>'
+        sum_ = points(sum(row.points.values())) if row.points else ""
+        lines.append(
+            f'<tr><td><a href="submissions/{quote(safe_name(label))}.html">{html.escape(label)}</a>'
+            f'</td>{cells}<td class="n"><b>{sum_}</b></td></tr>'
+        )
+    return (
+        f'<div class="wide"><table class="list"><tr><th>name</th>{heads}<th class="n">all</th></tr>'
+        f"{''.join(lines)}</table></div>"
     )
-    for name, points, each in summary.rows:
-        link = f"submissions/{quote(safe_name(name))}.html"
-        cells = "".join(f'<td class="n">{one}</td>' for one in each)
-        body.append(
-            f'<tr><td><a href="{link}">{html.escape(name)}</a></td><td class="n">{points}</td>'
-            f"{cells}</tr>"
-        )
-    return _page("Grades", "\n".join([*body, "</table></div>"]))
+
+
+def _tasks(summary: Summary, graded: Sequence[Row], exercises: ExerciseSet) -> str:
+    """Passes and commonest mistakes by task of one set."""
+    own = [row.points[exercises.name] for row in graded if exercises.name in row.points]
+    mean = f", mean {sum(own) / len(own):.1f} of 100 points" if own else ""
+    lines = [_line(summary, task) for task in exercises.tasks]
+    return (
+        f"<h3>{html.escape(exercises.title)}</h3><p>{len(own)} graded{mean}.</p>"
+        '<div class="wide"><table class="list"><tr><th>task</th><th class="bars">passed</th>'
+        '<th class="n">proportion</th><th>commonest mistakes</th></tr>'
+        f"{''.join(lines)}</table></div>"
+    )
+
+
+def _line(summary: Summary, task: Task) -> str:
+    proportion = summary.passed[task.id] / max(summary.tried[task.id], 1)
+    mistakes = [
+        f"{html.escape(name)} ({number})"
+        for name, number in _commonest(summary.mistakes.get(task.id, Counter()))
+    ]
+    for what, counter in (("none known", summary.unnamed), ("not written", summary.absent)):
+        if counter[task.id]:
+            mistakes.append(f'<span class="dim">{what} ({counter[task.id]})</span>')
+    full = round(100 * proportion)
+    bar = (
+        f'<span class="bar" style="width:{full}px"></span>'
+        f'<span class="bar rest" style="width:{100 - full}px"></span>'
+    )
+    return (
+        f'<tr><td>{task.id} {html.escape(task.title)}</td><td class="bars">{bar}</td>'
+        f'<td class="n">{proportion:.0%}</td><td>{"<br>".join(mistakes)}</td></tr>'
+    )
 
 
 def _commonest(counts: Counter[str]) -> list[tuple[str, int]]:
@@ -169,64 +218,29 @@ def _commonest(counts: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:3]
 
 
-def _bar(proportion: float) -> str:
-    full, rest = round(100 * proportion), 100 - round(100 * proportion)
-    return (
-        f'<span class="bar" style="width:{full}px"></span>'
-        f'<span class="bar rest" style="width:{rest}px"></span>'
-    )
-
-
-def _histogram(points: list[int], total: int) -> str:
-    """Ten bars of equal width over the points, in plain SVG."""
+def histogram(values: Sequence[float], total: int) -> str:
+    """Ten bars of equal width over the points, in plain SVG; what bounds them stands between."""
     counts = [0] * 10
-    for one in points:
-        counts[min(9, 10 * one // max(total, 1))] += 1
+    for one in values:
+        counts[min(9, int(10 * one // max(total, 1)))] += 1
     highest = max(counts) or 1
     bars = []
+    for i in range(11):
+        bars.append(
+            f'<text x="{i * 42 + 16}" y="126" text-anchor="middle" font-size="12" '
+            f'fill="currentColor">{i * total // 10}</text>'
+        )
     for i, number in enumerate(counts):
         height = 90 * number / highest
-        low, high = i * total // 10, (i + 1) * total // 10 - (i < 9)
+        low, high = i * total // 10, (i + 1) * total // 10
         bars.append(
-            f'<rect x="{i * 46 + 2}" y="{110 - height:.0f}" width="42" height="{height:.0f}" '
+            f'<rect x="{i * 42 + 17}" y="{110 - height:.0f}" width="40" height="{height:.0f}" '
             f'fill="#0072B2"><title>{number} with {low} to {high} points</title></rect>'
-            f'<text x="{i * 46 + 23}" y="{105 - height:.0f}" text-anchor="middle" '
+            f'<text x="{i * 42 + 37}" y="{105 - height:.0f}" text-anchor="middle" '
             f'font-size="12" fill="currentColor">{number or ""}</text>'
-            f'<text x="{i * 46 + 23}" y="126" text-anchor="middle" font-size="11" '
-            f'fill="currentColor">{low}–{high}</text>'
         )
-    said = f"Bars: how many submissions have how many of {total} points."
+    said = f"Bars: how many learners have how many of {total} points."
     return (
-        f'<svg viewBox="0 0 462 132" width="462" style="max-width:100%" role="img" '
+        f'<svg viewBox="0 0 452 132" width="452" style="max-width:100%" role="img" '
         f'aria-label="{said}">{"".join(bars)}</svg>'
     )
-
-
-def write_csv(summary: Summary, tasks: list[Task], path: Path) -> None:
-    """The grades for a spreadsheet and for the import of Canvas and of Moodle.
-
-    The first five columns are those that Canvas asks for; it finds a student by `SIS Login ID`, and
-    Moodle's import is told to take the same column as the user name. The submission's name stands
-    in both. The second row has the points that are possible, as Canvas writes it.
-    """
-    with path.open("w", encoding="utf-8-sig", errors="backslashreplace", newline="") as stream:
-        writer = csv.writer(stream)
-        heads = [f"{task.id} {task.title}" for task in tasks]
-        total = sum(task.points for task in tasks)
-        writer.writerow(
-            ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "minibert total", *heads]
-        )
-        writer.writerow(["    Points Possible", "", "", "", "", total, *(t.points for t in tasks)])
-        for name, points, each in summary.rows:
-            shown = harmless(name)
-            writer.writerow([shown, "", "", shown, "", points, *each])
-
-
-# Where a cell begins, in whatever a spreadsheet takes for the separator; then what opens a formula,
-# as it is typed in the West and in the East.
-_FORMULA = re.compile(r"(^|[;,|\t\r\n])([\s\u200b\ufeff]*)(?=[=+\-@＝＋－＠])")
-
-
-def harmless(text: str) -> str:
-    """A text that no spreadsheet takes for a formula, whatever it takes for the end of a cell."""
-    return _FORMULA.sub(r"\1\2'", text)

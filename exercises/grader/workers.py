@@ -7,52 +7,48 @@ takes too long is replaced, its submission has no points and says why, and all o
 from __future__ import annotations
 
 import contextlib
-import json
 import multiprocessing
 import os
+import resource
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from exercises.grader.grading import (
-    JUDGING,
-    MOST_SECONDS,
-    Grader,
-    Result,
-    TaskResult,
-    read_result,
-    safe_name,
-)
-from exercises.grader.isolation import READING, STARTING
-from exercises.grader.submission import MOST, Submission
+from exercises.grader.grading import JUDGING, MOST_SECONDS, SECONDS, Grader
+from exercises.grader.isolation import READING_ALL, STARTING
+from exercises.grader.results import Result, SetResult, Store, TaskResult
+from exercises.grader.submission import Submission
 
 MEMORY = 256 * 2**20  # bytes that a worker may take for one submission, beyond what it has anyhow
+LOST = "The grader could not finish with this submission, so it has no points."
+TRIES = 2  # for a submission whose worker ends: it may have been the machine
+PAUSE = 5.0  # seconds before the second
 
 
 def grade_all(
-    grader: Grader, submissions: list[Submission], out: Path, jobs: int
+    grader: Grader, submissions: list[Submission], store: Store, jobs: int
 ) -> Iterator[Result]:
     """Grade, `jobs` submissions at a time; what an earlier run has graded is read, not run again.
 
-    Each result is kept in `out/results/NAME.json` as soon as it is there, and not in memory.
+    Each result is in the store as soon as it is there, and not in memory.
 
     Yields:
         the results, in the order in which they are ready.
     """
-    folder = out / "results"
-    folder.mkdir(parents=True, exist_ok=True)
     waiting = []
     for one in submissions:
-        earlier = read_result(folder / f"{safe_name(one.name)}.json")
-        if earlier is not None and earlier.fingerprint == grader.fingerprint(one):
-            yield earlier
+        before = store.read(one.name)
+        if grader.is_current(one, before):
+            before.person, before.files = one.person, grader.known(one, before) or []
+            before.notes = notes_of(one, before)
+            store.write_files(before)
+            yield before
         else:
             waiting.append(one)
     waiting.reverse()
-    workers = [Worker(grader, folder) for _ in range(min(jobs, len(waiting)))]
+    workers = [Worker(grader, store, number) for number in range(min(jobs, len(waiting)))]
     try:
         while waiting or any(worker.busy for worker in workers):
             for worker in workers:
@@ -69,17 +65,26 @@ def grade_all(
             worker.end()
 
 
+def notes_of(one: Submission, before: Result) -> list[str]:
+    """What is wrong with a submission, and that it was given up, if it was."""
+    return [*one.notes, *(note for note in before.notes if note == LOST)]
+
+
 class Worker:
     """A process that grades submissions, one after the other.
 
     busy: the submission that it is at; deadline: when that must be done.
     """
 
-    def __init__(self, grader: Grader, folder: Path) -> None:
-        self.grader, self.folder = grader, folder
+    def __init__(self, grader: Grader, store: Store, number: int) -> None:
+        self.grader, self.store, self.number = grader, store, number
         self.busy: Submission | None = None
         self.deadline = 0.0
+        self._tries = 0
         self._process: multiprocessing.process.BaseProcess | None = None
+        sets = len(grader.sets)
+        running = min(MOST_SECONDS, SECONDS * sets) + MOST_SECONDS  # and to start children again
+        self.longest = STARTING + READING_ALL + running + JUDGING * sets
 
     def give(self, one: Submission) -> None:
         """Let it grade a submission."""
@@ -87,32 +92,35 @@ class Worker:
             # Started anew, not forked: torch does not survive that once it has used threads.
             context = multiprocessing.get_context("spawn")
             self.connection, other = context.Pipe()
-            process = context.Process(target=work, args=(other, self.grader, self.folder))
+            process = context.Process(
+                target=work, args=(other, self.grader, self.store, self.number)
+            )
             process.start()
             self._process = process
             other.close()
-        self.busy = one
-        longest = STARTING + MOST * READING + 2 * MOST_SECONDS + JUDGING * len(self.grader.tasks)
-        self.deadline = time.monotonic() + longest
+        self.busy, self._tries = one, self._tries + 1
+        self.deadline = time.monotonic() + self.longest
         self.connection.send(one)
 
     def result(self) -> Result | None:
         """What came of its submission; None while it is at it."""
         assert self.busy is not None
-        done = ""
+        done, is_late = "", time.monotonic() >= self.deadline
         if self.connection.poll():
             with contextlib.suppress(EOFError, OSError):
                 done = self.connection.recv()
-        elif time.monotonic() < self.deadline:
+        elif not is_late:
             return None
-        one, self.busy = self.busy, None
-        result = read_result(self.folder / f"{safe_name(one.name)}.json") if done else None
-        if result is None:
+        one = self.busy
+        if not done:
             self.end()
-            said = "The grader could not finish with this submission, so it has no points."
-            result = given_up(self.grader, one, said)
-            keep(result, self.folder)
-        return result
+            if self._tries < TRIES and not is_late:
+                time.sleep(PAUSE)
+                self.give(one)
+                return None
+            give_up(self.grader, one, self.store)
+        self.busy, self._tries = None, 0
+        return self.store.read(one.name)
 
     def end(self) -> None:
         """Stop it, whatever it is doing."""
@@ -122,56 +130,68 @@ class Worker:
             self._process = None
 
 
-def given_up(grader: Grader, one: Submission, said: str) -> Result:
-    """A submission's zero, with the reason."""
-    tasks = [TaskResult(task.id, 0, task.points, said) for task in grader.tasks]
-    return Result(one.name, grader.fingerprint(one), grader.way.kind, tasks, [*one.notes, said])
+def give_up(grader: Grader, one: Submission, store: Store) -> None:
+    """Keep a submission's zero, with the reason, for the sets it is known to answer."""
+    result = store.read(one.name)
+    result.person, result.files = one.person, grader.known(one, result) or []
+    result.notes = [*one.notes, LOST]
+    store.write_files(result)
+    for name in {file.set for file in result.files} & set(grader.sets):
+        fingerprint = grader.fingerprint(name, result.files)
+        kept = result.sets.get(name)
+        if kept is None or kept.fingerprint != fingerprint:
+            tasks = [TaskResult(t.id, 0, t.points, LOST) for t in grader.sets[name].tasks]
+            store.write_set(one.name, SetResult(name, fingerprint, grader.way.kind, tasks))
 
 
-def keep(result: Result, folder: Path) -> None:
-    """Write a result, whole or not at all."""
-    path = folder / f"{safe_name(result.name)}.json"
-    partial = path.with_suffix(".partial")
-    text = json.dumps(asdict(result), ensure_ascii=False, indent=1)
-    partial.write_text(text, encoding="utf-8", errors="backslashreplace")
-    os.replace(partial, path)
-
-
-def work(connection: Connection, grader: Grader, folder: Path) -> None:
+def work(connection: Connection, grader: Grader, store: Store, number: int) -> None:
     """What a worker does: grades what it is given, until nobody gives anything any more."""
     from exercises.grader.child import die_with_parent
 
     die_with_parent()
-    for task in grader.tasks:  # drawn and solved before anybody's clock runs
-        _ = grader.bench(task).expected
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
+    if sys.platform == "linux":
+        # A core for each, its children's too: threads without number slow down only themselves.
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[number % len(cores)]})
+    bound = MemoryBound()
+
+    def ready(result: Result, sets: list[str]) -> None:
+        store.write_files(result)
+        bound.lift()
+        grader.solve(sets)
+        bound.set()
+
     with contextlib.suppress(EOFError, OSError):
         while True:
             one: Submission = connection.recv()
-            with bounded_memory():
-                try:
-                    result = grader.grade(one)
-                except Exception as error:
-                    said = f"The grader stopped at this submission: {type(error).__name__}."
-                    result = given_up(grader, one, said)
-            keep(result, folder)
+            bound.set()
+            try:
+                result = grader.grade(one, store.read(one.name), ready)
+            except Exception:  # of the grader's own: no room for another process, perhaps
+                connection.send("")
+                continue
+            finally:
+                bound.lift()
+            for each in result.sets.values():
+                store.write_set(one.name, each)
             connection.send("done")
 
 
-@contextlib.contextmanager
-def bounded_memory() -> Iterator[None]:
-    """Refuse this process more memory than it has, and a little (Linux)."""
-    if sys.platform != "linux":
-        yield
-        return
-    import resource
+class MemoryBound:
+    """Refuses this process more memory than it has, and a little (Linux)."""
 
-    pages = int(Path("/proc/self/statm").read_text().split()[5])  # of data and stack
-    _, highest = resource.getrlimit(resource.RLIMIT_DATA)
-    bound = pages * resource.getpagesize() + MEMORY
-    resource.setrlimit(resource.RLIMIT_DATA, (bound, highest))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_DATA, (highest, highest))
+    def set(self) -> None:
+        """From now on."""
+        if sys.platform == "linux":
+            pages = int(Path("/proc/self/statm").read_text().split()[5])  # of data and stack
+            self._limit(pages * resource.getpagesize() + MEMORY)
+
+    def lift(self) -> None:
+        """No longer."""
+        if sys.platform == "linux":
+            self._limit(resource.getrlimit(resource.RLIMIT_DATA)[1])
+
+    def _limit(self, bound: int) -> None:
+        resource.setrlimit(
+            resource.RLIMIT_DATA, (bound, resource.getrlimit(resource.RLIMIT_DATA)[1])
+        )

@@ -9,6 +9,8 @@ To be read in this order:
 - `gradients`: whether a loss can be trained on.
 - `source`: a set's one source file, and the tasks in it.
 - `judging`: a task's inputs, and the verdict on results: right, or which mistake they look like.
+- `packed`: a set that is handed out without its source.
+- `updating`: a new version of the notebooks, with what a learner has written kept.
 - `note`: text for a terminal and for a notebook.
 - `clock`: stops code that takes too long.
 - `record`: what a learner has done, in a file beside the notebooks.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import inspect
 import linecache
+import os
 import textwrap
 from typing import Any
 
@@ -14,6 +15,16 @@ from exercises.learner.judging import is_untouched
 from exercises.learner.note import GREEN, GREY, RED, Note
 from exercises.learner.source import Task, all_tasks, find_task, load, names
 from exercises.learner.trying import Case
+
+_last: list[Task] = []  # the task of the last call
+
+
+def _find(task_id: str | float) -> Task:
+    _last[:] = [find_task(task_id)]
+    return _last[0]
+
+
+ELSEWHERE = "ask whoever teaches the course"
 
 
 def _callers_names(depth: int = 2) -> dict[str, Any]:
@@ -40,7 +51,7 @@ def check(task_id: str | float, function: Any = None) -> Note:
         function: what to check, instead of the function of the right name in the notebook.
     """
     try:
-        task = find_task(task_id)
+        task = _find(task_id)
     except ValueError as error:
         return Note(str(error), RED)
     # A function that is handed over is judged as it is; one in the notebook as the grader sees it.
@@ -76,7 +87,7 @@ def case(task_id: str | float, function: Any = None) -> Note:
         function: what to try, instead of the function of the right name in the notebook.
     """
     try:
-        task = find_task(task_id)
+        task = _find(task_id)
     except ValueError as error:
         return Note(str(error), RED)
     if function is None:
@@ -85,12 +96,10 @@ def case(task_id: str | float, function: Any = None) -> Note:
 
 
 def _advice(known: record.Entry, task: Task) -> str:
-    if known.hints < len(task.hints):
-        return (
-            f'\n\n`case("{task.id}")` gives you the input, `hint("{task.id}")` a hint, '
-            f'`solution("{task.id}")` all of it.'
-        )
-    return f'\n\n`solution("{task.id}")` shows one, explained.'
+    ways = [f'`case("{task.id}")` gives you the input']
+    ways += [f'`hint("{task.id}")` a hint'] * (known.hints < len(task.hints))
+    ways += [f'`solution("{task.id}")` all of it, explained'] * bool(task.explanation)
+    return f"\n\n{', '.join(ways)}."
 
 
 def _next(task: Task) -> str:
@@ -106,10 +115,12 @@ def _next(task: Task) -> str:
 def hint(task_id: str | float) -> Note:
     """The next hint: each call says more."""
     try:
-        task = find_task(task_id)
+        task = _find(task_id)
     except ValueError as error:
         return Note(str(error), RED)
     known = record.entry(task.id)
+    if not task.hints:
+        return Note(f"Hints on {task.id} were not handed out: ask whoever teaches the course.", RED)
     known.hints = min(known.hints + 1, len(task.hints))
     record.write(task.id, known)
     shown = [
@@ -117,14 +128,15 @@ def hint(task_id: str | float) -> Note:
         for i, text in enumerate(task.hints[: known.hints], start=1)
     ]
     if known.hints == len(task.hints):
-        shown.append(f'There is no further hint; `solution("{task.id}")` shows the solution.')
+        more = f'`solution("{task.id}")` shows the solution' if task.explanation else ELSEWHERE
+        shown.append(f"There is no further hint; {more}.")
     return Note("\n\n".join(shown))
 
 
 def solution(task_id: str | float) -> Note:
     """The explained solution, once you have tried."""
     try:
-        task = find_task(task_id)
+        task = _find(task_id)
     except ValueError as error:
         return Note(str(error), RED)
     if not record.entry(task.id).attempts:
@@ -133,25 +145,40 @@ def solution(task_id: str | float) -> Note:
             "tried to find stays with you, and the check says what is wrong with yours.",
             RED,
         )
+    if not task.explanation:
+        return Note(f"The solution was not handed out: {ELSEWHERE}.", RED)
     return Note(f"**{task.id}, {task.title}.** {task.explanation}", code=task.solution)
 
 
+def _at_hand(space: dict[str, Any]) -> str:
+    """The set that somebody works at: of the last call, or the notebook's; "" if not known."""
+    if _last:
+        return _last[-1].set_name
+    # Where Jupyter and VS Code say which notebook this is.
+    file = f"{os.environ.get('JPY_SESSION_NAME', '')} {space.get('__vsc_ipynb_file__', '')}"
+    return next((name for name in names() if name in file), "")
+
+
 def progress() -> Note:
-    """What is done over the whole course, and what is next."""
+    """What is done over the whole course, and what is next: in the set at hand, to begin with."""
     entries = record.read()
     lines, rows, got, out_of = [], [], 0, 0
-    upcoming = ""
+    still: dict[str, Task] = {}
     for name in names():
         tasks = load(name).tasks
         passed = [t for t in tasks if entries.get(t.id, record.Entry()).passed]
         points = sum(t.points for t in passed)
         got, out_of = got + points, out_of + sum(t.points for t in tasks)
         open_ = [t for t in tasks if t not in passed]
-        upcoming = upcoming or (f"{open_[0].id}, {open_[0].title}" if open_ else "")
+        still |= {name: open_[0]} if open_ else {}
         marks = "".join("■" if t in passed else "□" for t in tasks)
         lines.append(f"{name:22} {marks:8} {points:3} points")
         rows.append(f"<tr><td>{name}</td><td>{_squares(tasks, entries)}</td><td>{points}</td></tr>")
-    total = f"{got} of {out_of} points." + (f" Next: {upcoming}." if upcoming else " All done.")
+    at_hand = _at_hand(_callers_names())
+    later = [name for name in still if name >= at_hand]
+    following = still[(later or list(still))[0]] if still else None
+    said = f"Next: {following.id}, {following.title}." if following else "All done."
+    total = f"{got} of {out_of} points. {said}"
     table = f"<table>{''.join(rows)}</table>"
     return _Progress(total, "\n".join(lines), table)
 

@@ -76,7 +76,10 @@ class Bench:
         pairs = [one if isinstance(one, tuple) else (one, None) for one in drawn]
         self.cases: list[dict[str, Any]] = [plain(case) for case, _ in pairs]
         self._secrets = [plain(secret) for _, secret in pairs]
-        self._behaviours: dict[str, list[dict[str, Any]]] = {}
+        is_public = seed in (PUBLIC_SEED, PUBLIC_SEED.encode())
+        if task.behaviours and not is_public:
+            raise ValueError("without the sources of exercises only your own work can be graded")
+        self._behaviours: dict[str, list[dict[str, Any]]] = dict(task.behaviours)
 
     def _namespace(self) -> dict[str, Any]:
         namespace: dict[str, Any] = {"__name__": f"task {self.task.id}"}

@@ -29,6 +29,7 @@ LONGEST = 8 * 2**20
 LARGEST_SHAPE = 2**24  # of numbers, a side of length zero taken for one
 LONGEST_TREE = 2**20
 MOST_ARRAYS = 2000
+MOST_KEYS = 10_000  # that are tuples: whoever chooses their numbers can give all of them one hash
 DEEPEST = 20
 WIDEST = 64
 Array = NDArray[Any]  # of any numbers
@@ -64,7 +65,11 @@ def unpack(data: bytes, limit: int = LONGEST) -> Any:
             raise ValueError("the text is too long")
         start = _LENGTH.size + size
         tree = json.loads(data[_LENGTH.size : start], parse_int=_whole_number)
-        return _Reader(data, start).value(tree, 0)
+        reader = _Reader(data, start)
+        value = reader.value(tree, 0)
+        if reader.at != len(data):
+            raise ValueError("more than an answer")
+        return value
     except Exception as error:  # of whatever kind: it is a stranger's text
         raise ValueError(f"not an answer: {error or type(error).__name__}") from None
 
@@ -79,7 +84,7 @@ class _Reader:
     """Makes values of a tree, and of the bytes behind it arrays, each of which is used once."""
 
     def __init__(self, data: bytes, start: int) -> None:
-        self.data, self.at, self.arrays = data, start, 0
+        self.data, self.at, self.arrays, self.keys = data, start, 0, 0
 
     def value(self, tree: Any, depth: int) -> Any:
         if depth > DEEPEST:
@@ -92,7 +97,7 @@ class _Reader:
         if kind == "tuple":
             return tuple(self.value(item, depth + 1) for item in tree["of"])
         if kind == "dict":
-            return {self.value(k, depth + 1): self.value(v, depth + 1) for k, v in tree["of"]}
+            return {self.key(k, depth + 1): self.value(v, depth + 1) for k, v in tree["of"]}
         if kind not in ("array", "tensor"):
             raise ValueError(f"a value of kind {kind}")
         array = self.array(str(tree["type"]), tree["shape"])
@@ -101,6 +106,12 @@ class _Reader:
         import torch
 
         return torch.from_numpy(array)
+
+    def key(self, tree: Any, depth: int) -> Any:
+        self.keys += isinstance(tree, dict)
+        if self.keys > MOST_KEYS:
+            raise ValueError("too many keys")
+        return self.value(tree, depth)
 
     def array(self, name: str, shape: list[Any]) -> Array:
         dtype = np.dtype(name)
