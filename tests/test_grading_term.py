@@ -296,6 +296,8 @@ def test_two_of_one_name_are_told_apart_by_their_id_and_guessed_never():
     roster = Roster([one, other])
     assert roster.find("annalee", "2") is other
     assert roster.find("annalee", "") is None
+    assert Roster([Person("Anna", "1", "s77")]).find("", "S77") is not None
+    assert Roster([Person("Anna", "1", "s77")]).find("Anna", "2") is None
 
 
 @pytest.mark.parametrize(

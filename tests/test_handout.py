@@ -47,8 +47,8 @@ def test_a_packed_set_judges_every_answer_as_its_source_does(exercises, packed):
 
 @pytest.mark.slow
 @pytest.mark.data
-@pytest.mark.parametrize("name", source.names())
-def test_every_set_can_be_packed(name, tmp_path):
+@pytest.mark.parametrize("name", ["ch01-generation", "ch13-classification"])  # a host; gradients
+def test_a_set_of_the_course_can_be_packed(name, tmp_path):
     exercises = source.load(name)
     (tmp_path / "a.pack").write_bytes(pack_set(exercises, hints=1))
     for task, handed in zip(exercises.tasks, read_packed(tmp_path / "a.pack").tasks, strict=True):
@@ -154,9 +154,8 @@ def test_a_new_version_keeps_what_was_written_and_brings_what_is_new():
             cell["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "mine"}]
         if cell["id"] == "check-9-2":
             cell["source"] = "check('9.2')  # my own"
-    mine["cells"].insert(
-        3, {"cell_type": "code", "id": "x1", "source": "help_me = 1", "metadata": {}}
-    )
+    helper = {"cell_type": "code", "id": "x1", "source": "help_me = 1", "metadata": {}}
+    mine["cells"].insert(3, {**helper, "outputs": [], "execution_count": None})
     del mine["cells"][-1]  # thrown away
     merged, kept = merge(old, mine, new)
     text = cells(merged)
@@ -168,7 +167,7 @@ def test_a_new_version_keeps_what_was_written_and_brings_what_is_new():
     order = [name for name in text if name.startswith(("task", "x1"))]
     assert order == ["x1", "task-9-1", "task-9-0", "task-9-2"]
     assert next(c for c in merged["cells"] if c["id"] == "task-9-1")["outputs"]
-    nbformat.validate(nbformat.from_dict(merged))
+    nbformat.validate(nbformat.reads(json.dumps(merged), as_version=4))
     assert merge(old, old, new)[0]["cells"] == new["cells"]
 
 

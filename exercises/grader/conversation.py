@@ -21,7 +21,7 @@ import numpy as np
 
 from exercises.grader import allowed, child, isolation
 from exercises.grader.isolation import Isolation
-from exercises.learner import running, source
+from exercises.learner import running
 from exercises.learner.source import ExerciseSet, Task
 from exercises.learner.statements import Piece
 
@@ -55,8 +55,20 @@ class Child:
         self._end()
         self._folder.cleanup()
 
-    def read(self, notebook: bytes, file: str, sets: Mapping[str, ExerciseSet]) -> dict[str, Any]:
+    def read(
+        self,
+        notebook: bytes,
+        file: str,
+        sets: Mapping[str, ExerciseSet],
+        known: Collection[str] = (),
+    ) -> dict[str, Any]:
         """What a notebook has for each task.
+
+        Args:
+            notebook: its bytes.
+            file: its name.
+            sets: those that are asked for.
+            known: the names of all sets of the course.
 
         Returns:
             {"set", "told", "answers"} as `notebook.read` finds it; only {"set", "told"} for a set
@@ -75,7 +87,7 @@ class Child:
             "notebook": np.frombuffer(notebook, np.uint8),
             "file": file,
             "sets": wanted,
-            "known": sorted({*source.names(), *sets}),
+            "known": sorted({*known, *sets}),
             "source": SOURCE,
             "seconds": min(isolation.READING, self._reading),
         }

@@ -59,6 +59,7 @@ class Grader:
         self._sources = {
             name: hashlib.sha256(source.file_of(name).read_bytes()).digest() for name in self.sets
         }
+        self._known = source.names()
         self.seed = seed
         self.way = way
         self._benches: dict[str, Bench] = {}
@@ -174,7 +175,7 @@ class Grader:
             content = submission.read_bytes(path)
         except submission.UnreadableError as error:
             return replace(file, problem=str(error))
-        found = child.read(content, file.file, self.sets)
+        found = child.read(content, file.file, self.sets, self._known)
         file = replace(
             file,
             set=printable(str(found.get("set", ""))),

@@ -92,9 +92,9 @@ class Roster:
         return {key: one for key, one in pairs if key and counts[key] == 1}
 
     def find(self, name: str, number: str) -> Person | None:
-        """Who has this id, or else, where no id is known, this login, address or name."""
+        """Who has this id or number, or else, where no id is known, this login, address or name."""
         if number and self._by_id:
-            return self._by_id.get(number.lower())
+            return self._by_id.get(number.lower()) or self._exact.get(number.lower())
         return self._exact.get(name.lower()) or self._names.get(_squeezed(name))
 
 

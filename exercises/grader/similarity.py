@@ -17,7 +17,7 @@ from itertools import combinations
 from exercises.grader.conversation import Child
 from exercises.grader.isolation import Isolation
 from exercises.grader.submission import Submission, UnreadableError, read_bytes
-from exercises.learner.source import ExerciseSet, Task
+from exercises.learner.source import ExerciseSet, Task, names
 
 STEPS = 5  # of syntax in a fingerprint
 COMMON = 0.5  # of the class: what more of it wrote says nothing
@@ -70,7 +70,8 @@ def similar(
         with Child(way, (), 0) as child:
             for path in one.paths:
                 try:
-                    answers = child.read(read_bytes(path), path.name, {exercises.name: exercises})
+                    sets = {exercises.name: exercises}
+                    answers = child.read(read_bytes(path), path.name, sets, names())
                 except UnreadableError:
                     continue
                 for task_id, (ways, _) in answers.get("answers", {}).items():
