@@ -226,6 +226,11 @@ def test_who_is_gone_has_no_page_and_what_was_graded_is_put_aside(course, capsys
     assert [path.name for path in (report / "submissions").iterdir()] == ["anna.html"]
     assert (report / "removed" / "ben" / f"{FIRST}.json").is_file()
     assert "ben" not in (report / "index.html").read_text()
+    hand_in(course, "ben.ipynb", SCALE, WRONG)
+    assert grade(course)["ben"] == ["70"]
+    (course / "class" / "ben.ipynb").unlink()
+    grade(course)
+    assert sorted(path.name for path in (report / "removed").iterdir()) == ["ben", "ben-2"]
 
 
 def test_unreadable_and_absent_work_is_listed_in_the_index_and_on_the_terminal(course, graded):

@@ -10,7 +10,8 @@ To be read in this order, first a submission's way:
 - `child`: does that, and runs what was taken on inputs, in a process of its own.
 - `allowed`: the system calls that a learner's code may make.
 - `isolation`: how that process is kept apart from everything.
-- `conversation`: what is said to it, and nothing believed that it says.
+- `answers`: what it may answer; nothing that it says is believed.
+- `conversation`: what is said to it, and for how long it is listened to.
 - `grading`: a result for a submission.
 - `workers`: results for a class.
 - `overrides`: points that somebody gives by hand.

@@ -1,7 +1,4 @@
-"""What the grader and a child say to each other. A child is not believed.
-
-Whatever it sends is data of a known form, or nothing; however long it is silent, this goes on.
-"""
+"""What the grader and a child say to each other; however long it is silent, this goes on."""
 
 from __future__ import annotations
 
@@ -20,6 +17,7 @@ from typing import IO, Any
 import numpy as np
 
 from exercises.grader import allowed, child, isolation
+from exercises.grader.answers import checked
 from exercises.grader.isolation import Isolation
 from exercises.learner import running
 from exercises.learner.source import ExerciseSet, Task
@@ -258,40 +256,6 @@ class Child:
             process.stdin.close()
         while self._parts.full():  # so that the thread that reads ends
             self._parts.get_nowait()
-
-
-def checked(data: bytes, count: int) -> dict[str, Any]:
-    """What a child sent, if it has the form of an answer; else an error.
-
-    A child is not believed: whatever it sends is data of a known form, or nothing.
-    """
-    nothing = {"kind": "Nothing", "message": "Your code ended without a result.", "line": ""}
-    if not data:
-        return {"error": nothing}
-    try:
-        answer = running.unpack(data, running.LONGEST_TREE)
-    except ValueError:
-        return {"error": nothing | {"message": "What came back is no result."}}
-    if not isinstance(answer, dict):
-        return {"error": nothing | {"message": "What came back is no result."}}
-    if "error" in answer:
-        return {"error": _error(answer["error"])}
-    results = answer.get("results")
-    if not isinstance(results, list) or len(results) != count:
-        return {"error": nothing | {"message": "What came back is not one result for each input."}}
-    kept: list[dict[str, Any]] = []
-    for result in results:
-        if isinstance(result, dict) and set(result) == {"value"}:
-            kept.append({"value": result["value"]})
-        else:
-            kept.append({"error": _error(result.get("error") if isinstance(result, dict) else 0)})
-    return {"results": kept}
-
-
-def _error(error: Any) -> dict[str, str]:
-    fields: Mapping[Any, Any] = error if isinstance(error, dict) else {}
-    texts = {key: fields.get(key, "") for key in ("kind", "message", "line")}
-    return {key: value[:500] if isinstance(value, str) else "" for key, value in texts.items()}
 
 
 def _send(stream: IO[bytes], data: bytes) -> None:

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -186,10 +185,11 @@ class Store:
 
     def remove(self, folder: str) -> None:
         """Put aside what is kept of a learner who is gone: beside this folder, in `removed`."""
-        aside = self.folder.parent / "removed" / folder
-        if aside.exists():
-            shutil.rmtree(aside)
-        aside.parent.mkdir(exist_ok=True)
+        removed = self.folder.parent / "removed"
+        removed.mkdir(exist_ok=True)
+        aside, number = removed / folder, 2
+        while aside.exists():  # gone, come back, and gone again
+            aside, number = removed / f"{folder}-{number}", number + 1
         os.replace(self.folder / folder, aside)
 
     def read_folder(self, folder: str) -> Result:
