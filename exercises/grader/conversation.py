@@ -81,20 +81,21 @@ class Child:
             }
             for name, exercises in sets.items()
         }
+        seconds = min(isolation.READING, self._reading)
         job = {
             "notebook": np.frombuffer(notebook, np.uint8),
             "file": file,
             "sets": wanted,
             "known": sorted({*known, *sets}),
             "source": SOURCE,
-            "seconds": min(isolation.READING, self._reading),
+            "seconds": seconds,
         }
         setups = dict.fromkeys(task.setup for each in sets.values() for task in each.tasks)
         ahead = list(setups) if self.left > 0 and self._forks else []
-        ((how, data),) = self._ask([job], [], job["seconds"], ahead)
+        ((how, data),) = self._ask([job], [], seconds, ahead)
         self._reading -= self._took
         if how == child.STOPPED:
-            return {"problem": f"reading it takes more than {job['seconds']:.0f} seconds"}
+            return {"problem": f"reading it takes more than {seconds:.0f} seconds"}
         try:
             found = running.unpack(data)
             if "problem" in found:

@@ -8,7 +8,6 @@ locked: it spares learners the sight of an answer, and hides nothing from whoeve
 from __future__ import annotations
 
 import zlib
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,12 +84,7 @@ def _task(each: dict[str, Any], content: dict[str, Any]) -> Task:
         behaviours[code] = unpack(one["results"].tobytes(), LARGEST)
         misconceptions.append(Misconception(one["name"], one["says"], code))
     cell = f"# BEGIN STUB\n{each['stub']}# END STUB\n# BEGIN SOLUTION\n{solution}# END SOLUTION\n"
-    task = Task(
-        **{name: each[name] for name in (*TEXTS, *NUMBERS)},
-        **{name: tuple(each[name]) for name in LISTS},
-        set_name=content["name"],
-        setup=content["setup"],
-        cell=cell,
-        hints=tuple(each["hints"]),
-    )
-    return replace(task, misconceptions=tuple(misconceptions), behaviours=behaviours)
+    fields: dict[str, Any] = {name: each[name] for name in (*TEXTS, *NUMBERS)}
+    fields |= {name: tuple(each[name]) for name in (*LISTS, "hints")}
+    fields |= {"misconceptions": tuple(misconceptions), "behaviours": behaviours}
+    return Task(set_name=content["name"], setup=content["setup"], cell=cell, **fields)
