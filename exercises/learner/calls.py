@@ -13,7 +13,8 @@ from exercises.learner import record
 from exercises.learner.checking import bench, cells_here, judge
 from exercises.learner.judging import is_untouched
 from exercises.learner.note import GREEN, GREY, RED, Note
-from exercises.learner.source import Task, all_tasks, find_task, load, names
+from exercises.learner.packed import read_packed
+from exercises.learner.source import READERS, Task, all_tasks, find_task, load, names
 from exercises.learner.trying import Case
 
 _last: list[Task] = []  # the task of the last call
@@ -24,6 +25,7 @@ def _find(task_id: str | float) -> Task:
     return _last[0]
 
 
+READERS[".pack"] = read_packed
 ELSEWHERE = "ask whoever teaches the course"
 
 
