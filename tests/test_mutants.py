@@ -89,7 +89,7 @@ def test_a_free_choice_excuses_what_it_names_and_has_to_excuse_something():
     body = "    return x + x if x < 100 else None"
     cell = "# %% free choices\n# - `x < 100`: no x is\n# that large\n"
     assert mutants.survivors(small(body, cell)) == []
-    cell = "# %% free choices\n# - `x < 100` => `x <= 100`: never equal\n# - `if`: none\n"
+    cell = "# %% free choices\n# - `x < 100` => `x <= 100`,\n# `if`: never equal, or none\n"
     found = mutants.survivors(small(body, cell))
     assert "9.1: the free choice `if` excuses no mutant" in found
     assert len(found) == 3

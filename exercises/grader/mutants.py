@@ -10,7 +10,8 @@ Then an input is lacking; or the change is none, and stands in the source with i
     # - `lr=0.02`: any rate that trains is right
     # - `x <= y` => `x < y`: they are never equal
 
-A fragment of one line may be changed in any way; with an arrow it is that change alone.
+A fragment of one line may be changed in any way; with an arrow it is that change alone. Several
+fragments with one reason stand in a row, with commas between them.
 """
 
 from __future__ import annotations

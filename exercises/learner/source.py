@@ -67,7 +67,7 @@ KINDS = {
 NEEDS = ("minibert", "minilm", "sklearn")
 _CELL = re.compile(r"# %% ?(.*)")
 _FIELD = re.compile(r"(\w+): ([^;]+)")
-_CHOICE = re.compile(r"`(.+?)`(?: => `(.*?)`)?: (.+)", re.S)
+_CHOICE = re.compile(r"`([^`]+)`(?: => `([^`]*)`)?(,|:)\s+")
 _EDIT = re.compile(r"# ([-+]) (.*)|# edit: (.+?) =>(?: (.*))?")
 
 
@@ -390,13 +390,16 @@ def _misconception(
 
 
 def _choices(text: str, solution: str, where: str) -> tuple[Choice, ...]:
-    """What a cell says of fragments of the solution: `old`: why, or `old` => `new`: why."""
-    choices = []
+    """What a cell says of fragments of the solution: `old` or `old` => `new`, and more: why."""
+    choices: list[Choice] = []
     for item in re.split(r"^- ", text, flags=re.M)[1:]:
-        match = _CHOICE.fullmatch(item.strip())
-        if not match or match[1] not in solution:
+        named, at, end = [], 0, ""
+        while end != ":" and (match := _CHOICE.match(item, at)):
+            named.append((match[1], match[2]))
+            at, end = match.end(), match[3]
+        if end != ":" or any(old not in solution for old, _ in named):
             raise SourceError(f"{where}: no free choice of the solution: “{item.strip()}”")
-        choices.append(Choice(match[1], match[2], " ".join(match[3].split())))
+        choices += [Choice(old, new, " ".join(item[at:].split())) for old, new in named]
     return tuple(choices)
 
 

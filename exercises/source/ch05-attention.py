@@ -519,11 +519,5 @@ def recall(texts, answers, questions, keys, values):
 # a good query does in BERT, too. (Whoever counts which key has the answer behind it, text for text,
 # is right as well: then you have learned by hand what the head learns.)
 # %% free choices
-# - `torch.manual_seed(0)`: training goes well from any start
-# - `2 * keys + values, 32`: a table may have rows and columns to spare
-# - `torch.nn.Linear(32, keys + values)`: the same
-# - `32**0.5`: any divisor that lets it learn
-# - `lr=0.02`: any rate that trains
-# - `range(250)`: any number of steps that is enough
-# - `(256,)`: any batch that trains
-# - `learner.zero_grad()`: gradients that add up get there as well
+# - `torch.manual_seed(0)`, `2 * keys + values, 32`, `torch.nn.Linear(32, keys + values)`, `32**0.5`,
+#   `lr=0.02`, `range(250)`, `(256,)`, `learner.zero_grad()`: any start, width, divisor and rate that learn

@@ -323,9 +323,8 @@ def mask_tokens(input_ids, special_tokens_mask, mask_token_id, vocab_size, speci
 # place in a list of ordinary ids, so that none can be special. `torch.where` and `masked_fill`
 # return new tensors: the text stays whole and is corrupted anew in the next epoch.
 # %% free choices
-# - `first < 0.15` => `first <= 0.15`: a random number is hardly ever exactly that
-# - `second < 0.8` => `second <= 0.8`: hardly ever exactly that
-# - `second >= 0.9` => `second > 0.9`: hardly ever exactly that
+# - `first < 0.15` => `first <= 0.15`, `second < 0.8` => `second <= 0.8`, `second >= 0.9` => `second > 0.9`:
+#   a random number is hardly ever exactly that
 
 # %% task 8.2: The loss at labelled positions
 # kind: write; points: 20; minutes: 10; function: masked_lm_loss; gradient: logits

@@ -1255,13 +1255,8 @@ def predict_masked(texts, questions, tokens):
 # all texts that it stands in, so that tokens of one kind come to lie together: that is why the model
 # has an answer for neighbours that it has never seen side by side, where a list of pairs has none.
 # %% free choices
-# - `torch.manual_seed(0)`: training goes well from any start
-# - `nn.Embedding(tokens, 32), nn.Embedding(tokens, 32)`: any width that is enough
-# - `nn.Linear(32, tokens)`: the same
-# - `lr=0.05`: any rate that trains
-# - `range(150)`: any number of steps that is enough
-# - `(256,)`: any batch that trains
-# - `optimizer.zero_grad()`: gradients that add up get there as well
+# - `torch.manual_seed(0)`, `nn.Embedding(tokens, 32), nn.Embedding(tokens, 32)`, `nn.Linear(32, tokens)`,
+#   `lr=0.05`, `range(150)`, `(256,)`, `optimizer.zero_grad()`: any start, width and rate that learn
 # - `texts.shape[1] // 2`: some of the odd places are enough to learn from
 
 # %% task 10.7: AdamW's step, from its parts

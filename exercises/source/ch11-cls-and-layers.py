@@ -805,9 +805,6 @@ def by_layer(states, labels, unseen, truth):
 # nothing, and layer 0 beside the others. (With real data you would not choose the best layer on the
 # same texts on which you then report its accuracy: choose it on a development set.)
 # %% free choices
-# - `target = 2.0 * labels - 1`: any two numbers
-# - `mean, spread = x.mean(0), x.std(0)`: other ways of bringing dimensions to one size are as good
-# - `x, new = (x - mean) / spread, (new - mean) / spread`: the same
-# - `square = x.T @ x + 10 * torch.eye(x.shape[1])`: any small penalty
-# - `target - target.mean()`: the constant matters little where labels are balanced
-# - `new @ weights + target.mean() > 0`: the same
+# - `target = 2.0 * labels - 1`, `mean, spread = x.mean(0), x.std(0)`, `target - target.mean()`,
+#   `x, new = (x - mean) / spread, (new - mean) / spread`, `new @ weights + target.mean() > 0`,
+#   `square = x.T @ x + 10 * torch.eye(x.shape[1])`: any two targets, size and small penalty

@@ -971,38 +971,55 @@ def learning_curve(
 
 # %% check
 def cases(rng):
-    width, known, asked = 48, 60, 22
-    centres = rng.normal(size=(3, width))
-    centres *= 2.3 / np.linalg.norm(centres - centres.mean(0), axis=1).mean()
-    shift = 2 * rng.normal(size=width)
+    # The second table is easy: one text of each label is enough, and only that.
+    for width, known, asked, distance, sizes in (
+        (48, 48, 50, 2.3, [6, 24, 96, 144]), (12, 30, 22, 12.0, [3, 12]),
+    ):
+        centres = rng.normal(size=(3, width))
+        centres *= distance / np.linalg.norm(centres - centres.mean(0), axis=1).mean()
+        shift = 2 * rng.normal(size=width)
 
-    def draw(each):
-        noise = rng.normal(size=(3 * each, width))
-        return shift + np.repeat(centres, each, axis=0) + noise
+        def draw(each):
+            noise = rng.normal(size=(3 * each, width))
+            return shift + np.repeat(centres, each, axis=0) + noise
 
-    order = rng.permutation(3 * asked)
-    yield {
-        "vectors": torch.from_numpy(draw(known)).float(),
-        "labels": torch.arange(3).repeat_interleave(known),
-        "unseen": torch.from_numpy(draw(asked)[order]).float(),
-        "truth": torch.arange(3).repeat_interleave(asked)[torch.from_numpy(order)],
-        "sizes": [6, 24, 96], "draws": 10,
-    }
+        order = rng.permutation(3 * asked)
+        yield {
+            "vectors": torch.from_numpy(draw(known)).float(),
+            "labels": torch.arange(3).repeat_interleave(known),
+            "unseen": torch.from_numpy(draw(asked)[order]).float(),
+            "truth": torch.arange(3).repeat_interleave(asked)[torch.from_numpy(order)],
+            "sizes": sizes, "draws": 10,
+        }
 
 def judge(case, got, expected):
-    mine, sizes = np.asarray(got, dtype=float), case["sizes"]
+    mine, sizes, asked = np.asarray(got, dtype=float), case["sizes"], len(case["truth"])
     if mine.shape != (len(sizes), case["draws"]):
         return ""
     if mine.max() > 1:
         return f"An accuracy is a fraction between 0 and 1; yours goes up to {mine.max():.1f}."
-    mean, right = mine.mean(1), np.asarray(expected).mean(1)
-    if mean[0] > 0.95:
+    mean, right, is_easy = mine.mean(1), np.asarray(expected).mean(1), len(sizes) == 2
+    if mean[0] > 0.95 and not is_easy:
         return "scored on texts that it learned from"
     if mine[:2].std() == 0 and abs(mean[0] - 1 / 3) < 1e-3:
         return "the first rows instead of a draw"
-    if (mine[:2].std(1) == 0).all():
+    if (mine[:2].std(1) == 0).all() and not is_easy:
         return "the same texts in every draw"
-    allowed = np.array([0.3, 0.2, 0.2])
+    if mine.min() < 0.15:
+        return f"The smallest of your accuracies is {mine.min():.2f}, worse than guessing. Is it set?"
+    if abs(mine * asked - np.round(mine * asked)).max() > 1e-3:
+        return f"With {asked} unseen texts an accuracy is a whole number of them: use them all."
+    if not is_easy and mine[2].std() == 0:
+        return (
+            f"With {sizes[2]} labels every draw has the same accuracy, though only {sizes[2]} of "
+            f"{len(case['labels'])} texts are asked for: are all of them drawn?"
+        )
+    if not is_easy and np.ptp(mine[3]) * asked > 2.5:
+        return (
+            f"{sizes[3]} labels are all that there are, so all draws are the same texts; but your "
+            "accuracies differ. Is a text drawn twice, or fewer than are asked for?"
+        )
+    allowed = np.array([0.03, 0.03] if is_easy else [0.3, 0.2, 0.2, 0.2])
     low = int((mean - right + allowed).argmin())
     if mean[low] < right[low] - allowed[low]:
         return (
@@ -1049,12 +1066,12 @@ def learning_curve(vectors, labels, unseen, truth, sizes, draws):
 # edit: said == truth => said == labels[few]
 # %% misconception: the first rows instead of a draw
 # says: With few labels every accuracy of yours is one third, whichever draw it is: the texts are
-# sorted by label, and you take the first rows, which all have label 0. A classifier that has seen
+# sorted by label. Do you take the first rows, which all have label 0? A classifier that has seen
 # one label can say only that. Draw at random, equally many of each label.
 # edit: np.concatenate([rng.permutation(group)[: size // 3] for group in groups]) => np.arange(size)
 # %% misconception: the same texts in every draw
-# says: Your {draws} draws of {size} texts give the same accuracy every time, so they are the same
-# texts. With so few labels it matters a great deal which ones they are, and that is what the draws
+# says: Your {draws} draws of {size} texts give the same accuracy every time. Are they the same
+# texts? With so few labels it matters a great deal which ones they are, and that is what the draws
 # are to show. Is the generator started again from the same seed inside the loop?
 # edit: rng.permutation(group) => np.random.default_rng(0).permutation(group)
 # %% hints
@@ -1066,3 +1083,8 @@ def learning_curve(vectors, labels, unseen, truth, sizes, draws):
 # Two kinds of luck: which texts were drawn for learning, which the columns of the table show, and
 # which questions were asked, which they cannot show, since all are asked the same. The first
 # shrinks with more labels, the second only with more questions; how wide it is, is task 17.5.
+# %% free choices
+# - `np.random.default_rng(0)`, `mean = x.mean(0)`, `(x - mean).T @ (y - y.mean(0))`,
+#   `(x - mean).T @ (x - mean) + 30 * torch.eye(x.shape[1])`, `(unseen - mean) @ weights + y.mean(0)`:
+#   any seed and any linear classifier
+# - `range(3)` => `range(4)`, `F.one_hot(labels[few], 3).float()`: a fourth group is empty

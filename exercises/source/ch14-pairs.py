@@ -836,8 +836,7 @@ def in_batch(questions, passages, passage_of):
 # occurs twice is called wrong. Chance belongs beside the score, since it changes with the size of
 # the batch: the same model gets a lower fraction in a larger one.
 # %% free choices
-# - `questions, dim=-1`: the last of two axes is what `normalize` takes by itself
-# - `passages, dim=-1`: the same
+# - `questions, dim=-1`, `passages, dim=-1`: the last of two axes is what `normalize` takes by itself
 
 # %% task 14.6: What a careless split is worth
 # kind: measure; points: 15; minutes: 10; function: leak

@@ -1111,15 +1111,7 @@ def judge_sentences(texts, labels, questions):
 # network needs a few seconds.) And MCC was the right metric for it: seven in ten would have been
 # right without a thought.
 # %% free choices
-# - `torch.manual_seed(0)`: training goes well from any start
-# - `torch.zeros(len(sentences), 12, dtype=torch.long)`: there may be places to spare
-# - `word[-2:]`: how much of a word one looks at
-# - `len(pieces) + 1`: a table may have rows to spare
-# - `torch.nn.Embedding(len(pieces) + 1, 16)`: any width that is enough
-# - `torch.nn.Linear(12 * 16, 64)`: the same
-# - `torch.nn.Linear(64, 1)`: the same
-# - `lr=0.01`: any rate that trains
-# - `range(300)`: any number of steps that is enough
-# - `(128,)`: any batch that trains
-# - `learner.zero_grad()`: gradients that add up get there as well
-# - `> 0` => `>= 0`: a logit is hardly ever exactly that
+# - `torch.manual_seed(0)`, `torch.zeros(len(sentences), 12, dtype=torch.long)`, `word[-2:]`,
+#   `len(pieces) + 1`, `torch.nn.Embedding(len(pieces) + 1, 16)`, `torch.nn.Linear(12 * 16, 64)`,
+#   `torch.nn.Linear(64, 1)`, `lr=0.01`, `range(300)`, `(128,)`, `learner.zero_grad()`, `> 0`: any
+#   start, form of a word, width, rate and border that will do

@@ -659,7 +659,7 @@ def shared_gradient(weight, features, labels):
 # A worker without labels adds nothing. That is why `split_batch` hands the trainer the number of
 # labels of the *whole* batch, and why the update of chapter 18 is the same however many share it.
 # %% free choices
-# - `ignore_index=-100, `: it is what `cross_entropy` takes by itself
+# - `targets, ignore_index=-100`: it is what `cross_entropy` takes by itself
 
 # %% task 18.5: How far does a small step get in bf16?
 # kind: measure; points: 14; minutes: 10; function: small_steps; tolerance: 0.006
@@ -984,9 +984,5 @@ def adapt(w1, b1, w2, x, y, budget):
 # cut down to the directions in which it moves the outputs most. In BERT, where changes lie below
 # many layers, one has to train.
 # %% free choices
-# - `torch.manual_seed(0)`: training goes well from any start
-# - `torch.randn(rank, w2.shape[1]) / w2.shape[1] ** 0.5`: any start that is not zero
-# - `lr=0.02`: any rate that trains
-# - `range(400)`: any number of steps that is enough
-# - `learner.zero_grad()`: gradients that add up get there as well
-# - `.mean()` => `.sum()`: Adam takes no notice of the scale
+# - `torch.manual_seed(0)`, `torch.randn(rank, w2.shape[1]) / w2.shape[1] ** 0.5`, `lr=0.02`, `range(400)`,
+#   `learner.zero_grad()`, `.mean()` => `.sum()`: any start but zero, and any rate that trains
