@@ -2,7 +2,8 @@
 
 Sphinx draws directives and roles; everywhere else they stand as raw text. So what goes into a
 notebook, or into a reader's folder for JupyterLab, is written again without them: a dropdown
-becomes `<details>`, an admonition a quotation, `` {chapter}`5` `` a link, a list that is made from the
+becomes `<details>`,
+an admonition a quotation, `` {chapter}`5` `` a link, a list that is made from the
 register or the exercises' sources that list.
 """
 

@@ -12,8 +12,9 @@ A prediction stands before a cell, and the cell's last expression decides it:
     ```
 
 In brackets stand the results that make an option the right one: a value, several with commas, a
-range of numbers with both ends (`2..10`, `..0`, `0.9..`), or `else`. A quiz has no cell, and `[x]` or
-`[ ]` there; where it asks for a `:number:`, the options are answers to expect, each with a sentence:
+range of numbers with both ends (`2..10`, `..0`, `0.9..`), or `else`. A quiz has no cell, and `[x]`
+or `[ ]` there; where it asks for a `:number:`, the options are answers to expect, each with a
+sentence:
 
     ```{quiz}
     :number: 0.01
