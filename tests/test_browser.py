@@ -106,7 +106,7 @@ def test_answers_are_found_again_and_counted_in_the_navigation(page: Page):
 def test_a_quiz_says_what_a_wrong_answer_means_and_lets_one_try_again(page: Page):
     open_page(page)
     page.locator("#option-quiz-1-0").check()
-    assert told(page, "quiz-1") == ["The future can still be seen."]
+    assert told(page, "quiz-1") == ["No: zero times anything is zero."]
     page.locator("#option-quiz-1-1").check()
     assert len(told(page, "quiz-1")) == 3
     assert page.locator("#question-quiz-1 .said").inner_text() == "Right."

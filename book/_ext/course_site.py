@@ -48,6 +48,8 @@ def label_claims(app: Sphinx, doctree: nodes.document) -> None:
             if claim not in seen:  # one claim may be settled by several cells: link to the first
                 cell["ids"].append(f"claim-{claim}")
                 seen.add(claim)
+        if "tag_hide-input" in cell["classes"]:  # MyST-NB folds the first child: that is the code
+            continue
         label = nodes.inline(classes=["claim-label"])
         label += nodes.Text("claim " + ", ".join(claims))
         cell.insert(0, nodes.paragraph("", "", label, classes=["claim-line"]))
