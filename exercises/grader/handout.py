@@ -27,7 +27,7 @@ README = """The exercises of the course
 2. Install the course: python -m pip install './minibert_course-....whl[course]'
 3. Here, where this file is: python -m exercises update
    It makes the notebooks in exercises/, or renews them, and keeps what you have written.
-4. jupyter lab, and open exercises/ch05-attention.ipynb.
+4. jupyter lab, and open a notebook in exercises/.
 
 python -m exercises grade prints your score, from the notebooks as they are saved.
 """
