@@ -158,7 +158,7 @@ def work(connection: Connection, grader: Grader, store: Store, number: int) -> N
     def ready(result: Result, sets: list[str]) -> None:
         store.write_files(result)
         bound.lift()
-        grader.solve(sets)
+        grader.solve(sets, mistakes=True)
         bound.set()
 
     with contextlib.suppress(EOFError, OSError):
