@@ -8,7 +8,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -25,6 +29,13 @@ pytestmark = [
 ]
 
 
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files and says nothing of it."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, and the site as `make book` builds it."""
@@ -32,7 +43,8 @@ def browser() -> Iterator[Browser]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        arguments = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
         yield browser
         browser.close()
 
@@ -198,6 +210,47 @@ def test_no_page_is_wider_than_a_phone_a_tablet_or_a_desk(page: Page):
             if over > 0:
                 wide.append(f"{path.stem}: {over} px at {width}")
     assert wide == []
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """The site on a server: search results show their pages' texts only there."""
+    handler = partial(QuietHandler, directory=HTML)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def found(page: Page, address: str, words: str) -> list[str]:
+    """The pages that a search finds, in order."""
+    page.goto(f"{address}/search.html?q={quote(words)}")
+    page.wait_for_function("document.querySelector('.search-summary')?.innerText.length > 0")
+    page.wait_for_function("/finished|did not match|found/i.test(document.body.innerText)")
+    links = page.locator("ul.search a").all()
+    return [str(link.get_attribute("href")) for link in links]
+
+
+@pytest.mark.parametrize("word", ["掩码", "注意力", "词元", "微调", "预训练"])
+def test_chinese_is_found_wherever_it_stands(page: Page, browser: Browser, address, word: str):
+    del browser
+    having = {
+        path.stem
+        for path in (ROOT / "book").glob("*.md")
+        if word in path.read_text(encoding="utf-8") and (HTML / f"book/{path.stem}.html").exists()
+    }
+    pages = {re.sub(r".*/|\.html.*", "", link) for link in found(page, address, word)}
+    assert len(having) >= 2
+    assert having <= pages
+
+
+def test_an_abbreviation_finds_its_chapter_and_not_parts_of_names(page: Page, browser, address):
+    del browser
+    first = found(page, address, "NSP")[:3]
+    assert all(re.search(r"book/(ch\d\d|glossary)", link) for link in first), first
+    snippets = page.locator("ul.search p").all_inner_texts()
+    assert snippets
+    assert not [text for text in snippets if "Contents" in text and "Back to top" in text]
 
 
 def test_every_page_declares_its_language_and_names_its_questions(page: Page):

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import warnings
 from itertools import pairwise
+from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -17,6 +18,7 @@ import pytest
 import torch
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.testing.globalipapp import start_ipython
+from matplotlib.ft2font import FT2Font
 
 from minibert.course import plots
 from minibert.course.drawing import style
@@ -24,6 +26,7 @@ from minibert.course.drawing.attention_view import attention_view
 from minibert.finetuning.calibration import reliability_curve
 from minibert.model.config import BertConfig
 
+BOOK = Path(__file__).resolve().parent.parent / "book"
 ZH = ["[CLS]", "这", "部", "电", "影", "[SEP]"]
 RNG = np.random.default_rng(0)
 MAPS = RNG.dirichlet(np.ones(6) * 0.3, (2, 3, 6))  # (L, H, T, T)
@@ -185,16 +188,36 @@ def test_same_figure_is_the_same_bytes():
     assert DRAWINGS["heads"]().png() == DRAWINGS["heads"]().png()
 
 
+def test_chinese_is_drawn_without_any_installed_font(monkeypatch):
+    monkeypatch.setattr(style, "_INSTALLED", ())
+    style.families.cache_clear()
+    style._covered.cache_clear()
+    try:
+        assert style.families() == ("DejaVu Sans", "Minibert Sans SC")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            plots.heatmap(MAPS[0, 0], ZH, ZH, "这部电影非常精彩！").png()
+    finally:
+        style.families.cache_clear()
+        style._covered.cache_clear()
+
+
+def test_every_chinese_character_of_the_chapters_is_in_the_shipped_font():
+    characters = {c for file in BOOK.glob("*.md") for c in file.read_text(encoding="utf-8")}
+    chinese = {ord(c) for c in characters if ord(c) >= 0x2E80}
+    assert chinese - set(FT2Font(str(style._OWN_FONT)).get_charmap()) == set()
+    assert style._OWN_FONT.stat().st_size < 1e6
+
+
 @pytest.mark.slow
-def test_without_a_chinese_font_characters_become_codes_and_nothing_warns(monkeypatch):
+def test_a_character_that_no_font_has_warns_which_stops_the_build(monkeypatch):
     style._covered.cache_clear()
     monkeypatch.setattr(style, "families", lambda: ("DejaVu Sans",))
     try:
-        assert style.drawable("a 这 $") == r"a u8FD9 \$"
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
+        with pytest.warns(UserWarning, match="no font has 这"):
+            assert style.drawable("a 这 $") == r"a u8FD9 \$"
+        with pytest.warns(UserWarning, match="no font has"):
             figure = plots.heatmap(MAPS[0, 0], ZH, ZH, "这部电影")
-            figure.png()
         assert "u7535" in [t.get_text() for t in figure.axes[0].get_yticklabels()]
         assert figure.title == "这部电影"  # what is said aloud keeps the characters
     finally:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import io
 import unicodedata
+import warnings
 from collections.abc import Callable
 from functools import cache, wraps
 from pathlib import Path
@@ -57,26 +58,22 @@ DIVERGING = LinearSegmentedColormap.from_list(
     "sign", ["#8A3B00", "#D55E00", "#FFFFFF", "#0072B2", "#00466E"]
 )
 
-# Families that have Chinese characters, by system; the first that is installed is used.
-_CJK = (
-    *("Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC"),
-    *("PingFang SC", "Hiragino Sans GB", "Heiti SC", "STHeiti", "Arial Unicode MS"),
-    *("Microsoft YaHei", "SimHei", "DengXian", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei"),
-    *("Droid Sans Fallback", "AR PL UMing CN"),
+# Chinese characters come from a font of our own (`book/make_font.py`), so that figures are the same
+# on every machine; for rarer ones, the first of these that is installed helps out.
+_OWN_FONT = Path(__file__).parent / "fonts" / "MinibertSansSC.otf"
+_INSTALLED = (
+    *("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "PingFang SC", "Hiragino Sans GB"),
+    *("Microsoft YaHei", "SimHei", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei"),
 )
 
 
 @cache
 def families() -> tuple[str, ...]:
-    """Installed font families, in order: the text font, then one with Chinese characters."""
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    if not installed.intersection(_CJK):
-        # matplotlib lists the fonts once and remembers: look again for one installed since.
-        for file in font_manager.findSystemFonts():
-            if any(part in Path(file).name for part in ("CJK", "wqy", "SourceHan", "NotoSansSC")):
-                font_manager.fontManager.addfont(file)
-        installed = {font.name for font in font_manager.fontManager.ttflist}
-    return ("DejaVu Sans", *[name for name in _CJK if name in installed][:1])
+    """Font families, in order: the text font, ours with Chinese characters, an installed one."""
+    font_manager.fontManager.addfont(_OWN_FONT)
+    own = font_manager.FontProperties(fname=_OWN_FONT).get_name()
+    names = {font.name for font in font_manager.fontManager.ttflist}
+    return ("DejaVu Sans", own, *[name for name in _INSTALLED if name in names][:1])
 
 
 @cache
@@ -86,13 +83,16 @@ def _covered() -> frozenset[int]:
 
 
 def drawable(text: str) -> str:
-    """The text with each character that no installed font has written as its code, `u8FD9`.
+    """The text as figures draw it; a character that no font has becomes its code, `u8FD9`.
 
-    So a figure drawn on a machine without Chinese fonts has no empty boxes and no warnings;
-    the alt text keeps the characters themselves.
+    Warns of such a character, which stops the book's build: no reader can read a code. The alt text
+    keeps the characters themselves.
     """
+    missing = sorted({c for c in text if ord(c) not in _covered() and c != "\n"})
+    if missing:
+        warnings.warn(f"no font has {' '.join(missing)}: drawn as codes", stacklevel=2)
     # A dollar sign would start a formula.
-    drawn = (c if ord(c) in _covered() or c == "\n" else f"u{ord(c):04X}" for c in text)
+    drawn = (f"u{ord(c):04X}" if c in missing else c for c in text)
     return "".join(drawn).replace("$", r"\$")
 
 
