@@ -212,3 +212,24 @@ def test_counted_characters_where_a_script_has_no_spaces():
     unseen = [("我住的房间很好", None, "b"), ("我住的房间很差", None, "a")]
     assert counted(rows, "accuracy", unseen)["test"] == 1.0
     assert counted([("!", None, "a"), ("?", None, "b")], "accuracy")["test"] == 1.0
+
+
+def test_of_very_many_texts_some_are_counted(monkeypatch):
+    monkeypatch.setattr(word_counts, "_MOST", 20)
+    rows = [Example(f"{word} {i}", label=word) for i in range(200) for word in ("good", "bad")]
+    train, dev = (
+        ClassificationDataset(rows, tiny.tokenizer()),
+        ClassificationDataset(rows[:40], tiny.tokenizer()),
+    )
+    seen = []
+    fit = word_counts._model
+
+    def noted(*arguments):
+        model = fit(*arguments)
+        whole = model.fit
+        model.fit = lambda x, y: seen.append((x.shape[0], len(set(y)))) or whole(x, y)
+        return model
+
+    monkeypatch.setattr(word_counts, "_model", noted)
+    assert word_counts.score_word_counts(train, {"dev": dev}, "accuracy") == {"dev": 1.0}
+    assert seen == [(20, 2)] * 2

@@ -113,7 +113,7 @@ def test_a_users_files_are_streamed_and_split_and_tokenised_once(tmp_path, token
     sides = {side: list(texts.of(side)) for side in texts.splits}
     loaded = corpora.load_corpus(path)
     assert sides == {"train": loaded.train, "dev": loaded.dev, "test": loaded.test}
-    assert texts.sentences(3) == [s for d in loaded.train for s in d][:3]
+    assert list(texts.sentences(3)) == [s for d in loaded.train for s in d][:3]
     made = tokenise(texts, tokenizer)
     assert [len(made[side].document_starts) for side in made] == [len(sides[s]) for s in sides]
     monkeypatch.setattr("minibert.pretraining.corpus._write", None)  # a second time would fail

@@ -10,7 +10,7 @@ Label = str | list[str] | float | None
 LARGEST = 3.4028234e38  # of float32, in which a label that is a number has to be held
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # of a million rows there are a million
 class Example:
     """A text or a pair of texts with its label.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
@@ -89,9 +90,9 @@ def _told_by(
                 "(one name, a list of names, or a number: the same in the whole file)"
             )
         return "multi_label_classification"
-    numbers = {i: _as_number(values[i], decimal_comma) for i in places}
-    names = [i for i, number in numbers.items() if number is None]
-    fractions = any(number is not None and abs(number % 1) > 0 for number in numbers.values())
+    numbers = [_as_number(values[i], decimal_comma) for i in places]
+    names = [i for i, number in zip(places, numbers, strict=True) if number is None]
+    fractions = any(number is not None and abs(number % 1) > 0 for number in numbers)
     points = any(isinstance(values[i], float) for i in places)
     # A few names among numbers are mistakes; a few numbers among names are names.
     if points or (fractions and 2 * len(names) < len(places)):
@@ -101,7 +102,8 @@ def _told_by(
                 "have numbers (correct it, or say with problem_type=... what they are)"
             )
         if not points:  # in JSON a number says by itself that it is one
-            first = next(values[i] for i, number in numbers.items() if number and number % 1)
+            found = zip(places, numbers, strict=True)
+            first = next(values[i] for i, number in found if number and number % 1)
             warnings.warn(
                 f"{where(places[0])}: labels such as {first!r} are read as numbers, for "
                 "regression: if they are classes, say so with problem_type=...",
@@ -150,4 +152,4 @@ def _name(value: Any, where: str) -> str:
         raise ValueError(f"{where}: the label holds half a character ({half}): correct it")
     whole = _WHOLE.fullmatch(value.strip())
     name = whole[1] if whole else value.strip()
-    return "0" if name == "-0" else name
+    return "0" if name == "-0" else sys.intern(name)  # one text for all rows of a class

@@ -68,7 +68,7 @@ class AnsweringDataset(TokenRows):
             stride=self.stride,
             special_tokens=special_tokens,
         )
-        super().__init__(rows, samples, len(self.examples), tokenizer.pad_token_id)
+        super().__init__([(rows, samples)], len(self.examples), tokenizer.pad_token_id)
         dropped = Dropped(tokenizer)
         self.offsets = [
             _context_offsets(row, self.examples[sample].context, dropped)

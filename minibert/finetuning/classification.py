@@ -17,7 +17,7 @@ from minibert.finetuning.rows import TokenRows, check_kind, unseen_label
 from minibert.finetuning.settings import THRESHOLD
 from minibert.model.config import MULTI_LABEL, REGRESSION, SINGLE_LABEL
 from minibert.model.task_heads import BertForSequenceClassification
-from minibert.tokenization.rows import encode_rows, named_text
+from minibert.tokenization.rows import encoded_chunks, named_text
 from minibert.tokenization.tokenizer import Tokenizer
 from minibert.training.inference import Inference, run_inference
 
@@ -67,7 +67,7 @@ class ClassificationDataset(TokenRows):
         if pairs and len(pairs) < len(examples):
             raise ValueError("some examples are pairs of texts and some are not: make them alike")
         self.pairs = pairs or None
-        rows, samples = encode_rows(
+        chunks = encoded_chunks(
             tokenizer,
             self.texts,
             self.pairs,
@@ -76,7 +76,7 @@ class ClassificationDataset(TokenRows):
             stride=stride,
             special_tokens=special_tokens,
         )
-        super().__init__(rows, samples, len(examples), tokenizer.pad_token_id)
+        super().__init__(chunks, len(examples), tokenizer.pad_token_id)
 
     def collate(self, indices: NDArray[np.int64], generator: torch.Generator) -> dict[str, Tensor]:
         """`TokenRows.collate`, with `labels` as `BertForSequenceClassification` takes them."""

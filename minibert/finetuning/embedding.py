@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -12,14 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from minibert.finetuning.rows import TokenRows
+from minibert.finetuning.settings import POOLINGS, Pooling
 from minibert.model.bert import BertModel
-from minibert.tokenization.rows import encode_rows
+from minibert.tokenization.rows import encoded_chunks
 from minibert.tokenization.tokenizer import Tokenizer
 from minibert.training.devices import choose_device, choose_precision
 from minibert.training.inference import run_inference
-
-Pooling = Literal["mean", "cls"]
-POOLINGS: tuple[Pooling, ...] = ("mean", "cls")
 
 
 class SentenceEncoder:
@@ -100,10 +97,11 @@ class SentenceEncoder:
             raise ValueError("texts must be a list: put the text in [ ]")
         if not texts:
             raise ValueError("there are no texts")
-        rows, samples = encode_rows(
+        chunks = encoded_chunks(
             self.tokenizer, texts, max_length=max_length, truncation=truncation, stride=stride
         )
-        dataset = TokenRows(rows, samples, len(texts), self.tokenizer.pad_token_id)
+        dataset = TokenRows(chunks, len(texts), self.tokenizer.pad_token_id)
+        samples = dataset.samples
         vectors = np.zeros((len(texts), self.model.config.hidden_size), dtype=np.float32)
         for indices, batch, output in run_inference(
             self.model, dataset, batch_size, self.precision

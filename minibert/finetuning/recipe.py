@@ -134,6 +134,7 @@ def _finetune(
     since = time.perf_counter()
     history = trainer.fit()
     seconds = round(time.perf_counter() - since, 1)
+    del trainer  # and with it what the optimizer remembers, two numbers for each of the model's
     found = {"train": {"examples": float(train.size), "seconds": seconds}}
     reports = {
         split: evaluate(model, dataset, training.batch_size, **settings.thresholds)

@@ -6,7 +6,9 @@ A text that is too long for one row can be cut (`truncation`) or split into over
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import numpy as np
 import torch
@@ -25,19 +27,41 @@ class TokenRows:
     Attributes:
         samples: (rows,) the example that each row comes from.
         size: the number of examples.
+
+    Args:
+        chunks: rows and the number of the example of each, see `encoded_chunks`.
+        size: the number of examples.
+        pad_token_id: of the tokenizer.
     """
 
     def __init__(
-        self, rows: Sequence[Encoding], samples: NDArray[np.int64], size: int, pad_token_id: int
+        self,
+        chunks: Iterable[tuple[Sequence[Encoding], Sequence[int] | NDArray[np.int64]]],
+        size: int,
+        pad_token_id: int,
     ) -> None:
-        self._ids = [np.array(row.ids, dtype=np.int32) for row in rows]
-        self._types = [np.array(row.type_ids, dtype=np.int8) for row in rows]
-        self._lengths = np.array([len(ids) for ids in self._ids], dtype=np.int64)
-        self.samples, self.size = samples, size
+        # End to end: an array for each of a million rows would be larger than what is in them.
+        ids, types, lengths, samples = array("H"), array("b"), array("q"), array("q")
+        for rows, numbers in chunks:
+            some = list(chain.from_iterable(row.ids for row in rows))
+            if ids.typecode == "H" and max(some) >= 2**16:
+                ids = array("i", ids)
+            kinds = list(chain.from_iterable(row.type_ids for row in rows))
+            if types or any(kinds):  # until there is a second text, nothing
+                types.extend(bytes(len(ids) - len(types)))
+                types.extend(kinds)
+            ids.extend(some)
+            lengths.extend(map(len, rows))
+            samples.extend(map(int, numbers))
+        self._ids = np.frombuffer(ids, np.uint16 if ids.typecode == "H" else np.int32)
+        self._types = np.frombuffer(types, np.int8) if types else np.zeros(1, np.int8)
+        self._lengths = np.array(lengths, dtype=np.int64)
+        self._starts = np.cumsum(self._lengths) - self._lengths
+        self.samples, self.size = np.array(samples, dtype=np.int64), size
         self.pad_token_id = pad_token_id
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._lengths)
 
     @property
     def lengths(self) -> NDArray[np.int64]:
@@ -51,13 +75,19 @@ class TokenRows:
             input_ids and token_type_ids (B, T); attention_mask (B, T) where anything is padded.
         """
         lengths = self._lengths[indices]
+        column = np.arange(lengths.max())[None, :]
+        is_real = column < lengths[:, None]  # (B, T)
+        place = (self._starts[indices][:, None] + column) * is_real
+        types = self._types[place if len(self._types) == len(self._ids) else place * 0]
         batch = {
-            "input_ids": padded([self._ids[i] for i in indices], self.pad_token_id),
-            "token_type_ids": padded([self._types[i] for i in indices], 0),
+            name: torch.from_numpy(np.where(is_real, values, filler).astype(np.int64))
+            for name, values, filler in (
+                ("input_ids", self._ids[place], self.pad_token_id),
+                ("token_type_ids", types, 0),
+            )
         }
         if lengths.min() < lengths.max():  # without padding there is nothing to mask
-            mask = np.arange(lengths.max())[None, :] < lengths[:, None]
-            batch["attention_mask"] = torch.from_numpy(mask.astype(np.int64))
+            batch["attention_mask"] = torch.from_numpy(is_real.astype(np.int64))
         return batch
 
     def fingerprint(self) -> str:
@@ -67,10 +97,10 @@ class TokenRows:
 
 def padded(rows: Sequence[ArrayLike], filler: int) -> Tensor:
     """Rows of whole numbers as one int64 tensor (B, T), filled up on the right."""
-    arrays = [np.asarray(row) for row in rows]
-    result = np.full((len(arrays), max(map(len, arrays))), filler, dtype=np.int64)
-    for target, array in zip(result, arrays, strict=True):
-        target[: len(array)] = array
+    numbers = [np.asarray(row) for row in rows]
+    result = np.full((len(numbers), max(map(len, numbers))), filler, dtype=np.int64)
+    for target, row in zip(result, numbers, strict=True):
+        target[: len(row)] = row
     return torch.from_numpy(result)
 
 

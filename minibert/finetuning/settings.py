@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 from minibert.training.options import check_at_least, check_fractions, check_numbers, option
 
@@ -22,6 +22,8 @@ PROBLEMS = {
     "regression": "regression",
 }
 TRUNCATIONS = ("longest_first", "only_first", "only_second")
+Pooling = Literal["mean", "cls"]
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
 
 @dataclass(frozen=True)
@@ -163,3 +165,12 @@ class ReadingSettings:
             given["columns"] = [name.strip() for name in self.columns.split(",")]
         given["problem_type"] = PROBLEMS[self.problem] if self.problem is not None else None
         return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class EmbeddingSettings:
+    """How one vector is made of a text's states: see `minibert.finetuning.embedding`."""
+
+    pooling: Pooling = option(
+        "mean", "of the states of all tokens their mean, or that of [CLS] (cls)", choices=POOLINGS
+    )

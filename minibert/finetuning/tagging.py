@@ -80,7 +80,7 @@ class TaggingDataset(TokenRows):
             is_split_into_words=True,
             special_tokens=special_tokens,
         )
-        super().__init__(rows, samples, len(examples), tokenizer.pad_token_id)
+        super().__init__([(rows, samples)], len(examples), tokenizer.pad_token_id)
         # (T,) for each row: which word starts here, -1 where none does.
         self.word_starts = [
             _word_starts(row, rows[i - 1] if i and samples[i - 1] == samples[i] else None)

@@ -21,7 +21,7 @@ from minibert.data.strict_json import dump_json
 from minibert.tokenization.tokenizer import Tokenizer
 from minibert.weights.files import named_errors, read_json
 
-_CHUNK = 2_000_000  # characters tokenised at a time: what bounds the memory
+_CHUNK = 400_000  # characters tokenised at a time: what bounds the memory
 
 
 @dataclass(frozen=True)
@@ -159,9 +159,20 @@ class CorpusDocuments:
                 if where == split:
                     yield document
 
-    def sentences(self, limit: int = 1_000_000) -> list[str]:
+    def sentences(self, limit: int = 1_000_000) -> Sentences:
         """The first sentences for training: what a tokenizer is trained on."""
-        return list(islice(chain.from_iterable(self.of("train")), limit))
+        return Sentences(self, limit)
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Sentences for training, read anew whenever they are iterated: they need not fit in memory."""
+
+    documents: CorpusDocuments
+    limit: int
+
+    def __iter__(self) -> Iterator[str]:
+        return islice(chain.from_iterable(self.documents.of("train")), self.limit)
 
 
 def tokenise(documents: CorpusDocuments, tokenizer: Tokenizer) -> dict[str, TokenCorpus]:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from minibert.training.draws import RowDraws
 
 Ints = NDArray[np.int64]
+Places = NDArray[np.signedinteger[Any]]  # int32 where that is wide enough
 _NEAREST = 64  # split points of nearly the right length to draw from, at least
 
 
@@ -32,21 +33,21 @@ class SplitPoints:
     either side of it; document (n,): which document.
     """
 
-    position: Ints
-    before: Ints
-    after: Ints
-    document: Ints
+    position: Places
+    before: Places
+    after: Places
+    document: Places
 
     def __len__(self) -> int:
         return len(self.position)
 
     @cached_property
-    def by_length(self) -> Ints:
+    def by_length(self) -> Places:
         """(n,) indices of the points, the shortest continuation first."""
-        return np.argsort(self.after, kind="stable")
+        return np.argsort(self.after, kind="stable").astype(self.after.dtype)
 
     @cached_property
-    def sorted_after(self) -> Ints:
+    def sorted_after(self) -> Places:
         """`after` in that order."""
         return self.after[self.by_length]
 
@@ -65,15 +66,17 @@ def split_points(sentence_starts: Ints, document_starts: Ints, length: int) -> S
     position = np.setdiff1d(sentence_starts, document_starts, assume_unique=True)
     document = np.searchsorted(document_starts, position, side="right") - 1
     ends = np.append(document_starts[1:], length)
+    # Half as wide where that holds every position: a large corpus has millions of these.
+    kind: type[np.signedinteger[Any]] = np.int32 if length < 2**31 else np.int64
     return SplitPoints(
-        position=position,
-        before=position - document_starts[document],
-        after=ends[document] - position,
-        document=document,
+        position=position.astype(kind),
+        before=(position - document_starts[document]).astype(kind),
+        after=(ends[document] - position).astype(kind),
+        document=document.astype(kind),
     )
 
 
-def divide_budget(before: Ints, after: Ints, budget: int) -> tuple[Ints, Ints]:
+def divide_budget(before: Places, after: Places, budget: int) -> tuple[Places, Places]:
     """Divide a budget of tokens between what stands before and after a split.
 
     Each part gets half, and what the other does not need.
@@ -89,7 +92,7 @@ def divide_budget(before: Ints, after: Ints, budget: int) -> tuple[Ints, Ints]:
 
 def draw_pairs(
     points: SplitPoints, chosen: Ints, budget: int, rng: np.random.Generator | RowDraws
-) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+) -> tuple[Places, Places, Places, Places, Ints]:
     """Segments A and B for the chosen split points: half true, half random (claims A7, B19).
 
     Args:
@@ -107,7 +110,7 @@ def draw_pairs(
     if len(points) == 0 or points.document[0] == points.document[-1]:
         raise ValueError("next sentence pairs need two documents of at least two sentences each")
     _, length_b = divide_budget(points.before[chosen], points.after[chosen], budget)
-    start_b = points.position[chosen].copy()
+    start_b = points.position[chosen]
     label = _integers(rng, np.arange(len(chosen)), 0, 2)
 
     wanted = np.flatnonzero(label)
@@ -141,7 +144,7 @@ def _integers(rng: np.random.Generator | RowDraws, rows: Ints, low: Any, high: A
     return rng.integers(low, high, len(rows))
 
 
-def _donors(points: SplitPoints, length: Ints, is_whole: NDArray[np.bool_]) -> tuple[Ints, Ints]:
+def _donors(points: SplitPoints, length: Places, is_whole: NDArray[np.bool_]) -> tuple[Ints, Ints]:
     """Which split points a random B may come from: a range of `points.by_length` for each row.
 
     Where the true B reaches the end of its document, those whose own continuation is as long or

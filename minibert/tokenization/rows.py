@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,13 +46,39 @@ def encode_rows(
     Raises:
         ValueError: if a text is empty; or too long, and neither of the three was given.
     """
+    how: dict[str, Any] = {"max_length": max_length, "truncation": truncation, "stride": stride}
+    how |= {"is_split_into_words": is_split_into_words, "special_tokens": special_tokens}
+    rows: list[Encoding] = []
+    samples: list[int] = []
+    for some, numbers in encoded_chunks(tokenizer, texts, pairs, **how):
+        rows += some
+        samples += numbers
+    return rows, np.array(samples, dtype=np.int64)
+
+
+def encoded_chunks(
+    tokenizer: Tokenizer,
+    texts: Sequence[Text],
+    pairs: Sequence[Text] | None = None,
+    *,
+    max_length: int | None = None,
+    truncation: str | None = None,
+    stride: int | None = None,
+    is_split_into_words: bool = False,
+    special_tokens: bool = False,
+) -> Iterator[tuple[list[Encoding], list[int]]]:
+    """The same, some texts at a time: an `Encoding` takes kilobytes.
+
+    Arguments and errors are those of `encode_rows`.
+
+    Yields:
+        rows, and for each the number of its text.
+    """
     texts = checked_texts(texts, is_split_into_words)
     may_cut = max_length is not None or truncation is not None or stride is not None
     if pairs is not None and truncation is None:
         # Windows slide over the second text, as over the passage behind a question.
         truncation = "longest_first" if stride is None else "only_second"
-    rows: list[Encoding] = []
-    samples: list[int] = []
     with tqdm(total=len(texts), desc="tokenising", unit=" texts", delay=2, leave=False) as bar:
         for first in range(0, len(texts), _CHUNK):
             chunk = texts[first : first + _CHUNK]
@@ -64,6 +91,8 @@ def encode_rows(
                 is_split_into_words=is_split_into_words,
                 special_tokens=special_tokens,
             )
+            rows: list[Encoding] = []
+            samples: list[int] = []
             for number, encoding in enumerate(encodings, first):
                 windows = [encoding, *(encoding.overflowing if stride is not None else ())]
                 if encoding.overflowing and not may_cut:
@@ -73,8 +102,8 @@ def encode_rows(
                     raise _too_long(tokenizer, texts[number], number, len(texts), length)
                 rows += windows
                 samples += [number] * len(windows)
+            yield rows, samples
             bar.update(len(chunk))
-    return rows, np.array(samples, dtype=np.int64)
 
 
 def _length(tokenizer: Tokenizer, parts: list[Text], split: bool, special_tokens: bool) -> int:

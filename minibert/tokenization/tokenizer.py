@@ -7,7 +7,7 @@ Chinese character a word of its own (claim A11), `[CLS] A [SEP] B [SEP]` with se
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +108,7 @@ class Tokenizer:
         merges. The library merges the most frequent pair, as BPE does (claim C3; `wordpiece.py`).
 
         Args:
-            texts: sentences or documents.
+            texts: sentences or documents, in memory or (what can be iterated twice) not.
             vocab_size: entries at most; fewer when no pair is left.
             lowercase: make capitals small and drop accents, in training and ever after.
             min_frequency: a pair seen less often is not merged.
@@ -117,9 +117,9 @@ class Tokenizer:
         Raises:
             ValueError: if `vocab_size` cannot hold the special tokens and the characters.
         """
-        texts = checked_texts(
-            texts if isinstance(texts, list | str) else list(texts), allow_empty=True
-        )
+        if isinstance(texts, Iterator | Sequence):
+            texts = list(texts) if isinstance(texts, Iterator) else texts
+            texts = checked_texts(texts, allow_empty=True)
         vocab = train_vocabulary(texts, vocab_size, lowercase, min_frequency, limit_alphabet)
         return cls.from_vocab(vocab, lowercase)
 

@@ -1,7 +1,7 @@
 """Learning a vocabulary with the `tokenizers` library, the same one every time (claims B15, C3)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from tokenizers import Tokenizer as Backend
 from tokenizers import trainers
@@ -11,7 +11,7 @@ from minibert.tokenization.files import SPECIAL_TOKENS, bert_backend
 
 
 def train_vocabulary(
-    texts: Sequence[str],
+    texts: Iterable[str],
     vocab_size: int,
     lowercase: bool,
     min_frequency: int,
@@ -23,7 +23,7 @@ def train_vocabulary(
     WordPieceTrainer (claim C3; `wordpiece.py` has the likelihood score beside it).
 
     Args:
-        texts: sentences or documents.
+        texts: sentences or documents; iterated twice.
         vocab_size: entries at most.
         lowercase: make capitals small and drop accents first.
         min_frequency: a pair seen less often is not merged.
@@ -55,12 +55,12 @@ def train_vocabulary(
         limit_alphabet=0,
         show_progress=False,
     )
-    backend.train_from_iterator(texts, trainer, length=len(texts))
+    backend.train_from_iterator(texts, trainer)
     learned = backend.get_vocab()
     return sorted(learned, key=learned.__getitem__)
 
 
-def _alphabet(backend: Backend, texts: Sequence[str], limit: int | None) -> list[str]:
+def _alphabet(backend: Backend, texts: Iterable[str], limit: int | None) -> list[str]:
     """The characters of the texts, `x` and (where seen inside a word) `##x`, in a fixed order.
 
     Every character is there as `x`, even one seen only inside words: a text may begin with it.

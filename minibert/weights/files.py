@@ -109,9 +109,21 @@ def write_tensors(path: Path, state: Mapping[str, Tensor]) -> None:
     """
     if (name := not_finite(state)) is not None:
         raise NotFinite(f"{name} holds NaN or infinity")
-    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+    plain = _unshared({name: tensor.detach().cpu() for name, tensor in state.items()})
     with written_aside(path) as aside:
         save_file(plain, aside, metadata={"format": "pt"})
+
+
+def _unshared(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors of which each has its memory for itself, copied only where one has not."""
+    plain, seen = {}, set[int]()
+    for name, tensor in state.items():
+        storage = tensor.untyped_storage()
+        is_whole = tensor.is_contiguous() and storage.nbytes() == tensor.nbytes
+        is_own = is_whole and storage.data_ptr() not in seen
+        plain[name] = tensor if is_own else tensor.contiguous().clone()
+        seen.add(storage.data_ptr())
+    return plain
 
 
 @contextmanager
