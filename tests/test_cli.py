@@ -332,6 +332,21 @@ def test_what_a_command_would_not_heed_is_refused(fails, base, fine_tuned, tmp_p
     assert "three different columns are needed" in fails("evaluate", fine_tuned, rows, *twice)
 
 
+def test_what_this_machine_or_this_budget_cannot_hold(fails, base, tmp_path, monkeypatch):
+    train, out = tiny.reviews(tmp_path / "train.jsonl", 8), tmp_path / "out"
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    for words, told in (
+        (
+            ("--precision", "fp16"),
+            "--precision fp16 needs a GPU: use --precision bf16 or 'float32'",
+        ),
+        (("--device", "cuda"), "no CUDA device here: use --device cpu"),
+        (("--compile",), "--compile needs a C++ compiler"),
+        (("--batch-tokens", "8"), "a text of 12 tokens, but --batch-tokens 8: give at least"),
+    ):
+        assert told in fails(*classify(base, train, out, *words)), words
+
+
 def test_a_model_of_the_wrong_kind(fails, base, fine_tuned, tmp_path):
     assert "not fine-tuned for a task" in fails("predict", base, "fine")
     assert "not fine-tuned for a task" in fails("evaluate", base, "movies")
@@ -341,7 +356,9 @@ def test_a_model_of_the_wrong_kind(fails, base, fine_tuned, tmp_path):
     foreign = changed_config(tiny.save(tmp_path / "t5"), model_type="t5")
     assert "this is a t5 model, not a BERT" in fails("info", foreign)
     foreign = changed_config(tiny.save(tmp_path / "mc"), architectures=["BertForMultipleChoice"])
-    assert "is a BertForMultipleChoice: known are" in fails("export", foreign, "--out", "x")
+    for words in ((), ("--onnx",)):
+        told = fails("export", foreign, "--out", tmp_path / "x", *words)
+        assert "is a BertForMultipleChoice: known are" in told
 
 
 def test_an_unexpected_error_shows_its_traceback_where_asked(monkeypatch, base):
@@ -382,7 +399,16 @@ def test_help_opens_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for command in ("data", "pretrain", "finetune", "evaluate", "predict", "fill-mask", "export"):
+    for command in (
+        "data",
+        "pretrain",
+        "finetune",
+        "evaluate",
+        "predict",
+        "embed",
+        "search",
+        "export",
+    ):
         assert command in done.stdout
 
 

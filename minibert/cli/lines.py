@@ -43,14 +43,14 @@ def as_text(row: Row, prediction: Any | None, *, named: bool, alone: bool, colum
         columns: of a prediction, which stay empty where there is none; 0 for tags.
     """
     if isinstance(prediction, TagPrediction) or not columns:
-        lines = [f"# id = {_cell(row.id)}"] if named else []
+        lines = [f"# id = {cell(row.id)}"] if named else []
         if prediction is not None:
             lines += map("\t".join, zip(prediction.words, prediction.tags, strict=True))
         return "\n".join([*lines, *([] if alone else [""])])  # a blank line ends a sentence
     text = row.text if isinstance(row.text, str) else " ".join(row.text)
-    front = [] if alone else [*([_cell(row.id)] if named else []), _cell(text)]
+    front = [] if alone else [*([cell(row.id)] if named else []), cell(text)]
     said = [""] * columns if prediction is None else _columns(prediction)
-    return "\t".join([*front, *map(_cell, said)])
+    return "\t".join([*front, *map(cell, said)])
 
 
 def _columns(prediction: AnswerPrediction | ClassPrediction) -> list[str]:
@@ -66,7 +66,8 @@ def _columns(prediction: AnswerPrediction | ClassPrediction) -> list[str]:
     ]
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """A value as it stands in a column: no tab and no line end in it."""
     if value is None:
         return ""
     return (value if isinstance(value, str) else dump_json(value)).translate(_ESCAPES)

@@ -108,9 +108,12 @@ def _set_aside(message: str) -> tuple[str, list[str]]:
         kept.append(found[0])
         return f"\0{len(kept) - 1}\0"
 
-    # Not the quotes of an argument, as in device='cpu'. After a JSON file comes a key of it.
+    # Not the quotes of an argument, as in device='cpu', and not one that ends a word. After a JSON
+    # file comes a key of it.
     return re.sub(
-        r"[^\s'\"]*\.json: [\w.]+|(?<!=)(['\"]).*?\1(?!\w)|[^\s'\"]*[/\\][^\s'\"]*", keep, message
+        r"[^\s'\"]*\.json: [\w.]+|(?<![=\w])(['\"]).*?\1(?!\w)|[^\s'\"]*[/\\][^\s'\"]*",
+        keep,
+        message,
     ), kept
 
 
@@ -137,11 +140,12 @@ def _flag(entry: Field[Any]) -> str:
 
 def _flags(options: Mapping[str, Any]) -> dict[str, str]:
     """What the fields that this command has options for are called there; the longest first."""
-    from minibert.finetuning.settings import FinetuningSettings, ReadingSettings
+    from minibert.finetuning.settings import EmbeddingSettings, FinetuningSettings, ReadingSettings
     from minibert.pretraining.settings import PretrainingSettings
     from minibert.training.config import TrainingConfig
 
-    kinds = (TrainingConfig, PretrainingSettings, FinetuningSettings, TaskSettings, ReadingSettings)
+    kinds: tuple[type, ...] = (TrainingConfig, PretrainingSettings, FinetuningSettings)
+    kinds += (TaskSettings, ReadingSettings, EmbeddingSettings)
     flags = {entry.name: _flag(entry) for kind in kinds for entry in _options(kind)}
     flags["problem_type"] = flags["problem"]  # the readers' word for it
     if "problem" in options:

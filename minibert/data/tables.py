@@ -93,8 +93,8 @@ def read_examples(
 def open_table(
     path: Path,
     text_column: str,
-    pair_column: str,
-    label_column: str,
+    pair_column: str | None,
+    label_column: str | None,
     columns: Sequence[str] | None,
     needed: str | None,
     bad: dict[int, str] | None = None,
@@ -104,7 +104,8 @@ def open_table(
     Args:
         needed: the column of the labels, where there must be one.
         bad: see `numbered_lines`; with it, a row with such a line in it is one that cannot be read.
-        path, text_column, pair_column, label_column, columns, and errors: as in `read_examples`.
+        path, text_column, pair_column, label_column, columns, and errors: as in `read_examples`;
+            the second and third name may be None, for columns that are not looked at.
 
     Returns:
         for every row the number of its first line and its cells by the names of the columns, or an
@@ -113,17 +114,24 @@ def open_table(
     form = path.suffix.lower()
     if form not in (".jsonl", ".csv", ".tsv"):
         raise ValueError(f"{path}: not a .jsonl, .csv or .tsv file")
-    used = {
-        text_column: "text_column=...",
-        pair_column: "pair_column=...",
-        label_column: "label_column=...",
-    }
-    if len(used) < 3:
+    wanted = [
+        (column, f"{name}=...")
+        for name, column in (
+            ("text_column", text_column),
+            ("pair_column", pair_column),
+            ("label_column", label_column),
+        )
+        if column is not None
+    ]
+    used = dict(wanted)
+    if len(used) < len(wanted):
         raise ValueError(
             f"text_column={text_column!r}, pair_column={pair_column!r} and "
             f"label_column={label_column!r}: three different columns are needed"
         )
-    required = [text_column, *([pair_column] if pair_column != "text_pair" else [])]
+    required = [text_column]
+    if pair_column is not None and pair_column != "text_pair":
+        required.append(pair_column)
     if needed is not None:
         required.append(needed)
 

@@ -37,8 +37,9 @@ def read_rows(path: str, task: str, **options: Any) -> Iterator[Row]:
 
     Args:
         path: `.txt`; `.jsonl`, `.csv` or `.tsv`; `.conll`, `.conllu`, `.bio` or `.iob`; `.json`.
-        task: "classify", "tag" or "answer".
-        options: `text_column`, `pair_column`, `label_column` and `columns`, see `read_examples`.
+        task: "classify", "tag", "answer" or "embed".
+        options: `text_column`, `pair_column`, `label_column` and `columns`, see `read_examples`. A
+            `pair_column` or `label_column` of None is not looked at, whatever it is called.
 
     Raises:
         ValueError: of the wrong form as a whole, or not for this task.
@@ -96,7 +97,8 @@ def _table(path: Path, options: dict[str, Any]) -> Iterator[Row]:
         if isinstance(cells, ValueError):
             yield Row(where, "", problem=str(cells))
             continue
-        name, text, pair = cells.get("id"), cells.get(text_column), cells.get(pair_column)
+        name, text = cells.get("id"), cells.get(text_column)
+        pair = None if pair_column is None else cells.get(pair_column)
         try:
             text = checked_text(text, text_column, place)
             pair = None if pair is None else checked_text(pair, pair_column, place)
