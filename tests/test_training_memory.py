@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from minibert.course.analysis.memory import GIB, largest_batch, training_memory
+from minibert.course.analysis.memory import (
+    GIB,
+    largest_batch,
+    measured_peaks,
+    peak_memory,
+    training_memory,
+)
 from minibert.course.analysis.memory_counting import measured_memory, memory_timeline
 from minibert.model.config import BertConfig
 from minibert.model.lora import add_adapter
@@ -53,7 +59,7 @@ def test_a_step_on_a_processor_holds_what_was_computed(dropout, is_checkpointed,
         3,
         10,
         precision=precision,
-        is_fused=False,
+        on_cpu=True,
         gradient_checkpointing=is_checkpointed,
         adapter_rank=rank,
     )
@@ -76,7 +82,7 @@ def test_no_moment_of_a_step_holds_more_than_the_sum(is_checkpointed):
     model = classifier(shape).train()
     model.bert.encoder.gradient_checkpointing = is_checkpointed
     seen = memory_timeline(model, batch(8, 40))
-    computed = training_memory(shape, 8, 40, is_fused=False, gradient_checkpointing=is_checkpointed)
+    computed = training_memory(shape, 8, 40, on_cpu=True, gradient_checkpointing=is_checkpointed)
     assert 0.75 * computed.total < seen.peak < computed.total
     still = computed.weights + computed.optimizer
     assert still <= seen.held[0] < still + 10_000  # at first weights and optimizer alone
@@ -108,14 +114,51 @@ def test_accumulation_and_checkpointing_and_bf16_all_save():
     assert training_memory(base, 32, 128, gradient_checkpointing=True).total < plain
     assert training_memory(base, 32, 128, precision="bf16").total < plain
     assert training_memory(base, 32, 128, is_fused=False).total > plain
+    assert training_memory(base, 32, 128, on_cpu=True).total > plain
+
+
+@pytest.mark.parametrize("measured", measured_peaks(), ids=str)
+def test_the_peak_is_what_a_gpu_measured(measured):
+    name, rows, length, precision, gib = measured
+    shape, options = BertConfig.preset(name), {"precision": precision}
+    told = peak_memory(shape, rows, length, keeps_states=True, **options).total / GIB
+    assert told == pytest.approx(gib, rel=0.015)
+    total = training_memory(shape, rows, length, **options).total / GIB
+    assert abs(total - gib) > abs(told - gib)  # nearer than the plain sum
+
+
+def test_where_little_is_read_the_gradients_make_the_peak():
+    base = BertConfig.preset("base")
+    held = training_memory(base, 1, 8)
+    static = held.weights + held.optimizer + held.gradients
+    assert static < peak_memory(base, 1, 8).total < static + 0.05 * GIB
+    assert peak_memory(base, 32, 128).total > static + GIB
+
+
+def test_attention_written_out_keeps_bytes_for_every_pair_of_tokens():
+    """Of 12 heads and layers: in 32 bits weights, their mask, what is left; no mask in eval."""
+    base = BertConfig.preset("base")
+    still = base.changed(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    pairs = 12 * 12 * 32 * 128 * 128
+    for shape, precision, each in (
+        (base, "float32", 4 + 1 + 4),
+        (base, "bf16", 4 + 1 + 2),
+        (still, "float32", 4),
+        (still, "bf16", 4 + 2),
+    ):
+        written, fused = (
+            training_memory(shape, 32, 128, precision=precision, is_fused=is_fused).activations
+            for is_fused in (False, True)
+        )
+        assert written - fused == pytest.approx(pairs * each, rel=0.02), (precision, each)
 
 
 def test_the_largest_batch_fits_and_one_more_does_not():
-    room = 3 * 10**6
+    room = 40 * 10**6
     rows = largest_batch(config(), 20, room, precision="bf16")
     assert rows > 1
-    assert training_memory(config(), rows, 20, precision="bf16").total <= room
-    assert training_memory(config(), rows + 1, 20, precision="bf16").total > room
+    assert peak_memory(config(), rows, 20, precision="bf16").total <= room
+    assert peak_memory(config(), rows + 1, 20, precision="bf16").total > room
     assert largest_batch(config(), 20, 1000) == 0
 
 
