@@ -57,9 +57,9 @@ serve: ## Serve the built site on http://localhost:8000 (PORT=... for another)
 	@echo "==> http://localhost:$(PORT)  (Ctrl-C stops)"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
-bench: $(READY) ## Run the benchmarks against the peers and print the ratios
-	@ls benchmarks/bench_*.py >/dev/null 2>&1 || { echo "make bench: no benchmarks/bench_*.py here"; exit 2; }
-	@for script in benchmarks/bench_*.py; do echo "==> $$script"; $(BIN)/python $$script || exit; done
+bench: data ## Measure speed and memory beside the peers (20 min): benchmarks/results/latest.json
+	@echo "==> Benchmarks, on $${OMP_NUM_THREADS:-all} threads"
+	$(BIN)/python benchmarks/bench.py
 
 experiments: data ## Run the book's long experiments as far as they are not held (hours)
 	@for file in minibert/course/experiments/ch[0-9][0-9]_*.py; do \

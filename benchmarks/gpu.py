@@ -3,12 +3,10 @@
     python benchmarks/gpu.py [--only NAME ...] [--seconds 330] [--quick]
 
 Prints a row as soon as it has it and writes `benchmarks/results/gpu.json` after each, with the
-card's name. Rows are `name, unit, ours, theirs, ratio, spread, floor, holds`: spread are the lowest
-and the highest ratio of single rounds; floor is what the ratio (or, where there is no peer, ours)
-should reach, and holds whether it does. Both sides take the same steps on the same texts in turns,
-ours, theirs, ours, theirs; the figures are medians. A speed counts real tokens, padding for
-nothing. After `--seconds` no other section begins. `--quick` is a rehearsal: tiny models, on a CPU
-where there is no GPU; it writes nothing.
+card's name; with `--only` the other rows of the same card stay. `harness.py` says what a row is.
+Both sides take the same steps on the same texts in turns, ours, theirs, ours, theirs; the figures
+are medians. A speed counts real tokens, padding for nothing. After `--seconds` nothing else begins.
+`--quick` is a rehearsal: tiny models, on a CPU where there is no GPU; it writes nothing.
 
 The texts are random ids in passages and sentences about as long as BoolQ's, cut into rows as
 `minibert pretrain` cuts them: most are far shorter than the longest.
@@ -36,22 +34,21 @@ from gpu_sides import (
     BUDGET,
     DEVICE,
     QUICK,
-    Row,
     Side,
     full_rows,
     in_turns,
     pair,
     plain,
     preset,
-    row,
     texts,
     varied,
     wait,
 )
+from harness import Row, row, write
 from torch import Tensor
 
 from minibert import TrainingConfig, generate
-from minibert.course.analysis.memory import GIB, training_memory
+from minibert.course.analysis.memory import GIB, peak_memory
 from minibert.model import heads, task_heads
 from minibert.model.pretrained import PretrainedModel
 from minibert.training.devices import autocast
@@ -167,10 +164,11 @@ def speeds() -> Iterator[Row]:
         mine, other = pair(config, heads.BertForPreTraining, "BertForPreTraining")
         flops = statistics.mean(step.work.flops for step in steps)
         batches = [[part.batch for part in step.parts] for step in steps]
-        right = Side(other, theirs, compiling={"dynamic": True} if compiled else None)
+        compiles = compiled and not QUICK
+        right = Side(other, theirs, compiling={"dynamic": True} if compiles else None)
         for narrow in streams:
             mine.base_model.encoder.stream_dtype = torch.bfloat16 if narrow else None
-            left = Side(mine, batches, compiling={"dynamic": False} if compiled else None)
+            left = Side(mine, batches, compiling={"dynamic": False} if compiles else None)
             took, took_theirs, ratios = in_turns(left, right, 3)
             name = f"Base, texts up to 512, {'compiled' if compiled else 'eager'}"
             name += f", dropout {dropout}{', bf16 between layers' if narrow else ''}"
@@ -243,8 +241,7 @@ def trainer() -> Iterator[Row]:
 
 def memory() -> Iterator[Row]:
     """The peak of fine-tuning's memory beside the course's model of it, in GiB."""
-    if DEVICE.type != "cuda":
-        return
+    on_gpu = DEVICE.type == "cuda"
     cases = [
         ("base", 32, 128, "float32"),
         ("base", 32, 128, "bf16"),
@@ -256,8 +253,9 @@ def memory() -> Iterator[Row]:
         ("large", 12, 384, "bf16"),
     ]
     for name, rows, length, precision in cases:
+        rows, length = (2, 8) if QUICK else (rows, length)
         config = preset(name)
-        before = torch.cuda.memory_allocated()
+        before = torch.cuda.memory_allocated() if on_gpu else 0
         with DEVICE:
             model = task_heads.BertForSequenceClassification(config)
         batch = full_rows(rows, length)
@@ -270,10 +268,11 @@ def memory() -> Iterator[Row]:
             "labels": torch.arange(rows) % 2,
         }
         side = Side(model, [[pinned(inputs)]] * 3, precision)
-        torch.cuda.reset_peak_memory_stats()
+        if on_gpu:
+            torch.cuda.reset_peak_memory_stats()
         side.seconds()
-        measured = (torch.cuda.max_memory_allocated() - before) / GIB
-        told = training_memory(config, rows, length, precision=precision).total / GIB
+        measured = (torch.cuda.max_memory_allocated() - before) / GIB if on_gpu else float("nan")
+        told = peak_memory(config, rows, length, precision=precision).total / GIB
         gap = measured / told
         yield row(f"memory, {name}, {rows} x {length}, {precision}", "GiB", measured, told) | {
             "ratio": gap,
@@ -281,7 +280,8 @@ def memory() -> Iterator[Row]:
             "holds": 0.95 <= gap <= 1.05,
         }
         del side, model
-        torch.cuda.empty_cache()
+        if on_gpu:
+            torch.cuda.empty_cache()
 
 
 def finetuning() -> Iterator[Row]:
@@ -337,17 +337,19 @@ def generation() -> Iterator[Row]:
 def fp16() -> Iterator[Row]:
     """A run in float16 with scaled gradients comes to the loss of the same run in bf16."""
     data, losses = texts(128), {}
-    for precision in ("fp16", "bf16"):
-        if precision == "fp16" and DEVICE.type == "cpu":
-            return
+    for precision in ("fp16" if DEVICE.type == "cuda" else "float32", "bf16"):
         with tempfile.TemporaryDirectory() as folder:
             torch.manual_seed(0)
             settings = TrainingConfig(
-                folder, max_steps=60, batch_tokens=8192, precision=precision, learning_rate=5e-4
+                folder,
+                max_steps=4 if QUICK else 60,
+                batch_tokens=1024 if QUICK else 8192,
+                precision=precision,
+                learning_rate=5e-4,
             )
             model = heads.BertForPreTraining(preset("mini"))
             losses[precision] = Trainer(model, settings, data).fit()[-1]["loss"]
-    gap = losses["fp16"] / losses["bf16"]
+    gap = losses["fp16"] / losses["bf16"] if "fp16" in losses else float("nan")
     yield row("fp16, mini, loss after 60 steps", "nats, and bf16's", *losses.values()) | {
         "ratio": gap,
         "floor": 1.02,
@@ -374,19 +376,26 @@ def main() -> None:
     card = torch.cuda.get_device_name() if DEVICE.type == "cuda" else "CPU"
     about = {"card": card, "torch": torch.__version__, "transformers": transformers.__version__}
     print(json.dumps(about), flush=True)
-    rows: list[Row] = []
+    # What was measured before, on this card, stays until it is measured again.
+    held = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
+    before: list[Row] = held["rows"] if held.get("card") == card and not QUICK else []
+    kept = {name: [one for one in before if one["section"] == name] for name in SECTIONS}
     for name in options.only:
         if time.perf_counter() - started > options.seconds:
             print(f"{name}: no time left", flush=True)
             continue
+        fresh: list[Row] = []
         try:
             for made in SECTIONS[name]():
-                made["seconds"] = round(time.perf_counter() - started)
-                rows.append(made)
-                print(json.dumps(made), flush=True)
+                taken = time.perf_counter() - started
+                fresh.append({"section": name, **made, "seconds": round(taken)})
+                kept[name] = fresh
+                print(json.dumps(fresh[-1]), flush=True)
                 if not QUICK:
-                    RESULTS.parent.mkdir(exist_ok=True)
-                    RESULTS.write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n")
+                    write(RESULTS, about, [one for part in kept.values() for one in part])
+                if taken > options.seconds:
+                    print(f"{name}: no time for the rest of it", flush=True)
+                    break
         except Exception:  # one section that breaks must not cost the others
             traceback.print_exc()
         if DEVICE.type == "cuda":

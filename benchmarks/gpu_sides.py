@@ -33,7 +33,6 @@ QUICK = "--quick" in sys.argv  # a rehearsal
 SENTENCES = [1, 11, 14, 16, 17, 19, 20, 22, 23, 25, 27, 28, 30, 32, 35, 37, 40, 44, 50, 59, 120]
 PASSAGES = [8, 36, 48, 58, 66, 74, 80, 87, 94, 101, 109, 116, 123, 132, 141, 152, 167, 185, 207]
 PASSAGES += [250, 420]
-Row = dict[str, Any]
 
 
 class Words:
@@ -138,31 +137,6 @@ def in_turns(ours: Side, theirs: Side, rounds: int) -> tuple[float, float, list[
     pairs = [(ours.seconds(), theirs.seconds()) for _ in range(rounds)]
     ratios = [b / a for a, b in pairs]
     return statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs), ratios
-
-
-def row(
-    name: str,
-    unit: str,
-    ours: float,
-    theirs: float | None = None,
-    ratios: list[float] | None = None,
-    floor: float | None = None,
-    **more: Any,
-) -> Row:
-    """One line of the results."""
-    ratio = statistics.median(ratios) if ratios else None
-    reached = ratio if ratio is not None else ours
-    return {
-        "name": name,
-        "unit": unit,
-        "ours": ours,
-        "theirs": theirs,
-        "ratio": ratio,
-        "spread": [min(ratios), max(ratios)] if ratios else None,
-        "floor": floor,
-        "holds": None if floor is None else bool(reached >= floor),
-        **more,
-    }
 
 
 def plain(batch: dict[str, Tensor], *without: str) -> dict[str, Tensor]:
