@@ -24,8 +24,9 @@ from exercises.grader import build, gates
 from exercises.grader.commands import main
 from exercises.learner import calls, checking, judging, record, source
 from exercises.learner.comparing import difference
-from exercises.learner.judging import Bench
+from exercises.learner.extraction import take
 from exercises.learner.source import SourceError, parse
+from exercises.learner.statements import read
 from minibert import BertForSequenceClassification, BertModel, Tokenizer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -653,7 +654,7 @@ OLD_PASSES = [
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize(("task_id", "old", "new", "name"), OLD_PASSES)
 def test_a_rule_that_once_went_untried_is_tried_by_every_seed(task_id, old, new, name, seed):
-    bench = Bench(source.find_task(task_id), seed)
+    bench = judging.Bench(source.find_task(task_id), seed)
     assert bench.verdict(bench.results_of(edited(task_id, old, new))).mistake == name
 
 
@@ -718,6 +719,27 @@ def test_an_untouched_repair_is_told_its_symptom_and_no_cause():
     stub = source.find_task("9.3").stub
     changed = told("9.3", stub.replace("(ignore_index=0)", "(None, None, 0)"))
     assert "0 is what `ignore_index=0` leaves out" in changed
+
+
+REPAIRS = [task for task in source.all_tasks().values() if task.kind == "repair"]
+
+
+def test_an_untouched_repair_is_nothing_that_a_grader_would_speak_of():
+    for task in REPAIRS:
+        stubs = {one.id: one.stub for one in source.load(task.set_name).tasks}
+        ways, problem = take(read(stubs.items()), task.id, task.function, task.setup, stubs)
+        assert not ways
+        assert "nothing is written yet" in problem
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", REPAIRS, ids=lambda task: task.id)
+def test_every_untouched_repair_is_told_one_sentence_that_asks_for_no_cause(task):
+    said = told(task.id, task.stub).removeprefix("This is still what you were given. ")
+    assert said.endswith(".")
+    assert "?" not in said
+    known = [m.says for m in task.misconceptions]
+    assert not any(said == says for says in known)
 
 
 def test_a_loss_has_to_have_the_gradient_of_the_solution():

@@ -521,3 +521,4 @@ def recall(texts, answers, questions, keys, values):
 # %% free choices
 # - `torch.manual_seed(0)`, `2 * keys + values, 32`, `torch.nn.Linear(32, keys + values)`, `32**0.5`,
 #   `lr=0.02`, `range(250)`, `(256,)`, `learner.zero_grad()`: any start, width, divisor and rate that learn
+# - `0:-1:2` => `0:-2:2`: the same places

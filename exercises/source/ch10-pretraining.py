@@ -127,6 +127,10 @@ def learning_rate(step, total, warmup, peak):
 # {peak:.2e}. Your rise takes one step more than `warmup`. In the example two pieces lead to the
 # peak, 0.5 and 1.
 # edit: (step + 1) / warmup => (step + 1) / (warmup + 1)
+# %% misconception: one step above the peak
+# says: Step {warmup} has {after:.2e} with you, more than the peak, {peak:.2e}. Does the rise go on for
+# one step too many, with `<=` for `<`? Counted from 0, the last step of the warm-up is step {end}.
+# edit: step < warmup => step <= warmup and warmup
 # %% misconception: a division by zero without a warm-up
 # says: Without a warm-up your code divides by zero. `warmup` may be 0, and then the first step has
 # the peak.
@@ -1257,7 +1261,7 @@ def predict_masked(texts, questions, tokens):
 # %% free choices
 # - `torch.manual_seed(0)`, `nn.Embedding(tokens, 32), nn.Embedding(tokens, 32)`, `nn.Linear(32, tokens)`,
 #   `lr=0.05`, `range(150)`, `(256,)`, `optimizer.zero_grad()`: any start, width and rate that learn
-# - `texts.shape[1] // 2`: some of the odd places are enough to learn from
+# - `texts.shape[1] // 2`, ` + right(` => ` - right(`: some odd places will do, and either sign
 
 # %% task 10.7: AdamW's step, from its parts
 # kind: write; points: 15; minutes: 15; function: adamw_step; tolerance: 0.00001

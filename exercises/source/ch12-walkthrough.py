@@ -864,6 +864,11 @@ def occlude(words, probability):
 # expected. A word without which the probability falls has added something, so it counts as
 # positive: whole text minus what is left.
 # edit: [whole - probability( => [-whole + probability(
+# %% misconception: how much, and not which way
+# says: At place {first} ({at!r}) your number is positive, and the word there takes away from the
+# probability. Is it the absolute value? What is lost without a word may be less than nothing.
+# - return [whole - probability(words[:i] + words[i + 1 :]) for i in range(len(words))]
+# + return [abs(whole - probability(words[:i] + words[i + 1 :])) for i in range(len(words))]
 # %% misconception: all places of a word at once
 # says: {twice!r} stands in the text {times} times, and you give it the same effect, {one:+.3f},
 # everywhere: you take all of them away at once. Each place is a question of its own; the word

@@ -859,7 +859,7 @@ def cases(rng):
         return (inputs @ w1.mT + b1).tanh() @ (w2 + change).mT
 
     y = truth(x) + 0.1 * draw(800, out)
-    budget = rank * (inside + out) + int(rng.integers(1, inside + out))
+    budget = rank * (inside + out) + int(rng.integers(1, inside))
     case = {"w1": w1, "b1": b1, "w2": w2, "x": x, "y": y, "budget": budget}
     yield case, {"x": fresh, "y": truth(fresh)}
 
