@@ -1,8 +1,6 @@
-"""The benchmarks: rows, what is void, pages that quote them, and that every GPU path runs."""
+"""The benchmarks: rows, what is void, pages that quote them."""
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -80,27 +78,3 @@ def test_a_plan_waits_for_what_computing_cannot_hide():
     assert hidden.waiting < hidden.exchanging  # all but the token matrix
     assert bound.waiting == pytest.approx(bound.exchanging, rel=0.05)
     assert scaling.plan(model, speed, 8, 10**6, "fsdp").held < hidden.held / 4
-
-
-@pytest.mark.slow
-def test_every_section_of_the_gpu_benchmark_runs_on_a_cpu():
-    """In small, so that a visit to a GPU does not end at a line that was never run."""
-    path = os.pathsep.join([str(BENCHMARKS.parent), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        [sys.executable, str(BENCHMARKS / "gpu.py"), "--quick"],
-        env={**os.environ, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": "", "TQDM_DISABLE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert "Traceback" not in done.stderr, done.stderr[-2000:]
-    rows = [json.loads(line) for line in done.stdout.splitlines()[1:]]
-    sections = [row["section"] for row in rows]
-    counts = {"parity": 11, "trainer": 2, "memory": 8, "generation": 5, "fp16": 1}
-    counts |= {"finetuning": 1, "speeds": 11}
-    assert {section: sections.count(section) for section in sections} == counts
-    for row in rows:
-        if row["section"] == "parity" or row["unit"].startswith("s"):
-            assert row["holds"] is not False or row["unit"] == "s", row
-        if row["section"] == "generation":
-            assert row["rows with the same tokens"] == 1
