@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Thread
 from urllib.parse import quote
 
+import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -197,6 +198,29 @@ def test_print_shows_every_output_and_every_explanation(page: Page):
     assert len(told(page, "one-layer")) == 3
     assert len(told(page, "quiz-1")) == 3
     assert not page.locator("#question-one-layer .give-up").is_visible()
+
+
+def test_axe_finds_nothing_that_is_ours(page: Page):
+    axe = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    # The theme's: its sidebar's logo stands outside of its landmarks.
+    rules = {"rules": {"region": {"enabled": False}}, "resultTypes": ["violations"]}
+    violations = []
+    for name in ("intro", "exercises", CHAPTER):
+        open_page(page, name)
+        page.evaluate(axe)
+        for theme in ("light", "dark"):
+            page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+            for found in page.evaluate("rules => axe.run(document, rules)", rules)["violations"]:
+                html = found["nodes"][0]["html"][:100]
+                violations.append(f"{name}, {theme}: {found['id']}: {html}")
+    assert violations == []
+
+
+def test_a_summary_in_chinese_is_marked_as_chinese_and_has_no_gaps(page: Page):
+    open_page(page)
+    summary = page.locator("div.admonition", has_text="中文小结")
+    assert summary.get_attribute("lang") == "zh-CN"
+    assert not re.search(r"[。，；] +[\u4e00-\u9fff]", summary.inner_text())
 
 
 def test_no_page_is_wider_than_a_phone_a_tablet_or_a_desk(page: Page):

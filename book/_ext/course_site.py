@@ -14,6 +14,11 @@ from sphinx.errors import ExtensionError
 
 MATHJAX = "mathjax"
 MATHJAX_FILES = ("tex-mml-chtml.js", "output/chtml/fonts/woff-v2/*")
+_SUMMARY = re.compile(
+    r'(<div class="[^"]*admonition[^"]*")>(\s*<p class="admonition-title">中文小结.*?</div>)',
+    re.DOTALL,
+)
+_GAP = re.compile(r"(?<=[\u3000-\u9fff\uff01-\uff5e”’])\n(?=[\u3000-\u9fff\uff01-\uff5e“‘])")
 CLAIM_TAG = re.compile(r"tag_claim-([A-Z]\d+)$")
 
 
@@ -55,10 +60,26 @@ def label_claims(app: Sphinx, doctree: nodes.document) -> None:
         cell.insert(0, nodes.paragraph("", "", label, classes=["claim-line"]))
 
 
+def mark_chinese(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Say that a summary in Chinese is Chinese, and join its lines without gaps.
+
+    A screen reader needs the language to pronounce it, a browser to choose the characters' forms. A
+    line break in the source becomes a space, which Chinese does not have.
+    """
+    del app, pagename, templatename, doctree
+    context["body"] = _SUMMARY.sub(
+        lambda found: f'{found[1]} lang="zh-CN">{_GAP.sub("", found[2])}',
+        context.get("body") or "",
+    )
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the two hooks with Sphinx."""
     app.connect("build-finished", copy_mathjax)
     app.connect("doctree-read", label_claims)
+    app.connect("html-page-context", mark_chinese)
     app.config.mathjax_path = f"{MATHJAX}/tex-mml-chtml.js"
     # The accessibility menu of MathJax would fetch a speech engine that is not shipped.
     app.config.mathjax3_config = {"options": {"enableMenu": False}}

@@ -28,7 +28,7 @@ def lines_of(name: str) -> list[str]:
         f"[Chapter {int(name[2:4])}]({name}.md) · {len(rows)} tasks, about {minutes} minutes · "
         f"{{download}}`download the notebook <../exercises/{name}.ipynb>`",
         "",
-        "| | task | kind | points | minutes |",
+        "| id | task | kind | points | minutes |",
         "| --- | --- | --- | ---: | ---: |",
         *rows,
         "",
