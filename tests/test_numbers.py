@@ -96,6 +96,8 @@ def _numeric():
         "predict": ["CLASSES", "fine"],
         "fill-mask": ["--model", "MASKED", "a [MASK]"],
         "generate": ["--model", "CAUSAL", "the film"],
+        "embed": ["BERT", "fine"],
+        "search": ["BERT", "FILE", "fine"],
     }
     kinds = [a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction)]
     for command, parser in kinds[0].choices.items():
