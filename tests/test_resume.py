@@ -248,7 +248,7 @@ def test_how_a_run_gets_there_may_change(stopped):
 def test_a_checkpoint_of_an_older_version_is_resumed(stopped):
     path = stopped / "resume" / "progress.json"
     progress = json.loads(path.read_text())
-    del progress["run"], progress["sha256"]
+    del progress["run"], progress["sha256"], progress["scaler"]
     path.write_text(json.dumps(progress))
     with pytest.warns(UserWarning, match="older version: whether its files and the data are the"):
         assert trainer(stopped, resume=True, max_steps=60).step == 4
@@ -332,6 +332,19 @@ def test_a_kill_while_checkpoints_are_removed_leaves_none_that_is_half(stopped, 
             trainer(stopped, resume=True)
     else:
         assert trainer(stopped, resume=True).step == 4
+
+
+@pytest.mark.parametrize("is_run", [True, False])
+def test_what_a_kill_left_of_a_finished_run_is_removed_and_nothing_else_is(tmp_path, is_run):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "resume.new").mkdir()
+    (tmp_path / checkpoints.BEST_FILE).touch()
+    if is_run:
+        (tmp_path / resume.SETTINGS_FILE).write_text("{}")
+    with claimed(tmp_path), pytest.raises(ValueError, match="holds a finished model"):
+        trainer(tmp_path, resume=True)
+    left = {path.name for path in tmp_path.iterdir()} - {"config.json", resume.SETTINGS_FILE}
+    assert left == (set() if is_run else {"resume.new", checkpoints.BEST_FILE})
 
 
 def test_where_torchrun_starts_again_a_run_goes_on_without_being_told(stopped, monkeypatch):

@@ -127,6 +127,7 @@ def _finetune(
         then = {name: v for name, v in asdict(settings).items() if name != "temperature"}
         check_same_settings(out, TASK_FILE, then)
     trainer = Trainer(model, training, train, dev, metrics)
+    trainer.write_settings()
     if distributed.is_main():
         tokenizer.save_pretrained(out)
         write_json(out / TASK_FILE, asdict(settings))

@@ -65,6 +65,7 @@ def pretrain(
     with claimed(out):  # until the metrics are written
         with cleared_if_not_begun(out):
             trainer = Trainer(model, training, datasets["train"], held_out, metrics)
+            trainer.write_settings()
             if distributed.is_main():
                 tokenizer.save_pretrained(out)
             trainer.fit()

@@ -6,7 +6,8 @@ is cut into parts), `packing` (batches without padding), `draws` (random numbers
 row), `steps` (all of that, a step ahead of the device), `throughput` (how much of the device is
 used), `optimization` (parameter groups, schedules), `devices` (where, in which precision),
 `inference` (the loop without learning, for evaluation and prediction alike), `checkpoints` (what a
-killed run goes on from, checked by SHA-256), `fingerprint` (of the data), `resume` (whether folder
+killed run goes on from, checked by SHA-256), `states` (gathered for them), `fingerprint` (of the
+data), `resume` (whether folder
 and run are the right ones), `log`, `divergence` (a loss that is no number), `start` (a run that
 fails at once leaves nothing), `lock` (one run a folder), `distributed` (several processes),
 `interruption` (Ctrl-C and SIGTERM) and `allocation`.

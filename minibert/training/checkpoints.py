@@ -13,27 +13,24 @@ import re
 import shutil
 import warnings
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.distributed.checkpoint.state_dict import (
-    StateDictOptions,
-    get_model_state_dict,
-    get_optimizer_state_dict,
-    set_model_state_dict,
-    set_optimizer_state_dict,
-)
 from torch.optim import Optimizer
 
 from minibert.data.strict_json import dump_json
-from minibert.training import distributed
+from minibert.training import distributed, states
 from minibert.weights.files import load_tensors, read_json, sha256, write_json, write_tensors
 
 BEST_FILE = "best.safetensors"
 _WEIGHTS_FILE, _OPTIMIZER_FILE = "model.safetensors", "optimizer.safetensors"
 _PROGRESS_FILE = "progress.json"
 _NEWEST, _BEFORE, _UNFINISHED = "resume", "resume.old", "resume.new"
+
+
+# All that earlier versions wrote, which had no digests.
+_EARLIER = {"step", "best", "evaluations_since_best", "run", "optimizer"}
 
 
 class Damaged(ValueError):
@@ -63,14 +60,12 @@ def save(
         best_digest: what `write_best` returned, where there are best weights: they are kept in the
             checkpoint too, because a later evaluation replaces those of the run.
     """
-    weights = full_state_dict(model)
-    flat = StateDictOptions(
-        full_state_dict=True, cpu_offload=True, flatten_optimizer_state_dict=True
-    )
-    state: Any = get_optimizer_state_dict(model, optimizer, options=flat)
+    weights = states.full_state_dict(model)
+    tensors, settings = states.optimizer_state(model, optimizer)
     if distributed.is_main():
         try:
-            _write(output, weights, state, progress, best_digest)
+            files = {_WEIGHTS_FILE: weights, _OPTIMIZER_FILE: tensors}
+            _write(output, files, {**progress, "optimizer": settings}, best_digest)
         except OSError:  # a full disk: give back what is of no use
             shutil.rmtree(output / _UNFINISHED, ignore_errors=True)
             raise
@@ -79,24 +74,21 @@ def save(
 
 def _write(
     output: Path,
-    weights: dict[str, Tensor],
-    state: dict[str, Any],
+    files: dict[str, dict[str, Tensor]],
     progress: dict[str, Any],
     best_digest: str | None,
 ) -> None:
     aside, newest, before = (output / name for name in (_UNFINISHED, _NEWEST, _BEFORE))
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
     digests = {}
-    for name, values in ((_WEIGHTS_FILE, weights), (_OPTIMIZER_FILE, tensors)):
-        write_tensors(aside / name, values)
+    for name, tensors in files.items():
+        write_tensors(aside / name, tensors)
         digests[name] = sha256(aside / name)
     if best_digest is not None:
-        _link(output / BEST_FILE, aside / BEST_FILE)
+        _keep_best(output / BEST_FILE, aside / BEST_FILE, newest / BEST_FILE)
         digests[BEST_FILE] = best_digest
-    settings = {name: value for name, value in state.items() if name not in tensors}
-    progress = {**progress, "optimizer": settings, "sha256": digests}
+    progress = {**progress, "sha256": digests}
     digests[_PROGRESS_FILE] = _digest(progress)
     write_json(aside / _PROGRESS_FILE, progress)
     if newest.exists():
@@ -137,13 +129,29 @@ def remove(output: Path) -> None:
         return
     for name in (_UNFINISHED, _BEFORE):
         shutil.rmtree(output / name, ignore_errors=True)
+    (output / BEST_FILE).unlink(missing_ok=True)  # the newest checkpoint has it too
+    for path in output.iterdir():
+        if is_unfinished(path) and path.is_file():
+            path.unlink(missing_ok=True)
     if (output / _NEWEST).exists():  # at once: half a checkpoint would count as a damaged one
         (output / _NEWEST).rename(output / _UNFINISHED)
         shutil.rmtree(output / _UNFINISHED, ignore_errors=True)
-    (output / BEST_FILE).unlink(missing_ok=True)
-    for path in output.glob(".*"):  # files that were being written, see `weights.files`
-        if re.fullmatch(r"\.(.+\.\d+|tmp\w{6})", path.name) and path.is_file():
-            path.unlink()
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether it was being written when the process died, see `weights.files`."""
+    return re.fullmatch(r"\.(.+\.\d+|tmp\w{6})", path.name) is not None
+
+
+def _keep_best(source: Path, target: Path, before: Path) -> None:
+    """Link the best weights into a checkpoint; copy them where the one before has that very file.
+
+    One flipped bit would be in both.
+    """
+    if before.is_file() and before.samefile(source):
+        shutil.copyfile(source, target)
+    else:
+        _link(source, target)
 
 
 def _link(source: Path, target: Path) -> None:
@@ -156,7 +164,7 @@ def _link(source: Path, target: Path) -> None:
 
 def _digest(progress: dict[str, Any]) -> str:
     """SHA-256 of what `progress.json` says, its own digest left out."""
-    digests = {k: v for k, v in progress["sha256"].items() if k != _PROGRESS_FILE}
+    digests = {k: v for k, v in progress.get("sha256", {}).items() if k != _PROGRESS_FILE}
     return hashlib.sha256(dump_json({**progress, "sha256": digests}).encode()).hexdigest()
 
 
@@ -218,10 +226,10 @@ def read_progress(folder: Path) -> dict[str, Any]:
     for name, kind in kinds.items():
         if not isinstance(progress.get(name, ""), kind):
             raise Damaged(f"{path} is damaged (no {name!r} in it)")
-    digests = progress.get("sha256", {})  # earlier versions wrote none
-    if not isinstance(digests, dict) or (
-        digests and digests.get(_PROGRESS_FILE) != _digest(progress)
-    ):
+    digests = progress.get("sha256", {})
+    if "sha256" not in progress and progress.keys() <= _EARLIER:
+        return progress
+    if not isinstance(digests, dict) or digests.get(_PROGRESS_FILE) != _digest(progress):
         raise Damaged(f"{path} was changed after it was saved (its SHA-256 differs)")
     return progress
 
@@ -255,24 +263,8 @@ def _check_file(path: Path, digest: str) -> None:
 
 def restore(folder: Path, model: nn.Module, optimizer: Optimizer) -> None:
     """Put weights and optimizer state back; every process must call this."""
-    load_full_state_dict(model, load_file(folder / _WEIGHTS_FILE))
-    # On disk flat, "state.NAME.exp_avg". torch 2.13 cannot take that back for sharded weights, so
-    # it gets the nested form; the groups' settings are the run's own and the same.
-    state: dict[str, Any] = {}
-    for key, value in load_file(folder / _OPTIMIZER_FILE).items():
-        name, _, part = key.removeprefix("state.").rpartition(".")
-        state.setdefault(name, {})[part] = value.clone()  # not the file's own memory
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    groups = [
-        {**group, "params": [names[id(parameter)] for parameter in group["params"]]}
-        for group in optimizer.param_groups
-    ]
-    set_optimizer_state_dict(
-        model,
-        optimizer,
-        {"state": state, "param_groups": groups},
-        options=StateDictOptions(full_state_dict=True),
-    )
+    states.load_full_state_dict(model, load_file(folder / _WEIGHTS_FILE))
+    states.load_optimizer_state(model, optimizer, load_file(folder / _OPTIMIZER_FILE))
 
 
 def restore_best(output: Path, folder: Path, progress: dict[str, Any]) -> str | None:
@@ -289,18 +281,3 @@ def restore_best(output: Path, folder: Path, progress: dict[str, Any]) -> str | 
         os.replace(aside, output / BEST_FILE)
         aside.unlink(missing_ok=True)  # a rename onto another name of the same file does nothing
     return digest
-
-
-# ---------------------------------------------------------------------- sharded states
-
-
-def full_state_dict(model: nn.Module) -> dict[str, Tensor]:
-    """The model's tensors, gathered where they are sharded; every process must call this."""
-    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
-    # Its type allows what a full state of ours never holds: sharded tensors, numbers, dictionaries.
-    return cast("dict[str, Tensor]", get_model_state_dict(model, options=options))
-
-
-def load_full_state_dict(model: nn.Module, weights: dict[str, Any]) -> None:
-    """The inverse of `full_state_dict`; every process must call this."""
-    set_model_state_dict(model, weights, options=StateDictOptions(full_state_dict=True))

@@ -33,9 +33,28 @@ def start(device: torch.device) -> torch.device:
         torch.cuda.set_device(device)
     if not dist.is_initialized():
         # gloo beside nccl: `any_process` asks without waiting for the GPU.
-        dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+        dist.init_process_group(backend, **_meeting_place())
         atexit.register(_stop)
     return device
+
+
+def _meeting_place() -> dict[str, Any]:
+    """Where processes that torchrun starts again find one another: not where they did before.
+
+    In torchrun's own store torch 2.13 leaves the addresses of the processes that died, and whoever
+    reads them there waits in vain.
+    """
+    if not is_restart() or os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        return {}
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    store = dist.TCPStore(host, port, is_master=False)  # type: ignore[attr-defined]
+    life = os.environ["TORCHELASTIC_RESTART_COUNT"]
+    return {
+        "store": dist.PrefixStore(f"minibert/{life}", store),  # type: ignore[attr-defined]
+        "rank": int(os.environ["RANK"]),
+        "world_size": int(os.environ["WORLD_SIZE"]),
+    }
 
 
 def _stop() -> None:

@@ -67,6 +67,11 @@ def claimed(output: Path) -> Iterator[Claim]:
             checkpoints.remove(output)
 
 
+def is_ours(output: Path) -> bool:
+    """Whether this process has claimed a folder."""
+    return output.absolute() in _ours
+
+
 @contextmanager
 def _locked(output: Path) -> Iterator[None]:
     check_is_folder(output)

@@ -11,7 +11,7 @@ from typing import Any
 
 from minibert.data.strict_json import dump_json, parse_json
 from minibert.training import checkpoints, distributed
-from minibert.training.lock import LOCK_FILE, check_is_folder
+from minibert.training.lock import LOCK_FILE, check_is_folder, is_ours
 from minibert.weights.files import read_json
 from minibert.weights.folder import CONFIG_FILE
 
@@ -27,12 +27,14 @@ def check_output(output: Path, resume: bool) -> None:
         ValueError: saying how to go on, or that the run is finished.
     """
     check_is_folder(output)
-    names = {path.name for path in output.iterdir()} if output.is_dir() else set()
-    is_empty = not names - {LOCK_FILE}
+    entries = list(output.iterdir()) if output.is_dir() else []
+    is_empty = all(e.name == LOCK_FILE or checkpoints.is_unfinished(e) for e in entries)
     found = checkpoints.find(output)
     is_run, is_model = ((output / name).is_file() for name in (SETTINGS_FILE, CONFIG_FILE))
     if is_wanted(resume):
         if found is None and is_model:
+            if is_run and is_ours(output):  # a kill may have come while the last were removed
+                checkpoints.remove(output)
             raise ValueError(f"{output} holds a finished model: there is nothing to resume")
         if found is None and not is_run and not distributed.is_restart():
             raise ValueError(

@@ -21,6 +21,7 @@ from minibert.training import (
     divergence,
     optimization,
     resume,
+    states,
 )
 from minibert.training.allocation import kept_memory
 from minibert.training.batching import BatchSource, derived_seed
@@ -133,6 +134,7 @@ class Trainer:
             OSError: if the disk is full; what was saved before stays.
         """
         with claimed(self.output) as claim, resume.explained(self.output):
+            self.write_settings()
             log = self._train()
             if claim.is_nested:  # more is to come, and if it is cut short, nothing is trained again
                 self._save_checkpoint()
@@ -141,11 +143,14 @@ class Trainer:
             claim.is_trained = True
         return log.entries
 
-    def _train(self) -> TrainingLog:
+    def write_settings(self) -> None:
+        """Mark the folder as that of a run, before anything else is written into it."""
         if distributed.is_main():
             settings = {**asdict(self.config), "output_dir": str(self.output)}
             settings["precision"] = self.precision  # what "auto" came to
             write_json(self.output / resume.SETTINGS_FILE, settings)
+
+    def _train(self) -> TrainingLog:
         self.model.train()
         every = self.config.eval_every, self.config.save_every
         tensorboard, is_gpu = self.config.tensorboard, self.device.type == "cuda"
@@ -287,7 +292,7 @@ class Trainer:
         log.write({"step": self.step, **{f"eval_{key}": v for key, v in report.items()}})
         if is_best:
             self.best = value
-            state = checkpoints.full_state_dict(self.model)
+            state = states.full_state_dict(self.model)
             self.best_digest = checkpoints.write_best(self.output, state)
         return self._is_out_of_patience
 
@@ -345,8 +350,8 @@ class Trainer:
         distributed.wait()
         if self.best is not None:
             best = checkpoints.read_best(self.output, self.best_digest)
-            checkpoints.load_full_state_dict(self.model, best)
-        state = checkpoints.full_state_dict(self.model)
+            states.load_full_state_dict(self.model, best)
+        state = states.full_state_dict(self.model)
         if distributed.is_main():
             self.model.save_pretrained(self.output, overwrite=True, state=state)
         distributed.wait()
