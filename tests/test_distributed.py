@@ -14,6 +14,10 @@ from trainings import environment
 from minibert.model.heads import BertForPreTraining
 from minibert.training import distributed
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+
+from faults.processes import command_of
+
 HERE = Path(__file__).parent
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 PARALLEL = [name for name in SCENARIOS if name != "one"]
@@ -108,6 +112,22 @@ def test_ctrl_c_in_one_process_stops_both_and_the_run_can_be_resumed(two, parall
         for name in (parallel, f"{parallel}-resumed")
     )
     assert whole == resumed
+
+
+@pytest.mark.slow
+def test_a_killed_process_is_started_again_by_torchrun_and_the_run_ends_the_same(two, tmp_path):
+    # torch 2.13 keeps the addresses of the processes that died, and would wait for them.
+    command = command_of(2, tmp_path / "run", "ddp", dying=0, restarts=1)
+    done = subprocess.run(
+        command, env=environment(PYTHONPATH=str(HERE)), capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert "exitcode: -9" in done.stderr  # it did die
+    whole, again = (
+        (folder / "model.safetensors").read_bytes()
+        for folder in (two["root"] / "ddp", tmp_path / "run")
+    )
+    assert whole == again
 
 
 @pytest.mark.slow
