@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import warnings
 from itertools import pairwise
 from pathlib import Path
@@ -200,6 +201,17 @@ def test_chinese_is_drawn_without_any_installed_font(monkeypatch):
     finally:
         style.families.cache_clear()
         style._covered.cache_clear()
+
+
+def test_drawing_the_first_figure_says_nothing():
+    # A process of its own: matplotlib tells of a missing weight once, through a logger.
+    code = (
+        "from minibert.course import plots\n"
+        "figure = plots.heatmap([[0, 1], [1, 0]], ['这', 'b'], ['部', 'd'], 'Bold 电影')\n"
+        "figure.png()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
 
 
 def test_every_chinese_character_of_the_chapters_is_in_the_shipped_font():

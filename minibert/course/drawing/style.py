@@ -13,6 +13,7 @@ import io
 import unicodedata
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
@@ -70,9 +71,14 @@ _INSTALLED = (
 @cache
 def families() -> tuple[str, ...]:
     """Font families, in order: the text font, ours with Chinese characters, an installed one."""
-    font_manager.fontManager.addfont(_OWN_FONT)
+    fonts = font_manager.fontManager
+    fonts.addfont(_OWN_FONT)
     own = font_manager.FontProperties(fname=_OWN_FONT).get_name()
-    names = {font.name for font in font_manager.fontManager.ttflist}
+    regular = next(font for font in fonts.ttflist if font.name == own)
+    # Titles are bold, and a subset of the bold one would be as large again: without this
+    # matplotlib warns that it takes the regular one.
+    fonts.ttflist.append(replace(regular, weight=700))
+    names = {font.name for font in fonts.ttflist}
     return ("DejaVu Sans", own, *[name for name in _INSTALLED if name in names][:1])
 
 
