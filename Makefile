@@ -61,7 +61,7 @@ bench: data ## Measure speed and memory beside the peers (20 min): benchmarks/re
 	@echo "==> Benchmarks, on $${OMP_NUM_THREADS:-all} threads"
 	$(BIN)/python benchmarks/bench.py
 
-torture: $(READY) ## Kill runs, fill disks, damage files, draw odd inputs (20 min; PART=fuzz: one part)
+torture: $(READY) ## Kill runs, fill disks, damage files, draw odd inputs (PART=fuzz: one part)
 	$(BIN)/python benchmarks/torture.py $(if $(PART),--only $(PART))
 
 experiments: data ## Run the book's long experiments as far as they are not held (hours)

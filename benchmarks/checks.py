@@ -18,7 +18,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from exercises.learner.calls import judge_here
+from exercises.learner.checking import judge
 from exercises.learner.source import Task, load, names
 
 
@@ -42,7 +42,7 @@ def main() -> None:
             for times, code in (first, task.solution), (later, task.misconceptions[0].code):
                 function = live(task, code)
                 started = time.perf_counter()
-                judge_here(task, function, code)
+                judge(task, function, code, None)
                 times[task.id] = time.perf_counter() - started
             print(f"{task.id:5} first {first[task.id]:.2f} s, later {later[task.id]:.2f} s")
     for told, times in ("first call", first), ("later calls", later):

@@ -171,7 +171,6 @@ def main() -> int:
     os.execv(
         program, [program, "lab", f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url={front}"]
     )
-    return 0
 
 
 if __name__ == "__main__":

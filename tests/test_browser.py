@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 HTML = ROOT / "_build" / "html"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 CHAPTER = "ch05-attention"
 
 pytestmark = [
@@ -123,6 +123,8 @@ def test_a_quiz_says_what_a_wrong_answer_means_and_lets_one_try_again(page: Page
     page.locator("#option-quiz-1-1").check()
     assert len(told(page, "quiz-1")) == 3
     assert page.locator("#question-quiz-1 .said").inner_text() == "Right."
+    kept = page.evaluate("localStorage.getItem('minibert-course')")
+    assert "quiz-1" not in kept  # by the question itself: others may come before it
 
 
 def test_a_quiz_works_by_keyboard(page: Page):

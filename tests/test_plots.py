@@ -203,10 +203,13 @@ def test_chinese_is_drawn_without_any_installed_font(monkeypatch):
         style._covered.cache_clear()
 
 
-def test_drawing_the_first_figure_says_nothing():
+@pytest.mark.parametrize("installed", ["", "DejaVu Sans Display"])  # which has no bold face
+def test_drawing_the_first_figure_says_nothing(installed):
     # A process of its own: matplotlib tells of a missing weight once, through a logger.
     code = (
         "from minibert.course import plots\n"
+        "from minibert.course.drawing import style\n"
+        f"style._INSTALLED = ({installed!r},)\n"
         "figure = plots.heatmap([[0, 1], [1, 0]], ['这', 'b'], ['部', 'd'], 'Bold 电影')\n"
         "figure.png()\n"
     )

@@ -8,6 +8,7 @@ outputs and then the explanations.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -44,6 +45,8 @@ class _QuestionDirective(SphinxDirective):
         box, answers = question_box(), question_answers()
         for node in (box, answers):
             node["name"], node["question"] = name, question
+        # What an answer is kept under: another quiz before this one must not inherit it.
+        box["key"] = question.cell or hashlib.sha256(question.text.encode()).hexdigest()[:12]
         box += self._parsed(question.text)
         for number, option in enumerate(question.options):
             shown = nodes.paragraph("", "", *self._inline(option.text), classes=["option"])
@@ -105,10 +108,12 @@ def _classes(node: nodes.Node) -> list[str]:
 def place(app: Sphinx, doctree: nodes.document) -> None:
     """Let the cells decide, mark what a prediction covers, and put the explanations after it."""
     seen: set[str] = set()
+    keys: list[str] = []
     for box in list(doctree.findall(question_box)):
         if box["name"] in seen:
             raise ExtensionError(f"{app.env.docname}: two questions are called {box['name']!r}")
         seen.add(box["name"])
+        keys.append(box["key"])
         if not box["question"].cell:
             continue
         parent = box.parent
@@ -130,7 +135,7 @@ def place(app: Sphinx, doctree: nodes.document) -> None:
             # The sentence that says what came out gives it away as well.
             parent[after + 1]["classes"] += ["covered", f"covered-by-{box['name']}"]
     counts = getattr(app.env, "course_questions", {})
-    counts[app.env.docname] = sorted(seen)
+    counts[app.env.docname] = keys
     app.env.course_questions = counts  # type: ignore[attr-defined]
 
 
@@ -170,7 +175,7 @@ def visit_box(self: Any, node: question_box) -> None:
     data = json.dumps(settings).replace("&", "&amp;").replace('"', "&quot;")
     self.body.append(
         f'<fieldset class="question {question.kind}" id="question-{node["name"]}" '
-        f'data-name="{node["name"]}" data-settings="{data}">'
+        f'data-name="{node["name"]}" data-key="{node["key"]}" data-settings="{data}">'
         f"<legend>{'Predict' if question.cell else 'Check yourself'}</legend>"
     )
     several = "checkbox" if len(node["right"]) > 1 else "radio"

@@ -1,4 +1,4 @@
-"""What hangs on the repository's address: the links at a chapter's head, "source" and "edit"."""
+"""What depends on the repository's address: the links at a chapter's head, "source" and "edit"."""
 
 from __future__ import annotations
 

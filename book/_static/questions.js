@@ -93,7 +93,7 @@ if (typeof document !== "undefined") {
   class Box {
     constructor(box, page) {
       this.box = box;
-      this.id = `${page}#${box.dataset.name}`;
+      this.id = `${page}#${box.dataset.key}`;
       Object.assign(this, JSON.parse(box.dataset.settings)); // kind, right, tolerance, values
       this.covered = document.querySelectorAll(`.covered-by-${box.dataset.name}`);
       this.answers = document.querySelector(`.answers[data-for="${box.dataset.name}"]`);

@@ -74,12 +74,15 @@ def families() -> tuple[str, ...]:
     fonts = font_manager.fontManager
     fonts.addfont(_OWN_FONT)
     own = font_manager.FontProperties(fname=_OWN_FONT).get_name()
-    regular = next(font for font in fonts.ttflist if font.name == own)
-    # Titles are bold, and a subset of the bold one would be as large again: without this
-    # matplotlib warns that it takes the regular one.
-    fonts.ttflist.append(replace(regular, weight=700))
     names = {font.name for font in fonts.ttflist}
-    return ("DejaVu Sans", own, *[name for name in _INSTALLED if name in names][:1])
+    chinese = [own, *[name for name in _INSTALLED if name in names][:1]]
+    for name in chinese:
+        # Titles are bold. Ours has no bold face, nor have many others: where one is missing
+        # matplotlib takes the regular one and says so, which would stop the book's build.
+        faces = [font for font in fonts.ttflist if font.name == name]
+        if not any(font.weight in (700, "bold") for font in faces):
+            fonts.ttflist.append(replace(faces[0], weight=700))
+    return ("DejaVu Sans", *chinese)
 
 
 @cache

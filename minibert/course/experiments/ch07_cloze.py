@@ -5,7 +5,7 @@ letters in the same order, the same steps. One flag is different, `is_causal`: t
 stands to the left of a hidden letter, the other both sides. Both are then asked for one hidden
 letter in each of the same rows from passages that neither has read; and both write: four letters
 are given, twelve are `[MASK]`, and these are drawn one after the other. The race is run over
-several distances, each from the start and with the learning rate falling to nought at its end.
+several distances, each from the start and with the learning rate falling to zero at its end.
 
     python -m minibert.course.experiments.ch07_cloze
 
