@@ -129,6 +129,22 @@ def test_every_chapter_ends_with_questions_to_answer():
 
 
 @pytest.mark.parametrize(
+    "chapter", sorted((ROOT / "book").glob("ch[0-9][0-9]-*.md")), ids=lambda p: p.stem
+)
+def test_no_title_of_a_figure_gives_a_prediction_away(chapter: Path):
+    text = chapter.read_text(encoding="utf-8")
+    for found in FENCE.finditer(text):
+        if found["kind"] == "predict":
+            tag = parse("predict", found["body"]).cell
+            for cell in re.findall(
+                r"```{code-cell} ipython3\n.*?\n```", text[found.end() :], re.DOTALL
+            ):
+                assert "plots." not in cell or "hide-input" in cell, cell
+                if re.search(rf":tags: \[.*\b{tag}\b", cell):
+                    break
+
+
+@pytest.mark.parametrize(
     ("myst", "markdown"),
     [
         ("See {chapter}`5`.", "See [chapter 5](ch05-attention!)."),
