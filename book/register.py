@@ -16,7 +16,7 @@ CLAIMS = BOOK / "claims.yml"
 NOTEBOOKS = BOOK / "notebooks"
 TOC = BOOK.parent / "_toc.yml"
 
-VERDICTS = ("holds", "loose", "wrong", "example", "cited")
+VERDICTS = ("holds", "loose", "wrong", "not shown", "example", "cited")
 DOCUMENTS = {
     "A": ("Questions on the architecture", 20),
     "B": ("Lecture notes", 31),
@@ -66,6 +66,7 @@ class Claim(NamedTuple):
     chapters: list[str]
     finding: str
     measured: bool = False
+    broken_by: str = ""
 
 
 class ClaimCell(NamedTuple):

@@ -28,7 +28,14 @@ def test_a_row_is_complete(claim: Claim):
     assert set(claim.chapters) <= set(CHAPTERS)
     assert claim.finding.strip().endswith("."), "one line that says what came out"
     if claim.measured:
-        assert claim.verdict in {"holds", "loose", "wrong"}, "say what was measured"
+        assert claim.verdict in {"holds", "loose", "wrong", "not shown"}, "say what was measured"
+
+
+@pytest.mark.parametrize("claim", [c for c in CLAIMS if c.broken_by != ""], ids=lambda c: c.id)
+def test_how_a_cell_was_broken_is_told_in_one_line(claim: Claim):
+    assert isinstance(claim.broken_by, str)
+    assert claim.broken_by.endswith(".")
+    assert "\n" not in claim.broken_by
 
 
 def test_every_claim_of_a_chapter_in_the_book_is_computed_and_asserted_there():

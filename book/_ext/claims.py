@@ -26,6 +26,7 @@ COLOURS = {
     "holds": "success",
     "loose": "warning",
     "wrong": "danger",
+    "not shown": "secondary",
     "example": "info",
     "cited": "muted",
 }
@@ -57,12 +58,14 @@ def links(claim: Claim, cells: dict[str, list[ClaimCell]]) -> str:
 def entry(claim: Claim, cells: dict[str, list[ClaimCell]]) -> list[str]:
     """One claim in Markdown."""
     measured = " · measured" if claim.measured else ""
-    return [
-        f"**{claim.id}** {{bdg-{COLOURS[claim.verdict]}}}`{claim.verdict}`{measured} \\",
-        f"{claim.statement} \\",
+    broken = [f"*Broken on purpose:* {claim.broken_by}"] if claim.broken_by else []
+    lines = [
+        f"**{claim.id}** {{bdg-{COLOURS[claim.verdict]}}}`{claim.verdict}`{measured}",
+        f"{claim.statement}",
         f"→ {claim.finding} {{octicon}}`arrow-right;0.8em` {links(claim, cells)}",
-        "",
+        *broken,
     ]
+    return [*(f"{line} \\" for line in lines[:-1]), lines[-1], ""]
 
 
 def list_lines(letter: str) -> list[str]:
