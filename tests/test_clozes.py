@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from minibert.course.texts.clozes import cloze_questions
+from minibert.course.texts.written import written_questions
 from minibert.data.datasets import load_dataset
 
 TEXT = "Rome is old. The capital of Italy has, since 1871, been Rome on the Tiber (Lazio)."
@@ -57,3 +58,19 @@ def test_boolqs_questions_are_split_by_title_and_answered_in_their_context():
         for question in part:
             for text, start in question.answers:
                 assert question.context[start : start + len(text)] == text
+
+
+@pytest.mark.data
+def test_the_written_questions_are_split_by_passage_and_answered_in_it():
+    splits = written_questions()
+    assert not splits.train
+    assert (len(splits.dev), len(splits.test)) == (55, 105)
+    dev, test = ({question.context for question in part} for part in (splits.dev, splits.test))
+    assert not dev & test
+    learned_from = {question.context for question in load_dataset("boolq-cloze").train}
+    assert not learned_from & (dev | test)
+    for question in splits.dev + splits.test:
+        assert question.is_impossible == (not question.answers)
+        for text, start in question.answers:
+            assert question.context[start : start + len(text)] == text
+    assert 0.25 < sum(question.is_impossible for question in splits.test) / len(splits.test) < 0.35
