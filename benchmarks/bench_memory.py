@@ -21,6 +21,14 @@ from harness import Row, row, void
 from minibert.data.download import home
 
 MIB = 2**20
+# A process begins with the peak of the one that started it, which here holds models and their
+# peers. So a small one stands between, starts the command and says what that came to.
+MEASURED = """
+import resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(done.returncode)
+"""
 WORDS = 20_000  # different ones in the corpus, the frequent ones far more often
 
 
@@ -32,19 +40,15 @@ def peak(command: list[str], cache: Path) -> tuple[float, float]:
     """
     environment = {**os.environ, "MINIBERT_HOME": str(cache)}
     started = time.perf_counter()
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "minibert.cli", *command],
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=said,
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            said.seek(0)
-            raise RuntimeError(said.read().decode()[-500:])
-    return usage.ru_maxrss * 1024 / MIB, time.perf_counter() - started
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, sys.executable, "-m", "minibert.cli", *command],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr[-500:])
+    return int(done.stdout) * 1024 / MIB, time.perf_counter() - started
 
 
 def write_corpus(path: Path, size: int) -> None:
