@@ -1,4 +1,4 @@
-"""Writing on: the cache changes nothing, company changes nothing, a seed repeats everything."""
+"""Continuing a text: neither cache nor company changes it, a seed repeats everything."""
 
 import pytest
 import torch
@@ -270,3 +270,13 @@ def test_the_package_exports_what_the_course_uses():
     assert minibert.generate is generate
     assert callable(minibert.load_dataset)
     assert set(minibert.__all__) <= set(dir(minibert))
+
+
+def test_only_what_is_drawn_from_is_computed(monkeypatch):
+    model, seen = make(), []
+    score = type(model.mlm).forward
+    monkeypatch.setattr(
+        type(model.mlm), "forward", lambda *a: seen.append(tuple(a[1].shape)) or score(*a)
+    )
+    generate(model, torch.randint(5, VOCABULARY, (2, 7)), 3)
+    assert seen == [(2, model.config.hidden_size)] * 3

@@ -56,7 +56,7 @@ def generate(
     if top_p is not None and not 0 < top_p <= 1:
         raise ValueError(f"top_p must be above 0 and at most 1, not {top_p}")
     mask = _check_prompts(input_ids, attention_mask).to(model.device)
-    ids = input_ids.to(model.device)
+    ids, is_padded = input_ids.to(model.device), not bool(mask.all())
     longest, limit = int(mask.sum(dim=1).max()), model.config.max_position_embeddings
     if longest + max_new_tokens > limit:
         raise ValueError(
@@ -70,11 +70,15 @@ def generate(
     has_ended = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
     try:
         for _ in range(max_new_tokens):
-            # A row's own first token is at position 0, however much padding stands before it.
-            positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
             read = len(cache) if cache is not None else 0
-            output = model(ids[:, read:], mask, position_ids=positions[:, read:], cache=cache)
-            chosen = _choose(output.logits[:, -1].float(), temperature, top_k, top_p, generator)
+            unread = ids[:, read:]
+            # A row's own first token is at position 0, however much padding stands before it.
+            places = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, read:] if is_padded else None
+            # Only what follows the last token of a row is asked for.
+            ends = (torch.arange(len(ids), device=ids.device) + 1) * unread.shape[1] - 1
+            known = mask if is_padded else None
+            output = model(unread, known, position_ids=places, cache=cache, positions=ends)
+            chosen = _choose(output.logits.float(), temperature, top_k, top_p, generator)
             chosen = chosen.masked_fill(has_ended, model.config.pad_token_id)
             ids = torch.cat((ids, chosen[:, None]), dim=1)
             mask = torch.cat((mask, torch.ones_like(mask[:, :1])), dim=1)
