@@ -308,9 +308,9 @@ def wordpiece_pair(words, counts, min_frequency):
 # divides by the one count and multiplies by the other. Put the product in brackets.
 # edit: (alone[a] * alone[b]) => alone[a] * alone[b]
 # %% misconception: the gain in bits
-# says: For `{yours}` you have the score {score:.1f}. This is the third column of the chapter's
-# table, the gain in bits, which also weighs how often the pair occurs. Here the plain ratio is
-# asked for: the second column.
+# says: For `{yours}` you have the score {score:.1f}. You multiply the surprise of a meeting, in
+# bits, by the number of meetings, which is near to the third column of the chapter's table. Here
+# the plain ratio is asked for: the second column.
 # edit: n / (alone[a] * alone[b]) => n * math.log2(n * alone.total() / alone[a] / alone[b])
 # %% misconception: the parts are not counted in the text
 # says: For `{yours}` you have the score {score:.3f}. You count the pair as often as its words
