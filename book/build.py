@@ -31,6 +31,7 @@ from tqdm import tqdm
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # this is a script, and its folder, not the checkout, is on the path
 
+from book import live  # noqa: E402
 from book.plain import plain  # noqa: E402
 from book.questions import replace_in_notebook  # noqa: E402
 from book.repository import address, install_cell  # noqa: E402
@@ -228,7 +229,8 @@ def package_fingerprint() -> str:
 def site_fingerprint() -> str:
     """What the built pages depend on."""
     own = [*files(BOOK), *files(ROOT / "exercises"), ROOT / "_config.yml", ROOT / "_toc.yml"]
-    return package_fingerprint() + fingerprint(own)
+    can_play = "" if live.can_fetch() else live.NO_NPM
+    return package_fingerprint() + fingerprint(own) + can_play
 
 
 def stamp_matches(stamp: Path, value: str) -> bool:
@@ -275,6 +277,7 @@ def build_site(clean: bool = False) -> None:
         shutil.rmtree(old, ignore_errors=True)
     before = site_fingerprint()
     execute_ahead(cache)
+    live.prepare(BUILD / ".live")
     program = Path(sys.executable).parent / "jupyter-book"
     command = [str(program), "build", str(ROOT), "-W", "--keep-going"]
     done = subprocess.run(command, env={**os.environ, **kernel_environment()}, check=False)

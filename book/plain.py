@@ -76,6 +76,10 @@ def _directive(found: re.Match[str], address: Callable[[str], str]) -> str:
 
 def _made(name: str, argument: str) -> list[str]:
     """What the site's directives make of register and sources, in Markdown."""
+    if name == "playground":
+        from book.playgrounds import plain_lines
+
+        return plain_lines(argument)
     # Sphinx takes a second to import, and chapters have none of these.
     from book._ext import chapters, claims, exercise_list
 

@@ -101,6 +101,8 @@ def test_no_style_or_script_loads_anything_from_outside(pages: dict[Path, Beauti
     del pages
     found = {}
     for path in HTML.rglob("*"):
+        if re.search(r"/play/[\w-]+\.\d+\.js$", path.as_posix()):
+            continue  # 25 MB of models and WebAssembly, in base64
         if path.suffix in {".css", ".js"}:
             pattern = CSS_LOAD if path.suffix == ".css" else JS_LOAD
             if hits := pattern.findall(path.read_text(encoding="utf-8", errors="replace")):

@@ -1,0 +1,134 @@
+"""The playgrounds: what each is called and says, what it loads, and its recorded result.
+
+    python book/playgrounds.py record        compute the recorded results again
+
+A playground is placed by one line, a directive without a body:
+
+    ```{playground} fill-mask
+    ```
+
+Wherever no model runs (Jupyter, print, no script, no WebAssembly, a book built without npm) its
+place has a sentence and the recorded result, from `playgrounds.json`, which the course's models
+gave in Python. `book/_ext/playgrounds.py` makes the page's box, `book/plain.py` the notebook's.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # as a script its folder, not the checkout, is on the path
+RECORDED = Path(__file__).with_suffix(".json")
+
+
+@dataclass(frozen=True)
+class Playground:
+    """`scripts` are files of `book/_static/play`, in order; `models` those loaded at the start."""
+
+    title: str
+    about: str
+    scripts: tuple[str, ...]
+    models: tuple[str, ...] = ()
+
+
+PLAYGROUNDS = {
+    "fill-mask": Playground(
+        "Type, blank, watch",
+        "Write a sentence, blank words of it, and watch what `course-en` expects there: a model of"
+        " four layers, trained on twelve thousand passages of Wikipedia.",
+        ("tokenizer.js", "model.js", "bars.js", "heads.js", "fill-mask.js"),
+        ("course-en",),
+    ),
+}
+
+
+def recorded() -> dict[str, Any]:
+    """What the models gave when `record` was last run."""
+    found: dict[str, Any] = json.loads(RECORDED.read_text(encoding="utf-8"))
+    return found
+
+
+def find(name: str) -> Playground:
+    """The playground of that name.
+
+    Raises:
+        ValueError: where there is none.
+    """
+    if name not in PLAYGROUNDS:
+        raise ValueError(f"no playground {name!r}: there are {', '.join(PLAYGROUNDS)}")
+    return PLAYGROUNDS[name]
+
+
+def recorded_lines(name: str) -> list[str]:
+    """A playground's recorded result, in Markdown."""
+    result = recorded().get(name)
+    return _LINES[name](result) if result else []
+
+
+def plain_lines(name: str) -> list[str]:
+    """What stands in a playground's place where none runs, in Markdown."""
+    one = find(name)
+    played = "On the built page you can play with this."
+    return [f"**{one.title}.** {one.about} *{played}*", "", *recorded_lines(name)]
+
+
+def _fill_mask_lines(result: dict[str, Any]) -> list[str]:
+    def said(guesses: list[list[Any]]) -> str:
+        return ", ".join(f"*{token}* {share:.0%}" for token, share in guesses)
+
+    return [
+        f"> {result['text'].replace('[MASK]', '`[MASK]`')}",
+        "",
+        f"- `course-en`, which reads both sides: {said(result['both'])}",
+        f"- its causal twin, which reads only the left: {said(result['left'])}",
+    ]
+
+
+_LINES = {"fill-mask": _fill_mask_lines}
+
+
+# ------------------------------------------------------------------ recording
+
+
+def record_fill_mask() -> dict[str, Any]:
+    """The example of the first playground, in float32."""
+    import torch
+
+    from minibert import BertForCausalLM, BertForMaskedLM, Tokenizer
+    from minibert.pretraining.fill_mask import fill_mask
+
+    text = "Legal [MASK] age is 21 in most states."
+    tokenizer = Tokenizer.from_pretrained("course-en")
+    both = fill_mask(BertForMaskedLM.from_pretrained("course-en"), tokenizer, text)[0]
+    twin = BertForCausalLM.from_pretrained("course-en-causal").eval()
+    left = ["[CLS]", *tokenizer.tokenize(text.split("[MASK]")[0])]
+    with torch.no_grad():
+        logits = twin(torch.tensor([tokenizer.convert_tokens_to_ids(left)])).logits[0, -1]
+    shares, best = logits.softmax(-1).topk(5)
+    pairs = zip(tokenizer.convert_ids_to_tokens(best), shares.tolist(), strict=True)
+    return {
+        "text": text,
+        "both": [[token, round(share, 4)] for token, share in both],
+        "left": [[token, round(share, 4)] for token, share in pairs],
+    }
+
+
+RECORDERS = {"fill-mask": record_fill_mask}
+
+
+def main() -> int:
+    """`record`, or how to call it."""
+    if sys.argv[1:] != ["record"]:
+        print(__doc__)
+        return 2
+    results = {name: record() for name, record in RECORDERS.items()}
+    RECORDED.write_text(json.dumps(results, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
