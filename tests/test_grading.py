@@ -207,8 +207,8 @@ def test_right_solutions_of_every_set_pass_in_the_child_too(name):
     """The child has what a task needs, and the task needs no more than the child has."""
     way = isolation.choose("auto")
     task = source.load(name).tasks[-1]
-    bench = Bench(task, b"a class")
-    codes = (task.solution, task.alternative)
+    bench = Bench(task, b"a class", small=True)
+    codes = [f"{task.before}\n{code}" for code in (task.solution, task.alternative)]
     with Child(way, {"minibert", "minilm"} & set(task.needs), 120) as child:
         jobs = [(task, [("cell 1, line 1", code)], bench.cases) for code in codes]
         for came in child.run(jobs):

@@ -22,10 +22,13 @@ def lines_of(name: str) -> list[str]:
         f"{source.KINDS[task.kind].lower()} | {task.points} | {task.minutes} |"
         for task in exercises.tasks
     ]
+    is_chapter = name in CHAPTERS
+    heading = f"{int(name[2:4])} · {title(name)}" if is_chapter else exercises.title
+    chapter = f"[Chapter {int(name[2:4])}]({name}.md) · " if is_chapter else ""
     return [
-        f"### {int(name[2:4])} · {title(name)}",
+        f"### {heading}",
         "",
-        f"[Chapter {int(name[2:4])}]({name}.md) · {len(rows)} tasks, about {minutes} minutes · "
+        f"{chapter}{len(rows)} tasks, about {minutes} minutes · "
         f"{{download}}`download the notebook <../exercises/{name}.ipynb>`",
         "",
         "| id | task | kind | points | minutes |",
@@ -41,7 +44,7 @@ class ExerciseSets(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Write the list in Markdown and parse it."""
         lines: list[str] = []
-        for name in CHAPTERS:
+        for name in source.names():
             self.env.note_dependency(str(source.SOURCES / f"{name}.py"))
             lines += lines_of(name)
         box = nodes.container(classes=["exercise-sets"])

@@ -44,10 +44,13 @@ def notebook(exercises: ExerciseSet) -> NotebookNode:
         f"\n\n{count} tasks, 100 points, about {minutes} minutes. Write in the cells that hold "
         "`NotImplementedError` or a broken function, run them, and run the check below each."
     )
-    setup = exercises.setup + "\nfrom exercises import case, check, hint, progress, solution\n"
+    calls = "bring, case" if exercises.brings else "case"
+    setup = exercises.setup + f"\nfrom exercises import {calls}, check, hint, progress, solution\n"
     cells: list[tuple[str, NotebookNode, str | None]]
     cells = [("intro", new.new_markdown_cell(exercises.intro + facts), None)]
     cells.append(("setup", new.new_code_cell(setup.strip("\n")), None))
+    if exercises.brings:
+        cells.append(("bring", new.new_code_cell("bring()"), None))
     for task in exercises.tasks:
         name = task.id.replace(".", "-")
         ask = f'check("{task.id}")  # stuck: hint("{task.id}"); after a try: solution("{task.id}")'

@@ -22,7 +22,7 @@ SEEDS = (PUBLIC_SEED, "another seed")
 
 def runs(task: Task, seed: str) -> Iterator[tuple[str, str, Verdict]]:
     """What is run, what it should be ("passed", "not passed", a mistake's name), what came out."""
-    bench = Bench(task, seed)
+    bench = Bench(task, seed, small=True)
     wanted = [
         ("the solution", task.solution, "passed"),
         ("another right solution", task.alternative, "passed"),
@@ -104,7 +104,7 @@ def report(exercises: ExerciseSet, verbose: bool = True) -> list[str]:
     failed += [f"leaks: {line}" for line in leaks(exercises)]
     failed += [f"repeats: {line}" for line in repeats(exercises)]
     for task in exercises.tasks:
-        for seed in SEEDS:
+        for seed in SEEDS[:1] if task.is_long else SEEDS:
             for what, want, verdict in runs(task, seed):
                 line = f"{task.id} {what}: {verdict.message}"
                 if verbose and seed == PUBLIC_SEED:

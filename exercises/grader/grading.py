@@ -29,7 +29,7 @@ from exercises.learner.source import FOLDER, ExerciseSet, Task
 from exercises.learner.statements import Piece
 
 SECONDS = 60.0  # that the code of a submission may run in all, for each set it answers, and
-MOST_SECONDS = 300.0  # for all of them
+MOST_SECONDS = 300.0  # for all of them; tasks that take minutes have their own besides
 JUDGING = 30.0  # seconds to judge what the functions of one set returned
 CODE = 64 * 2**10  # characters of code that one task may need
 WAYS = 4  # versions of one answer that are tried: of notebooks that differ, or of their cells
@@ -43,6 +43,13 @@ class _Way:
     task: Task
     pieces: tuple[Piece, ...]
     file: str
+
+
+def budget(sets: Iterable[ExerciseSet]) -> float:
+    """Seconds that the answers of one submission to these sets may run in all."""
+    tasks = [exercises.tasks for exercises in sets]
+    long = sum(task.seconds for each in tasks for task in each if task.is_long)
+    return min(MOST_SECONDS, SECONDS * len(tasks)) + long
 
 
 class Grader:
@@ -86,7 +93,7 @@ class Grader:
             for task in self.sets[name].tasks:
                 bench = self.bench(task)
                 _ = bench.expected
-                for wrong in task.misconceptions if mistakes else ():
+                for wrong in task.misconceptions if mistakes and not bench.names_all else ():
                     bench.results_of(wrong.code)
         if "torch" in sys.modules:
             sys.modules["torch"].set_num_threads(1)
@@ -161,7 +168,7 @@ class Grader:
                 self.solve(to_run)
             else:
                 ready(result, to_run)
-            child.left = min(MOST_SECONDS, SECONDS * len(to_run))
+            child.left = budget(self.sets[name] for name in to_run)
             # One's own work is trusted, and the known mistakes are made when there is need of them.
             self._judging = JUDGING * len(to_run) if ready else MOST_SECONDS
             tasks = [task for name in to_run for task in self.sets[name].tasks]
@@ -286,7 +293,8 @@ def _result(task: Task, verdict: Verdict, way: _Way | None, several: bool) -> Ta
     said, table, code = ("\n".join(map(printable, one.split("\n"))) for one in (said, table, code))
     points = task.points if verdict.passed else 0
     file = way.file if way and several else ""
-    return TaskResult(task.id, points, task.points, said, verdict.mistake, table, file, code[:CODE])
+    result = TaskResult(task.id, points, task.points, said, verdict.mistake, table, file)
+    return replace(result, code=code[:CODE], score=verdict.score)
 
 
 def digest_of(path: Path) -> str:

@@ -278,7 +278,7 @@ def survivors(task: Task, seeds: tuple[str, ...] = SEEDS, every: int = 1) -> lis
     tried = [m for m in tried if not any(is_free(c, m, task.solution) for c in task.choices)]
     alive: dict[str, list[str]] = {}
     for seed in seeds:
-        bench = Bench(task, seed)
+        bench = Bench(task, seed, small=True)
         started = time.perf_counter()
         bench.results_of(task.solution)  # also where secrets decide: for the time it takes
         seconds = 0.4 + 6 * (time.perf_counter() - started)

@@ -43,6 +43,7 @@ class Summary:
     unnamed: Counter[str] = field(default_factory=Counter)
     absent: Counter[str] = field(default_factory=Counter)
     ways: Counter[str] = field(default_factory=Counter)
+    scores: dict[str, list[tuple[float, str]]] = field(default_factory=dict)
 
     def add(self, result: Result, shown: Result, is_listed: bool) -> None:
         """Count one learner; shown: the same, under the name and with the texts to be shown."""
@@ -56,6 +57,8 @@ class Summary:
         self.ways.update({one.isolation for one in result.sets.values() if one.tasks})
         for task in result.tasks:
             self.tried[task.task] += 1
+            if task.score is not None:
+                self.scores.setdefault(task.task, []).append((task.score, label))
             if task.points:
                 self.passed[task.task] += 1
             elif task.mistake:
@@ -131,6 +134,11 @@ def write_overview(summary: Summary, sets: Mapping[str, ExerciseSet], out: Path)
             }
             for row in shown
         ],
+        "leaderboard": {
+            task.id: [{"name": n, "score": round(s, 4)} for s, n in ranking(summary, task)]
+            for task in tasks
+            if task.id in summary.scores
+        },
     }
     write_whole(out / "grades.json", json.dumps(grades, ensure_ascii=False, indent=1) + "\n")
 
@@ -154,6 +162,7 @@ def overview(summary: Summary, rows: Sequence[Row], sets: Mapping[str, ExerciseS
         body += ["<h2>Distribution</h2>"]
         body += [histogram([sum(row.points.values()) for row in graded], total)]
     body += ["<h2>Tasks</h2>", *(_tasks(summary, graded, sets[name]) for name in summary.sets)]
+    body += [_leaderboard(summary, t) for n in summary.sets for t in sets[n].tasks]
     body += ["<h2>Learners</h2>", _learners(summary, rows)]
     return page("Grades", "\n".join(body))
 
@@ -211,6 +220,23 @@ def _line(summary: Summary, task: Task) -> str:
         f'<tr><td>{task.id} {html.escape(task.title)}</td><td class="bars">{bar}</td>'
         f'<td class="n">{proportion:.0%}</td><td>{"<br>".join(mistakes)}</td></tr>'
     )
+
+
+def ranking(summary: Summary, task: Task) -> list[tuple[float, str]]:
+    """The scores of a task, each with the name shown: the best first, equal ones by name."""
+    return sorted(summary.scores.get(task.id, []), key=lambda pair: (-pair[0], pair[1]))
+
+
+def _leaderboard(summary: Summary, task: Task) -> str:
+    """A line for each learner with a score; nothing where nobody has one."""
+    rows = [
+        f'<tr><td class="n">{place}</td><td>{html.escape(name)}</td><td class="n">{score:.1%}</td>'
+        "</tr>"
+        for place, (score, name) in enumerate(ranking(summary, task), start=1)
+    ]
+    heading = f"<h2>Leaderboard: {task.id} {html.escape(task.title)}</h2>"
+    table = f'<div class="wide"><table class="list">{"".join(rows)}</table></div>'
+    return heading + table if rows else ""
 
 
 def _commonest(counts: Counter[str]) -> list[tuple[str, int]]:

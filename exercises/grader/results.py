@@ -24,7 +24,8 @@ FILES = "files.json"
 class TaskResult:
     """What one task of one learner came to.
 
-    file: the notebook that counted, where there were several. code: what of it was run.
+    file: the notebook that counted, where there were several. code: what of it was run. score: of a
+    project with a leaderboard.
     graded: the points that the grader gave, where somebody has changed them; reason: why.
     """
 
@@ -38,6 +39,7 @@ class TaskResult:
     code: str = ""
     graded: float | None = None
     reason: str = ""
+    score: float | None = None
 
 
 @dataclass

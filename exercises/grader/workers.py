@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from exercises.grader.grading import JUDGING, MOST_SECONDS, SECONDS, Grader
+from exercises.grader.grading import JUDGING, MOST_SECONDS, Grader, budget
 from exercises.grader.isolation import READING_ALL, STARTING
 from exercises.grader.results import Result, SetResult, Store, TaskResult
 from exercises.grader.submission import Submission
@@ -83,7 +83,7 @@ class Worker:
         self._tries = 0
         self._process: multiprocessing.process.BaseProcess | None = None
         sets = len(grader.sets)
-        running = min(MOST_SECONDS, SECONDS * sets) + MOST_SECONDS  # and to start children again
+        running = budget(grader.sets.values()) + MOST_SECONDS  # and to start children again
         self.longest = STARTING + READING_ALL + running + JUDGING * sets
 
     def give(self, one: Submission) -> None:

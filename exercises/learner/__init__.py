@@ -1,4 +1,4 @@
-"""What a learner's `check`, `case`, `hint`, `solution` and `progress` need.
+"""What a learner's `check`, `case`, `hint`, `solution`, `progress` and `bring` need.
 
 To be read in this order:
 
@@ -7,6 +7,7 @@ To be read in this order:
 - `running`: runs a function on inputs, and makes plain values of what comes out.
 - `comparing`: whether two plain values are the same, and what is wrong with the form of one.
 - `gradients`: whether a loss can be trained on.
+- `layerwise`: which layer and which part of a BERT leaves the reference first.
 - `source`: a set's one source file, and the tasks in it.
 - `judging`: a task's inputs, and the verdict on results: right, or which mistake they look like.
 - `packed`: a set that is handed out without its source.
@@ -16,7 +17,8 @@ To be read in this order:
 - `record`: what a learner has done, in a file beside the notebooks.
 - `checking`: the verdict on a function of the learner's, in this process.
 - `trying`: an input of a task, for a learner to try things with.
-- `calls`: the five calls themselves.
+- `bringing`: the answers of other sets, for a notebook that builds on them.
+- `calls`: the six calls themselves.
 - `output`: consoles that cannot show every character.
 
 A module here imports those above it, and nothing of `exercises/grader/`: everything runs in the

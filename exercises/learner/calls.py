@@ -1,4 +1,4 @@
-"""What a learner calls in a notebook: `check`, `case`, `hint`, `solution`, `progress`."""
+"""What a learner calls in a notebook: `check`, `case`, `hint`, `solution`, `progress`, `bring`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 import textwrap
 from typing import Any
 
-from exercises.learner import record
+from exercises.learner import bringing, record
 from exercises.learner.checking import bench, cells_here, judge
 from exercises.learner.judging import is_untouched
 from exercises.learner.note import GREEN, GREY, RED, Note
@@ -78,7 +78,15 @@ def check(task_id: str | float, function: Any = None) -> Note:
     known.attempts += 1
     known.passed = known.passed or record.today()
     record.write(task.id, known)
-    return Note(f"**{task.id} passed: {task.points} points.** {_next(task)}", GREEN)
+    score = verdict.message.removeprefix("Passed.").strip()
+    said = " ".join(filter(None, (score, _next(task))))
+    return Note(f"**{task.id} passed: {task.points} points.** {said}", GREEN)
+
+
+def bring() -> Note:
+    """Your answers to tasks of the chapters, for the capstone: those that pass, in a cell below."""
+    (name,) = [one for one in names() if load(one).brings]
+    return bringing.brought_along(name)
 
 
 def case(task_id: str | float, function: Any = None) -> Note:

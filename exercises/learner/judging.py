@@ -39,12 +39,16 @@ PUBLIC_SEED = "public"  # what `check` draws from; a class is graded from a seed
 
 @dataclass(frozen=True)
 class Verdict:
-    """passed; what to say; the name of the misconception, if it is one; expected beside got."""
+    """passed; what to say; the name of the misconception, if it is one; expected beside got.
+
+    score: of a project that has a leaderboard.
+    """
 
     passed: bool
     message: str
     mistake: str | None = None
     table: str = ""  # HTML
+    score: float | None = None
 
 
 def plain(value: Any) -> Any:
@@ -65,13 +69,15 @@ class Bench:
     Args:
         task: which task.
         seed: what its inputs are drawn from.
+        small: with little data where the task takes minutes, which is enough for the gates.
     """
 
-    def __init__(self, task: Task, seed: str | bytes = PUBLIC_SEED) -> None:
+    def __init__(self, task: Task, seed: str | bytes = PUBLIC_SEED, small: bool = False) -> None:
         self.task = task
         self._check = self._namespace()
         define(task.check, f"<check of {task.id}>", self._check)
-        drawn = list(self._check["cases"](seeded(seed, task.id)))
+        options = {"small": True} if small and task.is_long else {}
+        drawn = list(self._check["cases"](seeded(seed, task.id), **options))
         # A case with a secret is a pair: the answers to fresh questions stay in the parent.
         pairs = [one if isinstance(one, tuple) else (one, None) for one in drawn]
         self.cases: list[dict[str, Any]] = [plain(case) for case, _ in pairs]
@@ -85,6 +91,11 @@ class Bench:
         namespace: dict[str, Any] = {"__name__": f"task {self.task.id}"}
         define(self.task.setup, f"<setup of {self.task.set_name}>", namespace)
         return namespace
+
+    @property
+    def names_all(self) -> bool:
+        """Whether the judge names every mistake, so that what they give need not be computed."""
+        return self.task.is_long or bool(self._check.get("NAMES_ALL"))
 
     @cached_property
     def run(self) -> Run:
@@ -123,12 +134,12 @@ class Bench:
     def results_of(self, code: str) -> list[dict[str, Any]]:
         """What the course's own code gives for each case; computed once."""
         if code not in self._behaviours:
-            namespace = self._namespace()
-            define(code, "<code>", namespace)
+            namespace, whole = self._namespace(), f"{self.task.before}\n{code}"
+            define(whole, "<code>", namespace)
             function = namespace[self.task.function]
             with warnings.catch_warnings():  # what a mistake makes numpy say is no learner's
                 warnings.simplefilter("ignore")
-                self._behaviours[code] = self.results(function, {"<code>": code})
+                self._behaviours[code] = self.results(function, {"<code>": whole})
         return self._behaviours[code]
 
     @cached_property
@@ -160,7 +171,13 @@ class Bench:
         if stub and stub[0]["kind"] == "NotImplementedError":
             return untouched(self.task)
         wrong = self.wrong(results)
-        return self._diagnosis(results, wrong) if wrong else Verdict(True, "Passed.")
+        return self._diagnosis(results, wrong) if wrong else self._passed(results)
+
+    def _passed(self, results: list[dict[str, Any]]) -> Verdict:
+        if "score" not in self._check:
+            return Verdict(True, "Passed.")
+        score = float(self._check["score"](self.cases[-1], results[-1]["value"], self.expected[-1]))
+        return Verdict(True, f"Passed. Your line on the leaderboard: {score:.1%}.", score=score)
 
     def first_wrong(self, function: Any) -> int:
         """The first case on which a function is wrong, or 0."""
@@ -207,7 +224,9 @@ class Bench:
                 return self._mistaken(misconception.name, misconception.says, index, result)
         if said:
             return Verdict(False, said, table=self._table(index, result))
-        looks_like = self._looks_like(results, {i for i, _ in wrong})
+        looks_like = None
+        if not self.names_all:
+            looks_like = self._looks_like(results, {i for i, _ in wrong})
         if looks_like is None and "value" in result and "family" in self._check:
             looks_like = self._of_a_family(index, result["value"])
         if looks_like is not None:

@@ -34,6 +34,7 @@ def pack_set(exercises: ExerciseSet, hints: int) -> bytes:
         "name": exercises.name,
         "intro": exercises.intro,
         "setup": exercises.setup,
+        "brings": list(exercises.brings),
         "tasks": [_packed(task, hints) for task in exercises.tasks],
     }
     return zlib.compress(pack(content), 9)
@@ -41,14 +42,19 @@ def pack_set(exercises: ExerciseSet, hints: int) -> bytes:
 
 def _packed(task: Task, hints: int) -> dict[str, Any]:
     bench = Bench(task)
+
+    def kept(code: str) -> Array:
+        """Of use where results are compared; where the judge names each mistake they are not."""
+        return _kept([] if bench.names_all else bench.results_of(code))
+
     return {
         **{name: getattr(task, name) for name in (*TEXTS, *NUMBERS)},
         **{name: list(getattr(task, name)) for name in LISTS},
         "stub": task.stub,
         "hints": list(task.hints[:hints]),
-        "solution": _kept(bench.results_of(task.solution)),
+        "solution": kept(task.solution),
         "misconceptions": [
-            {"name": one.name, "says": one.says, "results": _kept(bench.results_of(one.code))}
+            {"name": one.name, "says": one.says, "results": kept(one.code)}
             for one in task.misconceptions
         ],
     }
@@ -68,7 +74,8 @@ def read_packed(path: Path) -> ExerciseSet:
         data = zlib.decompress(path.read_bytes())
         content = unpack(data, LARGEST)
         tasks = tuple(_task(each, content) for each in content["tasks"])
-        return ExerciseSet(content["name"], content["intro"], content["setup"], tasks)
+        brings = tuple(content["brings"])
+        return ExerciseSet(content["name"], content["intro"], content["setup"], tasks, brings)
     except (zlib.error, ValueError, KeyError, TypeError):
         raise ValueError(f"{path.name} is damaged: unpack again what was handed out") from None
 

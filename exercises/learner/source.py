@@ -1,16 +1,19 @@
 """The one source of an exercise set: `exercises/source/chNN-name.py`, in percent format.
 
+The capstone's, `capstone-your-own-bert.py`, is in the same format.
+
 A file is a row of cells, each opened by a line `# %% ...`:
 
     # %% [markdown]                     the introduction, once, at the top
     # %% setup                          imports, shown to the learner and part of every run
+    # %% bring                          optional: tasks of other sets, to be brought along
     # %% task 5.1: its title            fields (`kind: write; points: 25; ...`), an empty
                                         comment line, then the text of the task
     # %% stub                           the learner's cell, with the solution between its markers
     # %% run                            optional: run(function, case), how the function is called,
                                         in the child; or host(function, case), which the function
                                         cannot reach: for what counts, or hides something
-    # %% check                          cases(rng), and optional judge, family and numbers
+    # %% check                          cases(rng), and optional judge, family, numbers, score
     # %% another right solution
     # %% misconception: its name        `# says: ...`, then the lines that differ
     # %% hints                          `# 1. ...`, from a nudge to nearly everything
@@ -33,6 +36,9 @@ What is replaced stands exactly once in the solution. Whole lines are found what
 indentation, and those that come are indented relative to the first that goes; `# - ...` is any
 lines between two, and `#` alone parts two edits. Only a different program is written out as a
 whole function.
+
+`builds: C.1` in the fields names tasks of the set whose functions this one calls. In a learner's
+notebook they are there; the course's own code has their solutions in front of it.
 
 `family(case, got, expected)` names the misconception that a wrong result belongs to when it equals
 none of theirs: the mistake with another number in it.
@@ -146,7 +152,8 @@ def _indent(line: str) -> int:
 class Task:
     """One task of a set.
 
-    kind: a key of `KINDS`. needs: of `NEEDS`, what the answer may use besides numpy and torch.
+    kind: a key of `KINDS`. before: solutions that its own builds on, which are of the tasks in
+    `builds`. needs: of `NEEDS`, what the answer may use besides numpy and torch.
     without: names that the answer is not to use. gradient: inputs that its losses must reach.
     seconds: of CPU time for all cases. tolerance: relative and absolute, of floats.
     """
@@ -161,6 +168,7 @@ class Task:
     text: str
     setup: str
     cell: str = ""
+    before: str = ""
     run: str = ""
     check: str = ""
     alternative: str = ""
@@ -168,6 +176,7 @@ class Task:
     hints: tuple[str, ...] = ()
     explanation: str = ""
     choices: tuple[Choice, ...] = ()
+    builds: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     gradient: str = ""
@@ -175,6 +184,11 @@ class Task:
     tolerance: float = 1e-4
     # What programs give on the public inputs, where they themselves are not at hand (`packed`).
     behaviours: Mapping[str, Any] = field(default_factory=dict, hash=False, compare=False)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it takes minutes: then `cases(rng, small=True)` draws what the gates run."""
+        return self.seconds > 60
 
     @property
     def is_called_plainly(self) -> bool:
@@ -216,12 +230,13 @@ class Task:
 
 @dataclass(frozen=True)
 class ExerciseSet:
-    """The tasks of one chapter."""
+    """The tasks of one chapter. brings: tasks of other sets whose answers it takes."""
 
     name: str
     intro: str
     setup: str
     tasks: tuple[Task, ...] = field(default=())
+    brings: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -294,6 +309,7 @@ def parse(text: str, name: str) -> ExerciseSet:
         elif line.strip() and not line.startswith("#"):
             raise SourceError(f"{name}, line {number}: code before the first cell")
     intro, setup = "", ""
+    brings: tuple[str, ...] = ()
     tasks: list[Task] = []
     for kind, number, lines in cells:
         where = f"{name}, line {number}"
@@ -302,6 +318,8 @@ def parse(text: str, name: str) -> ExerciseSet:
             intro = _prose(lines)
         elif kind == "setup":
             setup = code
+        elif kind == "bring":
+            brings = tuple(_prose(lines).replace(",", " ").split())
         elif kind.startswith("task "):
             tasks.append(_task(kind.removeprefix("task ").strip(), name, setup, lines, where))
         elif not tasks:
@@ -329,9 +347,21 @@ def parse(text: str, name: str) -> ExerciseSet:
         else:
             raise SourceError(f"{where}: no such cell: “{kind}”")
     tasks = [replace(t, run=run_cell(t.run, t.gradient)) if t.gradient else t for t in tasks]
-    exercises = ExerciseSet(name, intro, setup, tuple(tasks))
+    exercises = ExerciseSet(name, intro, setup, _built_up(tasks, name), brings)
     _complete(exercises)
     return exercises
+
+
+def _built_up(tasks: list[Task], name: str) -> tuple[Task, ...]:
+    """The tasks, each with the solutions in front of it that it names in `builds`."""
+    done: dict[str, Task] = {}
+    for task in tasks:
+        unknown = set(task.builds) - set(done)
+        if unknown:
+            raise SourceError(f"{name}, task {task.id} builds on {min(unknown)}: none above")
+        before = "\n".join(done[one].solution for one in task.builds)
+        done[task.id] = replace(task, before=before)
+    return tuple(done[task.id] for task in tasks)
 
 
 def _task(opening: str, name: str, setup: str, lines: list[str], where: str) -> Task:
@@ -342,7 +372,7 @@ def _task(opening: str, name: str, setup: str, lines: list[str], where: str) -> 
         for key, value in _FIELD.findall(text.pop(0)):  # a field may go on in another line
             fields[key] = f"{fields[key]}, {value}" if key in fields else value
     needed = {"kind", "points", "minutes", "function"}
-    known = needed | {"needs", "seconds", "tolerance", "without", "gradient"}
+    known = needed | {"needs", "seconds", "tolerance", "without", "gradient", "builds"}
     missing = needed - set(fields)
     if not title:
         raise SourceError(f"{where}: the task has no title: “# %% task 5.1: its title”")
@@ -362,6 +392,7 @@ def _task(opening: str, name: str, setup: str, lines: list[str], where: str) -> 
         function=fields["function"],
         text="\n".join(text).strip("\n"),
         setup=setup,
+        builds=tuple(fields.get("builds", "").replace(",", " ").split()),
         needs=needs,
         without=tuple(fields.get("without", "").replace(",", " ").split()),
         gradient=fields.get("gradient", ""),
@@ -507,9 +538,12 @@ def file_of(name: str) -> Path:
 
 
 def names() -> list[str]:
-    """All sets, in the order of the chapters."""
-    files = SOURCES.glob("ch[0-9][0-9]-*.*")
-    return sorted({path.stem for path in files if path.suffix in (".py", ".pack")})
+    """All sets, in the order of the chapters, the capstone last."""
+    found: list[str] = []
+    for pattern in ("ch[0-9][0-9]-*.*", "capstone-*.*"):
+        files = SOURCES.glob(pattern)
+        found += sorted({path.stem for path in files if path.suffix in (".py", ".pack")})
+    return found
 
 
 def all_tasks() -> dict[str, Task]:
@@ -526,6 +560,7 @@ def find_task(task_id: str | float) -> Task:
     tasks = all_tasks()
     typed = str(task_id).strip()
     wanted = re.sub(r"^task\s*|[\s.]+$", "", typed, flags=re.I).replace(",", ".").strip()
+    wanted = wanted.upper()
     if wanted in tasks:
         return tasks[wanted]
     near = difflib.get_close_matches(wanted, tasks, n=3, cutoff=0.6)

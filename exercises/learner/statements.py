@@ -20,7 +20,8 @@ _READS = {"LOAD_NAME", "LOAD_GLOBAL", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_GLOB
 _WRITES = {"STORE_NAME", "STORE_GLOBAL", "DELETE_NAME", "DELETE_GLOBAL"}
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _PLAIN = (*DEFINITIONS, ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign)
-_SHOWING = {"print", "display", "check", "hint", "solution", "progress", "case", "help", "plt"}
+_SHOWING = {"print", "display", "help", "plt"}
+_SHOWING |= {"bring", "case", "check", "hint", "progress", "solution"}
 # Calls on a module that change how what follows computes: seeds, default types, limits.
 _SETTING = re.compile(r"set|.*seed$|use_deterministic_algorithms$|seterr$")
 _MAGIC = re.compile(r"\s*[%!?]|.*\?\s*$|[\w.,\s]+=\s*[!%]")
