@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 from exercises.grader import build
-from exercises.learner import bringing, layerwise, source
+from exercises.learner import bringing, layerwise, packed, source
 from exercises.learner.judging import Bench, Verdict
 from minibert import BertModel, Tokenizer
 
@@ -74,7 +75,11 @@ def test_a_mistake_that_nobody_foresaw_is_placed(old, new, layer, said):
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("mask", "mistake"),
-    [("None", "padding is attended to"), ("~hidden.expand(-1, 1, len(x[0]), -1)", None)],
+    [
+        ("None", "padding is attended to"),
+        ("~hidden", None),
+        ("~hidden, scale=1 / 32", "scaled by the width, not its root"),
+    ],
 )
 def test_fused_attention_is_told_its_mistake_too(mask, mistake):
     scores = BERT.solution.index("        scores = query")
@@ -125,6 +130,12 @@ def test_answers_that_pass_are_brought_along_and_the_others_are_said_to_be_missi
     assert callable(namespace["attention"])
 
 
+def test_a_set_that_was_not_handed_out_is_said_to_be_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr(source, "SOURCES", tmp_path)
+    found = bringing.bring(["5.1"], "", tmp_path)
+    assert found == [bringing.Brought("5.1", "", "its set was not handed out")]
+
+
 def test_the_cell_says_what_came_and_what_is_missing(tmp_path):
     notebook(tmp_path, "ch05-attention", {"5.4": source.find_task("5.4").solution})
     note = bringing.brought_along(CAPSTONE.name, tmp_path)
@@ -135,8 +146,10 @@ def test_the_cell_says_what_came_and_what_is_missing(tmp_path):
 
 
 def test_helpers_of_one_name_in_two_answers_are_told():
-    task = source.find_task("5.1")
-    two = [bringing.Brought(task, "def f():\n    return 1"), bringing.Brought(task, "f = 2\nx = 1")]
+    two = [
+        bringing.Brought("5.1", "def f():\n    return 1"),
+        bringing.Brought("5.2", "f = 2\nx = 1"),
+    ]
     assert bringing.twice_named(two) == ["f"]
     assert bringing.twice_named(two[:1] * 2) == []
 
@@ -148,7 +161,45 @@ def test_the_notebook_of_the_capstone_asks_for_the_answers_first():
     assert set(CAPSTONE.brings) <= set(source.all_tasks())
 
 
+# --- handed out ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_it_is_handed_out_without_a_training_and_names_mistakes_without_its_source(tmp_path):
+    chosen = dataclasses.replace(CAPSTONE, tasks=(BERT, FINE_TUNE))
+    (tmp_path / "a.pack").write_bytes(packed.pack_set(chosen, hints=0))
+    handed = packed.read_packed(tmp_path / "a.pack")
+    assert handed.brings == CAPSTONE.brings
+    assert [task.is_long for task in handed.tasks] == [False, True]
+    bench, here = Bench(handed.tasks[0]), Bench(BERT)
+    wrong = BERT.misconceptions[-1]
+    verdicts = [here.verdict(here.results_of(code)) for code in (BERT.solution, wrong.code)]
+    assert [bench.verdict(here.results_of(c)) for c in (BERT.solution, wrong.code)] == verdicts
+    assert [one.mistake for one in verdicts] == [None, wrong.name]
+
+
 # --- the last milestone -------------------------------------------------------------------------
+
+
+def test_answers_that_are_guessed_turned_round_or_in_another_order_never_pass():
+    """Whatever the seed, and however well the model has learned."""
+    namespace: dict = {}
+    exec(CAPSTONE.setup + FINE_TUNE.check, namespace)
+    judge, numbers = namespace["judge"], namespace["numbers"]
+    for seed in range(200):
+        draw = torch.Generator().manual_seed(seed)
+        right = torch.randint(2, (100,), generator=draw)
+        lengths = torch.randint(5, 12, (100,), generator=draw)
+        case = {"questions_lengths": lengths}
+        good = torch.where(torch.rand(100, generator=draw) < 0.95, right, 1 - right)
+        sorted_ = good[lengths.argsort(stable=True)]
+        assert judge(case, sorted_, right) == "the answers in the order of length"
+        assert numbers(case, sorted_, right)["in_order"] > 0.84
+        assert judge(case, 1 - good, right) == "the labels turned round"
+        assert judge(case, torch.ones(100), right) == "the same answer everywhere"
+        guessed = torch.randint(2, (100,), generator=draw)
+        assert "are right, and 84% are needed" in judge(case, guessed, right)
 
 
 @pytest.mark.slow

@@ -358,6 +358,33 @@ def test_pages_without_names(course, capsys):
     assert {path: path.read_bytes() for path in pages} == before
 
 
+SCORED = """def judge(case, got, expected):
+    return None if len(got) == 4 else "another length"
+
+def score(case, got, expected):
+    return float(np.mean(np.sign(got) == np.sign(expected)))
+"""
+
+
+def test_a_project_with_a_score_has_a_leaderboard_of_those_who_pass(course):
+    path = course / "source" / f"{FIRST}.py"
+    at = "# %% another right solution\ndef scale"
+    path.write_text(SET.replace(at, SCORED + at))
+    source.load.cache_clear()
+    for name, result in (("anna", "-x * by"), ("ben", "x * by"), ("cem", "x[:2]")):
+        hand_in(course, f"{name}.ipynb", f"def scale(x, by):\n    return {result}")
+    grade(course)
+    report = course / "report"
+    board = json.loads((report / "grades.json").read_text())["leaderboard"]
+    assert board == {"9.1": [{"name": "ben", "score": 1.0}, {"name": "anna", "score": 0.0}]}
+    said = (report / "index.html").read_text().partition("Leaderboard: 9.1")[2].split("<h2>")[0]
+    assert re.findall(r"<td>(\w+)</td>", said) == ["ben", "anna"]
+    assert "100.0%" in said
+    grade(course, "--anonymous")
+    for file in ("index.html", "grades.json"):
+        assert "anna" not in (report / file).read_text()
+
+
 # --- changes by hand ------------------------------------------------------------------------------
 
 

@@ -17,9 +17,9 @@ from exercises.learner.statements import Piece, Statement, read
 
 @dataclass(frozen=True)
 class Brought:
-    """One answer: its code, or why there is none."""
+    """One answer: what it is the answer to; its code, or why there is none."""
 
-    task: Task
+    what: str
     code: str
     lacks: str = ""
 
@@ -35,12 +35,17 @@ def bring(ids: list[str], setup: str, folder: Path) -> list[Brought]:
     here = {name for one in read([("", setup)]).statements for name in one.binds}
     cells: dict[str, list[tuple[str, str]] | None] = {}
     found = []
-    for task in map(find_task, ids):
+    for task_id in ids:
+        try:
+            task = find_task(task_id)
+        except ValueError:
+            found.append(Brought(task_id, "", "its set was not handed out"))
+            continue
         if task.set_name not in cells:
             cells[task.set_name] = _cells(folder / f"{task.set_name}.ipynb")
         own = cells[task.set_name]
         if own is None:
-            found.append(Brought(task, "", f"there is no {task.set_name}.ipynb here"))
+            found.append(Brought(_said(task), "", f"there is no {task.set_name}.ipynb here"))
             continue
         found.append(_answer(task, own, here))
     return found
@@ -51,9 +56,14 @@ def _answer(task: Task, cells: list[tuple[str, str]], here: set[str]) -> Brought
     ways, problem = take(read(cells), task.id, task.function, task.setup, stubs)
     for pieces in ways:
         if judge_pieces(bench(task), pieces).passed:
-            return Brought(task, _with_imports(task, pieces, here))
+            return Brought(_said(task), _with_imports(task, pieces, here))
     untouched = not ways and "nothing is written" in problem
-    return Brought(task, "", "nothing is written yet" if untouched else "it does not pass yet")
+    lacks = "nothing is written yet" if untouched else "it does not pass yet"
+    return Brought(_said(task), "", lacks)
+
+
+def _said(task: Task) -> str:
+    return f"{task.id} `{task.function}`, {task.title}"
 
 
 def _with_imports(task: Task, pieces: list[Piece], here: set[str]) -> str:
@@ -101,10 +111,10 @@ def brought_along(name: str, folder: Path = FOLDER) -> Note:
     there, missing = [b for b in found if b.code], [b for b in found if not b.code]
     code = "\n\n\n".join(one.code for one in there)
     said = [f"**{len(there)} of {len(found)} answers brought along.**"]
-    said += [f"- {b.task.id} `{b.task.function}`, {b.task.title}" for b in there]
+    said += [f"- {one.what}" for one in there]
     if missing:
         said.append(f"\n{len(missing)} are missing; nothing is lost if you write them here anew:")
-        said += [f"- {b.task.id} `{b.task.function}`, {b.task.title}: {b.lacks}." for b in missing]
+        said += [f"- {one.what}: {one.lacks}." for one in missing]
     clashing = twice_named(there)
     if clashing:
         names = ", ".join(f"`{one}`" for one in clashing)

@@ -2,9 +2,9 @@
 
 A `run` cell notes every tensor that the learner's code computes, by what no transposing or cutting
 into heads changes: how many numbers, and a sample of them in order of size. Here the reference is
-computed part by part. The first part that is not among the notes, nor any behind it, is where the
-two ways part. Each part has the forms that known mistakes give it: if one of these was noted, that
-is the mistake.
+computed part by part. The first part that is not among the notes, nor any that is made of it, is
+where the two ways part. Each part has the forms that known mistakes give it: if one of these was
+noted, that is the mistake.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ class Part:
     """A step of the reference.
 
     name: what is computed, as a learner would say it; twists: by the name of a misconception, what
-    it would be with that mistake.
+    it would be with that mistake; is_apart: it is not made of the parts before it, and so, where it
+    is right, says nothing of them.
     """
 
     name: str
     value: Tensor
     twists: dict[str, Tensor] = field(default_factory=dict)
+    is_apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,11 @@ def is_noted(tensor: Tensor, notes: Tensor, counts: Tensor, tolerance: float) ->
 
     Args:
         tensor: which.
-        notes: (n, SAMPLE), of `note`.
+        notes: (n, SAMPLE), of `note`, without what is not finite.
         counts: (n,), how many numbers each of the noted tensors had.
         tolerance: how far off a number may be.
     """
-    near = (_finite(notes) - _finite(note(tensor))).abs().amax(1) <= tolerance
+    near = (notes - _finite(note(tensor))).abs().amax(1) <= tolerance
     return bool((near & (counts == tensor.numel())).any())
 
 
@@ -136,32 +138,34 @@ def layer_parts(
     width = query.shape[-1]
     raw = query @ key.mT
     scores = raw / math.sqrt(width)
-    across = cut(maps[0].value) @ cut(maps[1].value).mT
-    yield Part(
-        "the scores, scaled",
-        scores,
-        {
-            "scaled by the width of the model": raw / math.sqrt(x.shape[-1]),
-            "scaled by the width, not its root": raw / width,
-            "the heads are cut across the tokens": across / math.sqrt(width),
-        },
-    )
-    shares = scores.masked_fill(~mask, -torch.inf).softmax(-1)
+    across = "the heads are cut across the tokens"
+    wrong_scores = {
+        "scaled by the width of the model": raw / math.sqrt(x.shape[-1]),
+        "scaled by the width, not its root": raw / width,
+        across: cut(maps[0].value) @ cut(maps[1].value).mT / math.sqrt(width),
+    }
+    yield Part("the scores, scaled", scores, wrong_scores)
+
+    def weighed(scores: Tensor, axis: int = -1) -> Tensor:
+        return scores.masked_fill(~mask, -torch.inf).softmax(axis)
+
     every = scores.softmax(-1)
-    twists = {
-        "no scaling": raw.masked_fill(~mask, -torch.inf).softmax(-1),
+    twists = {name: weighed(wrong) for name, wrong in wrong_scores.items()} | {
+        "no scaling": weighed(raw),
         "the mask is multiplied": (scores * mask).softmax(-1),
         "the mask after the softmax": every * mask,
         "the mask is turned round": scores.masked_fill(mask, -torch.inf).softmax(-1),
-        "softmax over the queries": scores.masked_fill(~mask, -torch.inf).softmax(-2),
+        "softmax over the queries": weighed(scores, -2),
         "padding is attended to": every,
     }
-    yield Part("the attention weights (mask and softmax)", shares, twists)
+    yield Part("the attention weights (mask and softmax)", weighed(scores), twists)
     yield maps[2]  # behind the weights, which do not need them
-    mixed = shares @ value
+    mixed = weighed(scores) @ value
     side = mixed.transpose(1, 2).flatten(2)
     # A fused call shows neither scores nor weights.
-    yield Part("what the heads give out", mixed, {k: w @ value for k, w in twists.items()})
+    mixes = {name: wrong @ value for name, wrong in twists.items()}
+    mixes[across] = twists[across] @ cut(maps[2].value)
+    yield Part("what the heads give out", mixed, mixes)
     name = f"{layer}.attention.output.dense"
     change = linear(weights, name, side)
     yield Part(
@@ -239,7 +243,7 @@ def _projection(weights: Weights, number: int, kind: str, called: str, x: Tensor
     if number:
         first = linear(weights, f"encoder.layer.0.attention.self.{kind}", x)
         twists["every layer has the weights of the first"] = first
-    return Part(called, F.linear(x, weight, bias), twists)
+    return Part(called, F.linear(x, weight, bias), twists, is_apart=True)
 
 
 def hidden_states(
@@ -264,19 +268,29 @@ def leaves_first(
     Args:
         parts: of `hidden_states`.
         wrong: the first hidden state that is wrong.
-        notes, counts: of `is_noted`.
+        notes, counts: (n, SAMPLE), of `note`, and (n,), how many numbers each tensor had.
         tolerance: how far off a number of a part may be.
     """
-    here = parts[wrong]
+    here, notes = parts[wrong], _finite(notes)
     noted = [is_noted(part.value, notes, counts, tolerance) for part in here]
-    last = max((i for i, one in enumerate(noted) if one), default=-1)
-    last = min(last, len(here) - 2)  # the state itself is wrong, whatever looks like it
-    for part in here[last + 1 :]:
+    noted[-1] = False  # the state itself is wrong, whatever looks like it
+    right = _right(here, noted)
+    off = [i for i, one in enumerate(right) if not one]
+    # What has no tensor of its size is not computed by itself.
+    shown = [i for i in off if bool((counts == here[i].value.numel()).any())]
+    first = next(iter(shown), off[-1])
+    before = next((here[i].name for i in range(first - 1, -1, -1) if noted[i]), "what came in")
+    for part in (here[i] for i in off if i >= first):
         for mistake, value in part.twists.items():
             if is_noted(value, notes, counts, tolerance):
-                return Leaving(wrong - 1, part.name, _name(here, last), mistake)
-    return Leaving(wrong - 1, here[last + 1].name, _name(here, last), "")
+                return Leaving(wrong - 1, part.name, before, mistake)
+    return Leaving(wrong - 1, here[first].name, before, "")
 
 
-def _name(parts: Sequence[Part], at: int) -> str:
-    return parts[at].name if at >= 0 else "what came in"
+def _right(parts: Sequence[Part], noted: Sequence[bool]) -> list[bool]:
+    """Whether each part is right: it was noted, or one that is made of it was."""
+    found, is_shown = [], False
+    for part, one in reversed(list(zip(parts, noted, strict=True))):
+        found.append(one or is_shown)
+        is_shown = is_shown or (one and not part.is_apart)
+    return found[::-1]

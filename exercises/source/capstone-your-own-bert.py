@@ -241,13 +241,18 @@ class Watch(TorchFunctionMode):
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         result = function(*args, **(kwargs or {}))
-        if type(result) is Tensor and result.is_floating_point() and len(self.notes) < 1500:
-            if 256 <= result.numel() <= 100_000 and function.__name__ not in SAME:
-                ordered = result.detach().flatten().float().sort().values
+        if function.__name__ not in SAME:
+            for one in result if isinstance(result, (tuple, list)) else [result]:
+                self.note(one)
+        return result
+
+    def note(self, tensor):
+        if type(tensor) is Tensor and tensor.is_floating_point() and len(self.notes) < 1500:
+            if 256 <= tensor.numel() <= 100_000:
+                ordered = tensor.detach().flatten().float().sort().values
                 places = torch.linspace(0, len(ordered) - 1, 128).round().long()
                 self.notes.append(ordered[places])
                 self.counts.append(len(ordered))
-        return result
 
 def run(function, case):
     with torch.no_grad(), Watch() as watch:
@@ -258,9 +263,8 @@ def run(function, case):
 from exercises.learner import layerwise
 
 PAIRS = [
-    ("Who wrote it?", "Nobody knows."), ("Is the bank open?", "It is, on the left bank."),
-    ("Where is Rome?", "Rome lies on the Tiber, in the middle of Italy."),
-    ("What did she say of the film?", "That it was a waste of two hours."),
+    ("Who wrote it?", "Nobody knows."), ("Is the bank open?", "On the left bank it is."),
+    ("Where is Rome?", "It lies on the Tiber."), ("Did she like it?", "No."),
 ]
 WEIGHTS, _, _ = open_model("minilm")
 
@@ -1290,29 +1294,34 @@ def cases(rng, small=False):
     from minibert import Tokenizer, load_dataset
 
     tokenizer, movies = Tokenizer.from_pretrained("minilm"), load_dataset("movies")
-    # A few steps do not learn what a review thinks of a film, but well that it is no editorial.
-    editorials = load_dataset("editorials") if small else None
+    # A few steps do not learn what a review thinks of a film, but in which script it is.
+    other = load_dataset("reviews-zh") if small else None
 
     def labelled(part):
+        rows = list(getattr(movies, part))
         if small:
-            texts = [(row.text, 1) for row in getattr(movies, part)[:2000]]
-            return texts + [(row.text, 0) for row in getattr(editorials, part)[:2000]]
-        return [(row.text, int(row.label == "positive")) for row in getattr(movies, part)]
+            return [[(row.text, 0) for row in getattr(other, part)], [(row.text, 1) for row in rows]]
+        return [[(row.text, int(row.label == "positive")) for row in rows]]
 
     order = rng.permutation(30522)
     place = np.argsort(order)
 
     def draw(part, count):
-        split = labelled(part)
-        chosen = [split[i] for i in rng.permutation(len(split))[:count]]
+        kinds = labelled(part)
+        each = [[kind[i] for i in rng.permutation(len(kind))[: count // len(kinds)]] for kind in kinds]
+        chosen = sum(each, [])
+        chosen = [chosen[i] for i in rng.permutation(len(chosen))]
         batch = tokenizer(
             [text for text, _ in chosen], padding=True, truncation=True, max_length=64
         )
         real = batch["attention_mask"].bool()
+        if small:  # short ones, of any length, which is to tell nothing
+            shortened = torch.from_numpy(rng.integers(5, 12, count))[:, None]
+            real &= torch.arange(real.shape[1]) < shortened
         ids = torch.from_numpy(place)[batch["input_ids"][real]].int()
         return ids, real.sum(1), torch.tensor([label for _, label in chosen])
 
-    known, asked = (224, 100) if small else (7500, 950)
+    known, asked = (480, 100) if small else (7500, 950)
     rows, lengths, labels = draw("train", known)
     questions, questions_lengths, answers = draw("test", asked)
     yield (
@@ -1320,13 +1329,21 @@ def cases(rng, small=False):
             "rows": rows, "rows_lengths": lengths, "labels": labels, "questions": questions,
             "questions_lengths": questions_lengths, "order": torch.from_numpy(order).int(),
             "start": torch.from_numpy(0.02 * rng.normal(size=(2, 384))).float(),
-            "least": 0.6 if small else 0.84, "layers": 3 if small else 6,
+            "layers": 2 if small else 6,
         },
         answers,
     )
 
+LEAST = 0.84
+
 def proportion(got, expected):
     return (got == expected).double().mean().item()
+
+def in_order(case, got, expected):
+    """How many would be right if the questions stood in the order of their lengths."""
+    lengths = case["questions_lengths"]
+    orders = lengths.argsort(stable=True), lengths.argsort(stable=True, descending=True)
+    return max(proportion(got, expected[by]) for by in orders)
 
 def judge(case, got, expected):
     if tuple(got.shape) != tuple(expected.shape):
@@ -1334,22 +1351,26 @@ def judge(case, got, expected):
     right = proportion(got, expected)
     if (got == got.mode().values).double().mean() > 0.97:
         return "the same answer everywhere"
-    if right >= case["least"]:
+    if right >= LEAST:
         return None
-    if right < 0.42:
+    # Answers that have nothing to do with their questions are right in half of them, give or take
+    # this: five standard deviations.
+    rare = 2.5 / math.sqrt(len(expected))
+    if right < 0.5 - rare:
         return "the labels turned round"
-    lengths = case["questions_lengths"]
-    for by in (lengths.argsort(stable=True), lengths.argsort(stable=True, descending=True)):
-        if proportion(got, expected[by]) > max(right + 0.08, case["least"]):
-            return "the answers in the order of length"
+    if right < 0.5 + rare < in_order(case, got, expected):
+        return "the answers in the order of length"
     return (
-        f"{right:.1%} are right, and {case['least']:.0%} are needed. How far did the loss fall? "
+        f"{right:.1%} are right, and {LEAST:.0%} are needed. How far did the loss fall? "
         "A peak of the rates between 1e-4 and 3e-4, a warm-up, one pass over all the sentences, "
         "and no more frozen than the embeddings and a layer or two will do."
     )
 
 def numbers(case, got, expected):
-    return {"right": proportion(got, expected), "said": int(got.mode().values)}
+    return {
+        "right": proportion(got, expected), "in_order": in_order(case, got, expected),
+        "said": int(got.mode().values),
+    }
 
 def score(case, got, expected):
     return proportion(got, expected)
@@ -1376,9 +1397,9 @@ def fine_tune(weights, layers, heads, rows, labels, questions):
     return torch.stack(found).argmax(-1)
 
 # %% misconception: the answers in the order of length
-# says: {right:.0%} are right, about what guessing gives; but nearly all would be if the questions
-# stood in the order of their lengths. You sort them, to read those of equal length together. Are
-# the answers put back into the places of their questions?
+# says: {right:.0%} are right, about what guessing gives; and {in_order:.0%} would be if the questions
+# stood in the order of their lengths. Do you sort them, to read those of equal length together? The
+# answers go back into the places of their questions.
 # - answers = torch.zeros(len(questions), dtype=torch.long)
 # + answers, done = torch.zeros(len(questions), dtype=torch.long), 0
 # - answers[part] = logits.argmax(-1)
