@@ -12,6 +12,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +22,14 @@ from torch import Tensor
 SAMPLE = 128  # numbers kept of a tensor
 EPS = 1e-12
 Weights = Mapping[str, Tensor]
+
+
+@cache
+def published(name: str) -> Any:
+    """The model that a learner's is compared with; loaded once."""
+    from minibert import BertModel
+
+    return BertModel.from_pretrained(name)
 
 
 @dataclass
