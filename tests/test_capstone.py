@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from exercises.grader import build
-from exercises.learner import bringing, layerwise, packed, source
+from exercises.learner import bringing, checking, layerwise, packed, source
 from exercises.learner.judging import Bench, Verdict
 from minibert import BertModel, Tokenizer
 
@@ -20,8 +20,8 @@ CAPSTONE = source.load("capstone-your-own-bert")
 BERT, FINE_TUNE = (source.find_task(name) for name in ("C.2", "C.6"))
 
 
-def said_of(task: source.Task, code: str, seed: str = "public") -> Verdict:
-    bench = Bench(task, seed, small=True)
+def said_of(task: source.Task, code: str) -> Verdict:
+    bench = checking.bench(task)
     return bench.verdict(bench.results_of(code))
 
 
@@ -33,6 +33,7 @@ def changed(old: str, new: str) -> str:
 # --- which layer, and which part of it ----------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_the_last_part_of_each_layer_is_the_hidden_state_of_minilm():
     tokenizer, model = Tokenizer.from_pretrained("minilm"), BertModel.from_pretrained("minilm")
@@ -59,7 +60,7 @@ def _inputs(batch: dict[str, torch.Tensor]) -> list[torch.Tensor]:
     ("old", "new", "layer", "said"),
     [
         ("F.gelu(linear", "(1 + 0.01 * (number == 3)) * F.gelu(linear", 3, "map back"),
-        ('.output.dense", inner)', '.output.dense", inner) * (1 + (number == 4))', 4, "map back"),
+        ('.output.dense", inner)', '.output.dense", inner) * (1 + (number == 4))', 4, "the sum"),
         ("query @ key.mT", "query.abs() @ key.mT", 0, "the scores, scaled"),
         ("-torch.inf).softmax(-1)", "-torch.inf).softmax(-1).square()", 0, "heads give out"),
         (".attention.self.value", ".attention.self.key", 0, "values"),
@@ -172,7 +173,7 @@ def test_it_is_handed_out_without_a_training_and_names_mistakes_without_its_sour
     handed = packed.read_packed(tmp_path / "a.pack")
     assert handed.brings == CAPSTONE.brings
     assert [task.is_long for task in handed.tasks] == [False, True]
-    bench, here = Bench(handed.tasks[0]), Bench(BERT)
+    bench, here = Bench(handed.tasks[0]), checking.bench(BERT)
     wrong = BERT.misconceptions[-1]
     verdicts = [here.verdict(here.results_of(code)) for code in (BERT.solution, wrong.code)]
     assert [bench.verdict(here.results_of(c)) for c in (BERT.solution, wrong.code)] == verdicts
