@@ -20,9 +20,9 @@ VERDICTS = ("holds", "loose", "wrong", "not shown", "example", "cited")
 DOCUMENTS = {
     "A": ("Questions on the architecture", 20),
     "B": ("Lecture notes", 31),
-    "C": ("A chapter of a textbook", 13),
+    "C": ("A chapter of a textbook", 14),
     "D": ("Overview and fine-tuning", 12),
-    "E": ("Input and embedding", 5),
+    "E": ("Input and embedding", 6),
 }
 IDS = [f"{letter}{n}" for letter, (_, last) in DOCUMENTS.items() for n in range(1, last + 1)]
 PARTS = {
