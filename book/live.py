@@ -37,6 +37,7 @@ SHA512 = (
 SCRIPT, OTHER_HALF = "ort.wasm.min.js", "ort-wasm-simd-threaded.mjs"
 WASM = "ort-wasm-simd-threaded.wasm"
 MODELS = ("course-en", "course-en-causal", "course-zh")
+VOCABULARIES = ("course-en", "course-zh")  # for a playground that cuts words and runs no model
 PART = 1_000_000  # characters of base64 in a script
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -104,7 +105,7 @@ def unpack(archive: Path, target: Path) -> None:
 def prepare(folder: Path, models: tuple[str, ...] = MODELS) -> None:
     """Write into a folder what the built pages load; `manifest.js` says what there is.
 
-    Without a runtime the manifest says why, and nothing else is written.
+    Without a runtime the manifest says why, and there are only vocabularies, which no model reads.
 
     Raises:
         ValueError: if the archive of the runtime is not the one that was pinned.
@@ -113,6 +114,10 @@ def prepare(folder: Path, models: tuple[str, ...] = MODELS) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for old in [*folder.glob("*.js"), *folder.glob("*.txt")]:
         old.unlink()
+    sizes = {}
+    for name in VOCABULARIES:
+        text = (checkpoint(name) / "vocab.txt").read_bytes()
+        sizes[f"vocabulary-{name}"] = write_parts(folder, f"vocabulary-{name}", text)
     try:
         runtime = fetch_runtime()
     except NoRuntimeError as error:
@@ -121,9 +126,8 @@ def prepare(folder: Path, models: tuple[str, ...] = MODELS) -> None:
             " only. With Node.js and npm installed, build it again.",
             file=sys.stderr,
         )
-        _write_manifest(folder, {}, str(error))
+        _write_manifest(folder, sizes, str(error))
         return
-    sizes = {}
     for name in models:
         print(f"Exporting {name} for the playgrounds", file=sys.stderr)
         exported = export(name, folder)
@@ -140,14 +144,19 @@ def prepare(folder: Path, models: tuple[str, ...] = MODELS) -> None:
     _write_manifest(folder, sizes, "")
 
 
+def checkpoint(name: str) -> Path:
+    """The folder of a model that comes with the package."""
+    return Path(minibert.__file__).parent / "checkpoints" / name
+
+
 def export(name: str, folder: Path) -> Path:
     """The folder of an exported model, made unless what it depends on is as it was."""
     target = folder / "exported" / name
     package = Path(minibert.__file__).parent
     digest = hashlib.sha256()
     code = [*(package / "model").glob("*.py"), package / "weights" / "onnx.py"]
-    checkpoint = [p for p in (package / "checkpoints" / name).iterdir() if p.is_file()]
-    for path in sorted([*code, *checkpoint]):
+    weights = [path for path in checkpoint(name).iterdir() if path.is_file()]
+    for path in sorted([*code, *weights]):
         digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     stamp = target / ".made-from"
     if stamp.exists() and stamp.read_text() == digest.hexdigest():

@@ -43,6 +43,28 @@ PLAYGROUNDS = {
         ("tokenizer.js", "model.js", "bars.js", "heads.js", "fill-mask.js"),
         ("course-en",),
     ),
+    "continue": Playground(
+        "Continue the text",
+        "Give `course-en-causal` a beginning: a model of four layers, trained to predict the next"
+        " token on twelve thousand passages of Wikipedia. At temperature 0 it always takes the"
+        " likeliest; then turn the temperature up.",
+        ("tokenizer.js", "model.js", "bars.js", "continue.js"),
+        ("course-en-causal",),
+    ),
+    "merges": Playground(
+        "Merge by merge",
+        "How pieces of words are learned: write a text, and watch BPE, and WordPiece as it was"
+        " published, join two neighbours at a time. No model is needed for it: the page counts.",
+        ("tokenizer.js", "merges.js"),
+    ),
+    "attention": Playground(
+        "Attention by hand",
+        "Four tokens of two dimensions each. Drag a key, the query or a value, and every number on"
+        " the way to the mix moves with it. The query of *bed* starts pointing straight at the key"
+        " of *bed*. Why does *moon* get more? (Nothing here is trained: the vectors are wherever"
+        " you put them.)",
+        ("plane.js", "attention.js"),
+    ),
 }
 
 
@@ -65,8 +87,9 @@ def find(name: str) -> Playground:
 
 def recorded_lines(name: str) -> list[str]:
     """A playground's recorded result, in Markdown."""
-    result = recorded().get(name)
-    return _LINES[name](result) if result else []
+    if name not in _LINES:
+        return []
+    return _LINES[name](recorded()[name])
 
 
 def plain_lines(name: str) -> list[str]:
@@ -88,7 +111,12 @@ def _fill_mask_lines(result: dict[str, Any]) -> list[str]:
     ]
 
 
-_LINES = {"fill-mask": _fill_mask_lines}
+def _continue_lines(result: dict[str, Any]) -> list[str]:
+    begin, text = result["begin"], result["text"]
+    return [f"> *{begin}* {text}", "", "That is the likeliest token, taken twenty times in a row."]
+
+
+_LINES = {"fill-mask": _fill_mask_lines, "continue": _continue_lines}
 
 
 # ------------------------------------------------------------------ recording
@@ -117,7 +145,20 @@ def record_fill_mask() -> dict[str, Any]:
     }
 
 
-RECORDERS = {"fill-mask": record_fill_mask}
+def record_continue() -> dict[str, Any]:
+    """What the causal twin makes of two words, always taking the likeliest."""
+    import torch
+
+    from minibert import BertForCausalLM, Tokenizer, generate
+
+    begin = "The cat"
+    tokenizer = Tokenizer.from_pretrained("course-en")
+    ids = tokenizer.convert_tokens_to_ids(["[CLS]", *tokenizer.tokenize(begin)])
+    written = generate(BertForCausalLM.from_pretrained("course-en-causal"), torch.tensor([ids]), 20)
+    return {"begin": begin, "text": tokenizer.decode(written[0][len(ids) :])}
+
+
+RECORDERS = {"fill-mask": record_fill_mask, "continue": record_continue}
 
 
 def main() -> int:

@@ -79,3 +79,42 @@ test("a head is described by where most of its rows look", () => {
   assert.equal(describe(rows(() => 0), 6), "mostly at [CLS] and [SEP]");
   assert.equal(describe(rows((row) => [1, 1, 3, 1, 2][row]), 6), "mixed");
 });
+
+const { countWords, learn } = play("merges");
+
+test("BPE merges the most frequent pair first, WordPiece the one whose parts most belong together", () => {
+  const counts = countWords("hug hug hug hug hug pug pug pun pun pun bun bun hugs hugs");
+  assert.deepEqual([...counts], [["hug", 5], ["pug", 2], ["pun", 3], ["bun", 2], ["hugs", 2]]);
+  const bpe = learn(counts, "bpe");
+  assert.deepEqual(bpe.steps[0].pair, ["##u", "##g"]);
+  assert.equal(bpe.steps[0].both, 9);
+  const wordpiece = learn(counts, "wordpiece");
+  assert.deepEqual(wordpiece.steps[0].pair, ["##g", "##s"]);
+  assert.deepEqual(wordpiece.steps[0].words.at(-1).pieces, ["h", "##u", "##gs"]);
+  assert.equal(learn(countWords("电影 电影 电影"), "bpe").steps.length, 0);
+});
+
+const { attend } = play("attention");
+
+test("attention by hand: equal weights for a zero query, none for what is hidden, and the mix between", () => {
+  const [keys, values] = [[[1, 0], [0, 1], [3, 3]], [[2, 0], [0, 2], [9, 9]]];
+  const flat = attend([0, 0], keys, values, { hidden: (place) => place === 2 });
+  assert.deepEqual(flat.weights, [0.5, 0.5, 0]);
+  assert.deepEqual(flat.mix, [1, 1]);
+  const { scores, divided, weights } = attend([2, 0], keys, values);
+  assert.deepEqual(scores, [2, 0, 6]);
+  assert.ok(Math.abs(divided[0] - Math.SQRT2) < 1e-12);
+  assert.ok(attend([2, 0], keys, values, { scaled: false }).weights[2] > weights[2]);
+});
+
+const { drawnFrom, draw, asText } = play("continue");
+
+test("temperature 0 leaves one token, top-p the fewest that reach it, and a draw falls by its share", () => {
+  const scores = [Math.log(5), Math.log(3), Math.log(2)];
+  assert.deepEqual([...drawnFrom(scores, 0, 1)], [1, 0, 0]);
+  const kept = drawnFrom(scores, 1, 0.6);
+  assert.ok(Math.abs(kept[0] - 5 / 8) < 1e-12 && kept[2] === 0);
+  assert.deepEqual([...drawnFrom(scores, 1, 0.05)], [1, 0, 0]);
+  assert.deepEqual([0, 0.49, 0.51, 0.85, 1].map((number) => draw([0.5, 0.3, 0.2], number)), [0, 0, 1, 2, 2]);
+  assert.equal(asText(["the", "cat", "##s", ",", "(", "a", ")", "."]), "the cats, (a).");
+});

@@ -9,7 +9,9 @@ import re
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +19,7 @@ from book import live, playgrounds
 from book.plain import plain
 from minibert import Tokenizer
 from minibert.course.texts import published
+from minibert.tokenization.wordpiece import count_words, train_bpe, train_wordpiece
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "book" / "_static" / "play"
@@ -68,6 +71,24 @@ def test_the_scripts_tokenizer_gives_pythons_tokens_ids_and_offsets(name: str, t
         assert [tuple(pair) for pair in row["offsets"]] == wanted.offsets, line
 
 
+@needs_node
+@pytest.mark.parametrize(("kind", "train"), [("bpe", train_bpe), ("wordpiece", train_wordpiece)])
+def test_the_scripts_merges_are_those_of_the_package(kind: str, train: Callable[..., Any]):
+    text = "She sells seashells by the seashore; the shells she sells are seashells for sure. " * 2
+    text += "low lower lowest new newer newest wide wider widest 电影 电影 Éclair éclair éclairs."
+    calls = """
+    require(process.argv[1] + "/tokenizer.js");
+    const { countWords, learn } = require(process.argv[1] + "/merges.js");
+    const { steps } = learn(countWords(process.argv[2]), process.argv[3]);
+    process.stdout.write(JSON.stringify(steps.map((step) => step.pair)));
+    """
+    command = ["node", "-e", calls, str(SCRIPTS), text, kind]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    _, merges = train(count_words([text]), 10**6, **({"prefix": "##"} if kind == "bpe" else {}))
+    assert [tuple(pair) for pair in json.loads(done.stdout)] == merges[:60]
+    assert len(merges) > 20
+
+
 def test_a_recorded_result_is_what_the_model_gives_today():
     for name, record in playgrounds.RECORDERS.items():
         assert same(record(), playgrounds.recorded()[name]), name
@@ -107,7 +128,8 @@ def test_without_npm_the_build_says_so_and_so_does_the_manifest(
     live.prepare(tmp_path / "live")
     assert "recorded results only" in capsys.readouterr().err
     assert live.why_not(tmp_path / "live") == live.NO_NPM
-    assert [path.name for path in (tmp_path / "live").iterdir()] == ["manifest.js"]
+    written = sorted(path.name for path in (tmp_path / "live").iterdir())
+    assert written == ["manifest.js", "vocabulary-course-en.0.js", "vocabulary-course-zh.0.js"]
     assert not live.can_fetch()
 
 

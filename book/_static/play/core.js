@@ -16,9 +16,9 @@
     return element;
   };
 
-  /** A share of one as a reader reads it: "46 %", "0.3 %", "under 0.1 %". */
+  /** A share of one as a reader reads it: "46 %", "0.3 %", "< 0.1 %", "0 %". */
   playground.percent = (share) =>
-    share >= 0.0995 ? `${Math.round(100 * share)} %` : share >= 0.001 ? `${(100 * share).toFixed(1)} %` : "< 0.1 %";
+    share === 0 ? "0 %" : share >= 0.0995 ? `${Math.round(100 * share)} %` : share >= 0.001 ? `${(100 * share).toFixed(1)} %` : "< 0.1 %";
 
   if (typeof module !== "undefined") module.exports = playground;
   if (typeof document === "undefined") return;
