@@ -18,7 +18,7 @@ TOC = BOOK.parent / "_toc.yml"
 
 VERDICTS = ("holds", "loose", "wrong", "not shown", "example", "cited")
 DOCUMENTS = {
-    "A": ("Questions on the architecture", 20),
+    "A": ("Questions on the architecture", 21),
     "B": ("Lecture notes", 31),
     "C": ("A chapter of a textbook", 14),
     "D": ("Overview and fine-tuning", 12),
