@@ -12,6 +12,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from book import lists
+from book.counts import count
+from book.playgrounds import plain_lines
 from book.register import CHAPTERS
 
 # A fence of backticks or colons with a directive in it; code cells are none of ours.
@@ -69,28 +72,27 @@ def _directive(found: re.Match[str], address: Callable[[str], str]) -> str:
         return f"![{options.get('alt', '')}]({argument})"
     if name == "course-progress":
         return "*The built pages show it here.*"
-    if lines := _made(name, argument):
+    if name == "div":
+        return plain(body, address)
+    if name == "map":
+        return f"![{argument or body}](_static/map.svg)"
+    if lines := _made(name, argument, body):
         return plain("\n".join(lines), address)
     raise ValueError(f"nobody has said how {{{name}}} is written in plain Markdown (book/plain.py)")
 
 
-def _made(name: str, argument: str) -> list[str]:
+def _made(name: str, argument: str, body: str) -> list[str]:
     """What the site's directives make of register and sources, in Markdown."""
     if name == "playground":
-        from book.playgrounds import plain_lines
-
         return plain_lines(argument)
-    # Sphinx takes a second to import, and chapters have none of these.
-    from book._ext import chapters, claims, exercise_list
-
     if name == "claim":
-        return claims.box_lines(argument)
+        return lists.claim_box_lines(argument)
     if name == "claims":
-        return claims.list_lines(argument)
+        return lists.claim_lines(argument)
     if name == "chapters":
-        return chapters.list_lines()
+        return lists.chapter_lines(body)
     if name == "exercise-sets":
-        return [line for chapter in CHAPTERS for line in exercise_list.lines_of(chapter)]
+        return [line for chapter in CHAPTERS for line in lists.exercise_lines(chapter)]
     return []
 
 
@@ -102,6 +104,8 @@ def _role(found: re.Match[str], address: Callable[[str], str]) -> str:
     name, text = found["name"], found["text"]
     if name == "chapter":
         return f"[chapter {text}]({address(CHAPTERS[int(text) - 1])})"
+    if name == "count":
+        return count(text)
     if name.startswith("bdg-"):
         return f"**{text}**"
     if name == "octicon":

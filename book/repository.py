@@ -28,6 +28,14 @@ def address(config: Path = CONFIG) -> str:
     return url
 
 
+def site(url: str) -> str:
+    """Where GitHub publishes the built book of a repository, or nothing."""
+    if not url:
+        return ""
+    owner, name = url.removeprefix("https://github.com/").split("/")
+    return f"https://{owner.lower()}.github.io/{name}/"
+
+
 def notebook_links(chapter: str, url: str) -> dict[str, str]:
     """Where a chapter's notebook opens without installing anything: names and addresses."""
     if not url:

@@ -1,42 +1,19 @@
-"""What the course's site adds to Sphinx: MathJax without a network, and labels on claims."""
+"""What the course's site adds to Sphinx: labels on claims, and what is Chinese marked as Chinese."""
 
 from __future__ import annotations
 
-import importlib.util
 import re
-import shutil
-from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
-from sphinx.errors import ExtensionError
 
-MATHJAX = "mathjax"
-MATHJAX_FILES = ("tex-mml-chtml.js", "output/chtml/fonts/woff-v2/*")
 _SUMMARY = re.compile(
     r'(<div class="[^"]*admonition[^"]*")>(\s*<p class="admonition-title">中文小结.*?</div>)',
     re.DOTALL,
 )
 _GAP = re.compile(r"(?<=[\u3000-\u9fff\uff01-\uff5e”’])\n(?=[\u3000-\u9fff\uff01-\uff5e“‘])")
 CLAIM_TAG = re.compile(r"tag_claim-([A-Z]\d+)$")
-
-
-def copy_mathjax(app: Sphinx, exception: Exception | None) -> None:
-    """Put the one script and the fonts that the pages use beside them (1.6 MB of 7)."""
-    if exception is not None or app.builder.format != "html":
-        return
-    # The package's name has hyphens, so that it cannot be imported, only found.
-    spec = importlib.util.find_spec("sphinx-mathjax-offline")
-    if spec is None or spec.origin is None:
-        raise ExtensionError("sphinx-mathjax-offline is missing: run `make .venv` again")
-    source = Path(spec.origin).parent / "static" / "mathjax"
-    target = Path(app.outdir) / "_static" / MATHJAX
-    for pattern in MATHJAX_FILES:
-        for file in source.glob(pattern):
-            copy = target / file.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, copy)
 
 
 def label_claims(app: Sphinx, doctree: nodes.document) -> None:
@@ -63,24 +40,22 @@ def label_claims(app: Sphinx, doctree: nodes.document) -> None:
 def mark_chinese(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    """Say that a summary in Chinese is Chinese, and join its lines without gaps.
+    """Say that a summary, or a page, in Chinese is Chinese, and join its lines without gaps.
 
     A screen reader needs the language to pronounce it, a browser to choose the characters' forms. A
     line break in the source becomes a space, which Chinese does not have.
     """
-    del app, pagename, templatename, doctree
-    context["body"] = _SUMMARY.sub(
-        lambda found: f'{found[1]} lang="zh-CN">{_GAP.sub("", found[2])}',
-        context.get("body") or "",
+    del app, templatename, doctree
+    body = _SUMMARY.sub(
+        lambda found: f'{found[1]} lang="zh-CN">{_GAP.sub("", found[2])}', context.get("body") or ""
     )
+    if pagename.endswith("-zh"):
+        body = f'<div lang="zh-CN">{_GAP.sub("", body)}</div>'
+    context["body"] = body
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the two hooks with Sphinx."""
-    app.connect("build-finished", copy_mathjax)
     app.connect("doctree-read", label_claims)
     app.connect("html-page-context", mark_chinese)
-    app.config.mathjax_path = f"{MATHJAX}/tex-mml-chtml.js"
-    # The accessibility menu of MathJax would fetch a speech engine that is not shipped.
-    app.config.mathjax3_config = {"options": {"enableMenu": False}}
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
