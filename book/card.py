@@ -30,8 +30,8 @@ def draw_card(target: Path) -> None:
         axes.add_patch(Rectangle((320, y - 18), 900 * share, 36, color=BLUE))
         axes.text(335 + 900 * share, y, f"{share * 100:.0f} %", size=24, **style)
     told = (
-        f"{count('chapters')} chapters, computed in front of you · {count('claims')} claims tested, "
-        f"{count('claims-wrong')} found wrong"
+        f"{count('chapters')} chapters, computed in front of you · "
+        f"{count('claims')} claims tested, {count('claims-wrong')} found wrong"
     )
     axes.text(80, 560, told, size=19, color=SOFT, va="center")
     target.parent.mkdir(parents=True, exist_ok=True)

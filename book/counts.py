@@ -43,7 +43,7 @@ def _hours(chapters: str) -> str:
 
 @cache
 def _sets() -> list[source.ExerciseSet]:
-    return [source.load(name) for name in CHAPTERS]
+    return [source.load(name) for name in source.names()]
 
 
 COUNTS: dict[str, Callable[[], int]] = {

@@ -28,8 +28,17 @@ from book.plain import plain  # noqa: E402
 
 BOOK = ROOT / "book"
 MINE = ROOT / "my-course"
+STYLE = BOOK / "_lab" / "custom"  # JupyterLab loads its custom.css
 KNOWN = ".originals.json"  # the hash of each page as it was copied
-PAGES = ("install", "exercises", "running-this-course", "documents-checked", "glossary", "notation")
+PAGES = (
+    "install",
+    "exercises",
+    "running-this-course",
+    "documents-checked",
+    "glossary",
+    "notation",
+    "intro-zh",
+)
 FRONT = "start"  # the course's front page, `book/intro.md`
 LEFT_OUT = {"api": "`help(minibert.BertModel)` and its like"}
 
@@ -144,6 +153,18 @@ def _write(path: Path, text: str) -> None:
     os.replace(partial, path)
 
 
+def lab_command() -> list[str]:
+    """JupyterLab on the reader's front page, with the course's own style."""
+    return [
+        str(Path(sys.executable).parent / "jupyter"),
+        "lab",
+        f"--ServerApp.root_dir={ROOT}",
+        f"--LabApp.default_url=/lab/tree/{MINE.name}/{FRONT}.md",
+        "--LabApp.custom_css=True",
+        f"--ServerApp.static_custom_path={STYLE}",
+    ]
+
+
 def main() -> int:
     """Copy, then become JupyterLab; or start one page again."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -166,11 +187,8 @@ def main() -> int:
         filter(None, [str(BOOK / "_lab"), os.environ.get("JUPYTER_CONFIG_PATH")])
     )
     os.environ["JUPYTER_CONFIG_PATH"] = config
-    program = str(Path(sys.executable).parent / "jupyter")
-    front = f"/lab/tree/{MINE.name}/{FRONT}.md"
-    os.execv(
-        program, [program, "lab", f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url={front}"]
-    )
+    program, *options = lab_command()
+    os.execv(program, [program, *options])
 
 
 if __name__ == "__main__":

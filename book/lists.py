@@ -62,8 +62,12 @@ def chapter_lines(translated: str = "") -> list[str]:
         found = [_TRANSLATED.fullmatch(row) for row in rows if row.startswith("- ")]
         numbers = [int(one["number"]) for one in found if one]
         if len(parts) != len(PARTS) or numbers != list(range(1, len(CHAPTERS) + 1)):
-            raise ValueError(f"{len(PARTS)} parts and {len(CHAPTERS)} chapters, in order, not {numbers}")
-        said = {CHAPTERS[int(one["number"]) - 1]: (one["title"], one["aim"]) for one in found if one}
+            raise ValueError(
+                f"{len(PARTS)} parts and {len(CHAPTERS)} chapters, in order, not {numbers}"
+            )
+        said = {
+            CHAPTERS[int(one["number"]) - 1]: (one["title"], one["aim"]) for one in found if one
+        }
         unit = "分钟"
     lines = []
     for part, chapters in zip(parts, PARTS.values(), strict=True):

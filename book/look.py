@@ -102,7 +102,8 @@ def scrolling_code(page: Page) -> tuple[int, int]:
     """How many cells of code have to be scrolled sideways, and how many there are."""
     wide, count = page.evaluate(
         """() => {
-          const all = [...document.querySelectorAll("div.cell_input pre")].filter(e => e.offsetParent);
+          const cells = [...document.querySelectorAll("div.cell_input pre")];
+          const all = cells.filter(e => e.offsetParent);
           return [all.filter(e => e.scrollWidth > e.clientWidth + 1).length, all.length];
         }"""
     )
@@ -114,11 +115,20 @@ def set_theme(page: Page, theme: str) -> None:
     page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
 
 
-def violations(page: Page) -> list[str]:
-    """What axe finds, at every level: rule and the first place of it."""
+def violations(page: Page, of_many: int = 1_000) -> list[str]:
+    """What axe finds, at every level: rule and the first place of it.
+
+    Of the code and the outputs, thousands of coloured words, it reads the first `of_many` blocks.
+    """
+    page.evaluate(
+        "n => [...document.querySelectorAll('div.highlight')].slice(n)"
+        ".forEach(e => e.setAttribute('data-not-read', ''))",
+        of_many,
+    )
     if not page.evaluate("typeof axe === 'object'"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("rules => axe.run(document, rules)", RULES)["violations"]
+    context = "{exclude: [['[data-not-read]']]}"
+    found = page.evaluate(f"rules => axe.run({context}, rules)", RULES)["violations"]
     return [f"{one['id']} ({len(one['nodes'])}): {one['nodes'][0]['html'][:120]}" for one in found]
 
 

@@ -139,7 +139,9 @@ class Map:
         xs = [LEFT + 32 + (RIGHT - LEFT - 76) / last * i for i in range(last + 1)]
         high, low = top + 26, top + 98
         for i, (x, weight) in enumerate(zip(xs, ATTENTION, strict=True)):
-            bend = f"C{x:.0f} {high + 38:.0f} {xs[word]:.0f} {low - 38:.0f} {xs[word]:.0f} {low:.0f}"
+            bend = (
+                f"C{x:.0f} {high + 38:.0f} {xs[word]:.0f} {low - 38:.0f} {xs[word]:.0f} {low:.0f}"
+            )
             parts += [
                 f'<path d="M{x:.0f} {high:.0f}{bend}" fill="none" stroke="{PURPLE}" '
                 f'stroke-opacity="{0.25 + 0.7 * weight:.2f}" stroke-width="{1 + 6 * weight:.1f}"/>',

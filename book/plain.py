@@ -16,6 +16,7 @@ from book import lists
 from book.counts import count
 from book.playgrounds import plain_lines
 from book.register import CHAPTERS
+from exercises.learner import source
 
 # A fence of backticks or colons with a directive in it; code cells are none of ours.
 _DIRECTIVE = re.compile(
@@ -92,7 +93,7 @@ def _made(name: str, argument: str, body: str) -> list[str]:
     if name == "chapters":
         return lists.chapter_lines(body)
     if name == "exercise-sets":
-        return [line for chapter in CHAPTERS for line in lists.exercise_lines(chapter)]
+        return [line for name in source.names() for line in lists.exercise_lines(name)]
     return []
 
 

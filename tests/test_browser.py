@@ -4,37 +4,30 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from urllib.parse import quote
 
-import axe_playwright_python
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
+
+from book import look
 
 ROOT = Path(__file__).resolve().parent.parent
-HTML = ROOT / "_build" / "html"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+HTML = look.HTML
 CHAPTER = "ch05-attention"
+HEAVIEST = 700_000  # bytes of script and style, as they lie on disk
+AXE_PAGES = ("book/intro", "book/exercises", f"book/{CHAPTER}", "404")
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.data,
-    pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: install chromium to test the pages"),
+    pytest.mark.skipif(
+        look.CHROMIUM is None, reason="NO BROWSER: install chromium to test the pages"
+    ),
 ]
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    """Serves files and says nothing of it."""
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +36,8 @@ def browser() -> Iterator[Browser]:
     command = [sys.executable, str(ROOT / "book" / "build.py"), "site"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
+    with look.browser() as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -202,20 +192,35 @@ def test_print_shows_every_output_and_every_explanation(page: Page):
     assert not page.locator("#question-one-layer .give-up").is_visible()
 
 
-def test_axe_finds_nothing_that_is_ours(page: Page):
-    axe = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-    # The theme's: its sidebar's logo stands outside of its landmarks.
-    rules = {"rules": {"region": {"enabled": False}}, "resultTypes": ["violations"]}
-    violations = []
-    for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)
-        for name in ("intro", "exercises", CHAPTER):
-            open_page(page, name)
-            page.evaluate(axe)
-            for found in page.evaluate("rules => axe.run(document, rules)", rules)["violations"]:
-                html = found["nodes"][0]["html"][:100]
-                violations.append(f"{name}, {theme}: {found['id']}: {html}")
-    assert violations == []
+def test_every_page_is_light_fits_its_window_and_shows_its_code_whole(
+    page: Page,
+):
+    heavy, wide, scrolling, cells = [], [], 0, 0
+    for name in look.pages():
+        weight = look.open_page(page, name)
+        if weight > HEAVIEST:
+            heavy.append(f"{name}: {weight // 1000} KB")
+        for width, height in look.WIDTHS.items():
+            page.set_viewport_size({"width": width, "height": height})
+            if (over := look.too_wide(page)) > 0:
+                wide.append(f"{name}: {over} px at {width}")
+        some, all_of_them = look.scrolling_code(page)  # at the last width, a desk
+        scrolling, cells = scrolling + some, cells + all_of_them
+    assert heavy == []
+    assert wide == []
+    assert cells > 200
+    assert scrolling <= cells // 50
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 390), ("dark", 1280)])
+def test_axe_finds_nothing_that_is_ours(page: Page, theme: str, width: int):
+    page.set_viewport_size({"width": width, "height": look.WIDTHS[width]})
+    found = []
+    for name in AXE_PAGES:
+        look.open_page(page, name)
+        look.set_theme(page, theme)
+        found += [f"{name}: {one}" for one in look.violations(page, of_many=3)]
+    assert found == []
 
 
 def test_a_summary_in_chinese_is_marked_as_chinese_and_has_no_gaps(page: Page):
@@ -225,27 +230,21 @@ def test_a_summary_in_chinese_is_marked_as_chinese_and_has_no_gaps(page: Page):
     assert not re.search(r"[。，；] +[\u4e00-\u9fff]", summary.inner_text())
 
 
-def test_no_page_is_wider_than_a_phone_a_tablet_or_a_desk(page: Page):
-    wide = []
-    for path in sorted((HTML / "book").glob("*.html")):
-        page.goto(path.as_uri(), wait_until="commit")
-        page.wait_for_load_state("domcontentloaded")
-        for width in (390, 768, 1280):
-            page.set_viewport_size({"width": width, "height": 800})
-            over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-            if over > 0:
-                wide.append(f"{path.stem}: {over} px at {width}")
-    assert wide == []
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_the_front_door_is_one_screen(page: Page, width: int, height: int):
+    page.set_viewport_size({"width": width, "height": height})
+    for name in ("intro", "intro-zh"):
+        open_page(page, name)
+        for part in (".door-lead", ".door-try", ".door-links", ".door-why"):
+            box = page.locator(part).bounding_box()
+            assert box["y"] + box["height"] <= height, (name, part)
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """The site on a server: search results show their pages' texts only there."""
-    handler = partial(QuietHandler, directory=HTML)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with look.serving() as served:
+        yield served
 
 
 def found(page: Page, address: str, words: str) -> list[str]:

@@ -102,6 +102,16 @@ def test_a_page_is_started_again_and_the_readers_kept_beside_it(tmp_path, pages)
         lab.again("ch99", tmp_path)
 
 
+def test_figures_follow_the_dark_theme_in_jupyterlab_as_on_the_site():
+    assert "--LabApp.custom_css=True" in lab.lab_command()
+    assert f"--ServerApp.static_custom_path={lab.STYLE}" in lab.lab_command()
+    site = (lab.BOOK / "_static" / "figures.css").read_text(encoding="utf-8")
+    style = (lab.STYLE / "custom.css").read_text(encoding="utf-8")
+    (filters,) = re.findall(r"filter: (invert.*);", style)
+    assert f"filter: {filters};" in site
+    assert 'data-jp-theme-light="false"' in style
+
+
 def test_links_to_colab_and_binder_appear_with_an_address_only(tmp_path: Path):
     config = tmp_path / "_config.yml"
     for written, expected in (("", ""), ("repository:\n  url: ''\n", "")):

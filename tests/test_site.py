@@ -89,7 +89,7 @@ def loads(page: BeautifulSoup) -> list[str]:
 
 def test_the_site_has_its_pages(pages: dict[Path, BeautifulSoup]):
     names = {p.relative_to(HTML).as_posix() for p in pages}
-    assert {"index.html", "search.html", "book/intro.html"} <= names
+    assert {"index.html", "404.html", "search.html", "book/intro.html"} <= names
     assert len([n for n in names if re.match(r"book/ch\d\d-", n)]) >= 1
 
 
@@ -176,13 +176,12 @@ def test_every_figure_says_in_words_what_is_to_be_seen(pages: dict[Path, Beautif
     assert silent == []
 
 
-def test_formulas_are_set_by_the_copy_of_mathjax_in_the_site(pages: dict[Path, BeautifulSoup]):
-    for path, page in pages.items():
-        if page.select_one("article .math") is not None:
-            script = page.find("script", src=re.compile(r"_static/mathjax/tex-mml-chtml\.js$"))
-            assert script is not None, path.name
-    fonts = HTML / "_static" / "mathjax" / "output" / "chtml" / "fonts" / "woff-v2"
-    assert len(list(fonts.glob("*.woff"))) > 20
+def test_formulas_are_drawn_by_the_browser_without_a_script(pages: dict[Path, BeautifulSoup]):
+    formulas = [e for page in pages.values() for e in page.select("article .math")]
+    assert len(formulas) > 20
+    assert [e for e in formulas if e.find("math") is None] == []
+    assert not list(HTML.rglob("*mathjax*"))
+    assert (HTML / "_static" / "fonts" / "STIXTwoMath.woff").stat().st_size > 50_000
 
 
 def test_the_appendix_has_every_claim_and_links_to_the_cells_that_settle_it(
@@ -211,6 +210,57 @@ def test_the_introduction_lists_every_chapter(pages: dict[Path, BeautifulSoup]):
     page = pages[HTML / "book" / "intro.html"]
     items = [e.get_text(" ", strip=True) for e in page.select(".chapters li")]
     assert [int(item.split(" ")[0]) for item in items] == list(range(1, 19))
+
+
+def test_the_front_page_counts_and_does_not_state(pages: dict[Path, BeautifulSoup]):
+    wrong = sum(claim.verdict == "wrong" for claim in CLAIMS)
+    for name, words in (
+        ("intro", "{} claims tested, {} found wrong"),
+        ("intro-zh", "{} 条说法，其中 {} 条"),
+    ):
+        page = pages[HTML / "book" / f"{name}.html"]
+        assert words.format(len(CLAIMS), wrong) in page.select_one(".door-why").get_text()
+        source = (ROOT / "book" / f"{name}.md").read_text(encoding="utf-8")
+        door = source[source.index("door-why") : source.index("## ")]
+        assert not re.search(r"\d", door)
+
+
+def test_every_part_of_the_map_is_a_link_to_its_chapter(pages: dict[Path, BeautifulSoup]):
+    for name in ("intro", "intro-zh"):
+        links = pages[HTML / "book" / f"{name}.html"].select(".course-map a")
+        assert {str(e["href"]) for e in links} == {
+            f"{chapter}.html" for chapter in register.CHAPTERS
+        }
+
+
+def test_the_site_opens_with_the_front_page_itself(pages: dict[Path, BeautifulSoup]):
+    page, front = pages[HTML / "index.html"], pages[HTML / "book" / "intro.html"]
+    assert page.find("meta", attrs={"http-equiv": re.compile("refresh", re.IGNORECASE)}) is None
+    assert content(page).get_text() == content(front).get_text()
+
+
+def test_every_page_of_the_book_says_what_it_is_about(pages: dict[Path, BeautifulSoup]):
+    about = {}
+    for path, page in pages.items():
+        if path.parent.name == "book":
+            tag = page.find("meta", attrs={"name": "description"})
+            assert tag is not None, path.name
+            about[path.name] = str(tag["content"])
+            assert 40 <= len(about[path.name]) <= 210, path.name
+            assert page.find("meta", attrs={"property": "og:title"})["content"], path.name
+    assert len(set(about.values())) == len(about)
+
+
+def test_every_image_has_its_size_and_waits_until_it_is_near(pages: dict[Path, BeautifulSoup]):
+    images = [
+        image
+        for page in pages.values()
+        if (body := content(page)) is not None
+        for image in body.select("img.course-figure")
+    ]
+    assert len(images) > 50
+    assert [i for i in images if not (i.get("width") and i.get("height"))] == []
+    assert [i for i in images if i.get("loading") != "lazy"] == []
 
 
 def test_every_claim_on_a_page_can_be_linked_to(pages: dict[Path, BeautifulSoup]):

@@ -19,7 +19,7 @@ Parsed = tuple[list[nodes.Node], list[nodes.system_message]]
 
 
 class Chapters(SphinxDirective):
-    """`{chapters}`: every part with its chapters, their minutes and aims; content: a translation."""
+    """`{chapters}`: every part with its chapters, minutes and aims; content: a translation."""
 
     has_content = True
 

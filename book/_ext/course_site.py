@@ -1,4 +1,4 @@
-"""What the course's site adds to Sphinx: labels on claims, and what is Chinese marked as Chinese."""
+"""What the course's site adds to Sphinx: labels on claims, and Chinese marked as Chinese."""
 
 from __future__ import annotations
 
@@ -58,4 +58,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the two hooks with Sphinx."""
     app.connect("doctree-read", label_claims)
     app.connect("html-page-context", mark_chinese)
+    app.add_js_file("print.js")
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

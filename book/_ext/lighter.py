@@ -71,7 +71,12 @@ def used_names(out: Path) -> set[str]:
 def _matches(selector: list[Any], used: set[str]) -> bool:
     """Whether every class of a selector is used; those inside `:not(…)` and its like count not."""
     for before, token in zip([None, *selector], selector, strict=False):
-        if token.type == "ident" and before is not None and before == "." and token.value not in used:
+        if (
+            token.type == "ident"
+            and before is not None
+            and before == "."
+            and token.value not in used
+        ):
             return False
     return True
 

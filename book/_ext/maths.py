@@ -24,7 +24,14 @@ from book.cut_font import cut_font
 FONT = "fonts/STIXTwoMath.woff"
 # Letters and figures in all their mathematical forms, Greek, operators, brackets.
 SIGNS = [*range(0x20, 0x7F), *range(0x391, 0x3F7), *range(0x2010, 0x2040), *range(0x2190, 0x21FF)]
-SIGNS += [*range(0x2200, 0x2300), *range(0x27E6, 0x27F0), *range(0x1D400, 0x1D800), 0xB1, 0xB7, 0xD7]
+SIGNS += [
+    *range(0x2200, 0x2300),
+    *range(0x27E6, 0x27F0),
+    *range(0x1D400, 0x1D800),
+    0xB1,
+    0xB7,
+    0xD7,
+]
 SIGNS += [0x210B, 0x210E, 0x2110, 0x2112, 0x211D, 0x2061, 0x22A4]
 _FUNCTION = re.compile(r"(<mi>(?:ln|log|exp|sin|cos|max|min)</mi>)(?=<m[in])")
 

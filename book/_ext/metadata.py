@@ -84,7 +84,7 @@ def at_root(html: str, folder: str) -> str:
 
 
 def finish(app: Sphinx, exception: Exception | None) -> None:
-    """Write index.html, which is the front page itself, the card and, with an address, a sitemap."""
+    """Write index.html, the front page itself, the card and, with an address, a sitemap."""
     if exception is not None or app.builder.format != "html":
         return
     out = Path(app.outdir)
