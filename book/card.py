@@ -8,9 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from book.counts import count
-from book.fill import fill
+from book.playgrounds import recorded
 
-SENTENCE = "The [MASK] was broadcast on television."
 BLUE, INK, SOFT = "#0072b2", "#1f2933", "#5b6770"
 
 
@@ -23,8 +22,9 @@ def draw_card(target: Path) -> None:
     axes.add_patch(Rectangle((0, 0), 24, 630, color=BLUE))
     style = {"color": INK, "va": "center"}
     axes.text(80, 100, "BERT, from the first matrix product", size=34, weight="bold", **style)
-    axes.text(80, 190, SENTENCE, size=27, **style)
-    for row, (word, share) in enumerate(fill(SENTENCE).both_sides):
+    result = recorded()["fill-mask"]
+    axes.text(80, 190, result["text"], size=27, **style)
+    for row, (word, share) in enumerate(result["both"][:4]):
         y = 265 + 62 * row
         axes.text(300, y, word, size=24, ha="right", **style)
         axes.add_patch(Rectangle((320, y - 18), 900 * share, 36, color=BLUE))

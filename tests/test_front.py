@@ -60,7 +60,6 @@ def test_the_front_pages_parts_have_a_plain_form():
     text = plain(":::{div} a\nb {count}`claims`\n:::\n\n```{map}\nA map.\n```", str)
     assert f"b {count('claims')}" in text
     assert "![A map.](_static/map.svg)" in text
-    assert "minibert fill-mask" in plain("```{fill} A [MASK].\n```", str)
 
 
 def test_the_published_books_address_follows_from_the_repositorys():

@@ -64,6 +64,8 @@ def used_names(out: Path) -> set[str]:
             for classes in _CLASS.findall(page.read_text(encoding="utf-8")):
                 names.update(classes.split())
     for script in (out / "_static").rglob("*.js"):
+        if script.stat().st_size > 500_000:  # a model, or what runs it
+            continue
         names.update(_NAME.findall(script.read_text(encoding="utf-8", errors="replace")))
     return names
 
