@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import struct
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from docutils import nodes
@@ -31,6 +34,19 @@ def test_a_style_sheet_keeps_what_a_page_can_match():
     assert "screen" not in kept
     for part in (".used{color: red}", "p:not(.gone)", ".used{top: 1px}", "@font-face", "--a: 1"):
         assert part in kept, part
+
+
+def test_an_image_says_its_size_and_waits(tmp_path: Path):
+    head = struct.pack(">I4sII", 13, b"IHDR", 640, 480)
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + head)
+    app = SimpleNamespace(srcdir=tmp_path, builder=SimpleNamespace(images={"a.png": "x.png"}))
+    body = '<img alt="wide" src="../_images/x.png" style="width: 320px;" /><img src="data:y" />'
+    context = {"body": body}
+    lighter.size_images(app, "", "", context, None)  # type: ignore[arg-type]
+    first, second = re.findall(r"<img[^>]*>", context["body"])
+    assert 'width="640" height="480"' in first
+    assert "height=" not in second
+    assert all('loading="lazy"' in image for image in (first, second))
 
 
 def test_a_page_at_the_root_leads_where_it_led_in_its_folder():

@@ -17,6 +17,7 @@ from sphinx.application import Sphinx
 from book.cut_font import cut_font
 
 WORTH_IT = 10_000  # bytes: smaller style sheets are left alone
+OURS = Path(__file__).resolve().parent.parent / "_static"  # and so are our own
 _CLASS = re.compile(r'\bclass="([^"]*)"')
 _NAME = re.compile(r"[A-Za-z_][\w-]*")
 _IMAGE = re.compile(r'<img\b(?P<rest>[^>]*?\bsrc="(?P<src>[^"]+)"[^>]*?)\s*/?>')
@@ -44,7 +45,7 @@ def size_images(
     def sized(found: re.Match[str]) -> str:
         more, source = ' loading="lazy" decoding="async"', paths.get(Path(found["src"]).name)
         size = png_size(source) if source and source.exists() else None
-        if size and "width" not in found["rest"]:
+        if size and ' width="' not in found["rest"]:  # a width in its style may stand beside it
             more += f' width="{size[0]}" height="{size[1]}"'
         return f"<img{found['rest']}{more} />"
 
@@ -129,7 +130,8 @@ def finish(app: Sphinx, exception: Exception | None) -> None:
     used, sheets = used_names(Path(app.outdir)), []
     for sheet in static.rglob("*.css"):
         css = sheet.read_text(encoding="utf-8")
-        if len(css) > WORTH_IT:
+        ours = (OURS / sheet.relative_to(static)).exists()
+        if len(css) > WORTH_IT and not ours:
             css = _ICON_FONT.sub("", lean(css, used))
             sheet.write_text(css, encoding="utf-8")
         sheets.append(css)
