@@ -81,11 +81,11 @@ if __name__ == "__main__":
             "trained": 24,
             "asked": 72,
             "rows": 5000,
-            "steps": 3000,
+            "steps": 6000,
             "batch": 16,
             "rate": 3e-3,
         },
-        seeds=[0, 1, 2],
+        seeds=range(8),
         measure=measure,
         quick={"steps": 20, "rows": 2000},
     )
