@@ -414,3 +414,15 @@ def test_an_entity_keeps_its_colour_from_text_to_text():
     both = colour(plots.highlight("Rome, Ada", [(0, 4, "LOC"), (6, 9, "PER")]))
     assert alone == both[1:]
     assert both[0] != both[1]
+
+
+def test_the_first_row_of_tokens_keeps_its_upper_edge():
+    axes = plots.token_rows([["a", "b"], ["c"]], "Rows").axes[0]
+    half_a_border = 0.8 / 72 / 2
+    assert min(box.get_y() for box in axes.patches) >= half_a_border
+
+
+def test_labels_of_a_mask_and_limits_of_curves_are_as_asked():
+    axes = plots.mask(torch.ones(2, 2).tril().bool(), ["a", "b"], xlabel="looks at").axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("looks at", "query")
+    assert plots.lines({"a": [0.6, 0.9]}, limits=(0, 1)).axes[0].get_ylim() == (0, 1)

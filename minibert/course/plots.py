@@ -216,6 +216,8 @@ def mask(
     tokens: Sequence[str],
     title: str = "Which query may attend to which key",
     *,
+    xlabel: str = "key",
+    ylabel: str = "query",
     alt: str | None = None,
 ) -> CourseFigure:
     """A mask: blue where looking is allowed, a grey cross where it is not.
@@ -224,6 +226,8 @@ def mask(
         allowed: (T, T) bool, row t says where position t may look.
         tokens: T names.
         title: one sentence.
+        xlabel: what the columns are.
+        ylabel: what the rows are.
         alt: what is to be seen.
     """
     m = as_array(allowed).astype(bool)
@@ -239,8 +243,7 @@ def mask(
     rows, columns = np.nonzero(~m)
     axes.scatter(columns, rows, marker="x", color=FAINT, s=(cell * 30) ** 2, linewidths=1)
     _name_ticks(axes, tokens, tokens, cell)
-    axes.set_ylabel("query")
-    axes.set_xlabel("key")
+    axes.set(xlabel=drawable(xlabel), ylabel=drawable(ylabel))
     axes.xaxis.set_label_position("top")
     square: Any = {"linestyle": "", "markersize": 9}
     handles = [

@@ -38,6 +38,7 @@ def lines(
     ylabel: str = "",
     log_x: bool = False,
     markers: bool = False,
+    limits: tuple[float, float] | None = None,
     alt: str | None = None,
 ) -> CourseFigure:
     """Curves, told apart by colour and dash: losses by step, accuracy by layer, functions.
@@ -49,6 +50,7 @@ def lines(
         ylabel: what y is, with its unit.
         log_x: a logarithmic axis, for training steps.
         markers: mark the measured points.
+        limits: the values at both ends of the y axis; by default from the data.
         alt: what is to be seen.
     """
     figure, axes = canvas(title, "", 3.0)
@@ -72,7 +74,7 @@ def lines(
             axes.xaxis.set_minor_locator(NullLocator())
     elif whole:  # layers, epochs: there is nothing between 1 and 2
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set(xlabel=drawable(xlabel), ylabel=drawable(ylabel))
+    axes.set(xlabel=drawable(xlabel), ylabel=drawable(ylabel), ylim=limits)
     axes.grid(visible=True, axis="y")
     if len(series) > 1:
         figure.legend(loc="outside lower center", ncols=2 if len(series) > 1 else 1, handlelength=3)

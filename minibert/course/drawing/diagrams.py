@@ -86,7 +86,7 @@ def token_rows(
     """
     kinds = kinds or [["plain"] * len(row) for row in rows]
     placed: list[tuple[float, float, float, str, str]] = []
-    y = 0.0
+    y = 0.02  # half a border's width more, or the first row loses its upper edge
     heads: list[tuple[float, str]] = []
     for i, (row, kind) in enumerate(zip(rows, kinds, strict=True)):
         if names:
