@@ -124,7 +124,7 @@ def measure(seed: int, *, every: int) -> Any:
     ):
         splits, tokenizer = load_dataset(name), Tokenizer.from_pretrained(base)
         learn, unseen = (
-            ClassificationDataset(part, tokenizer, max_length=length, truncation=True)
+            ClassificationDataset(part, tokenizer, max_length=length, truncation="longest_first")
             for part in (splits.train[::step], splits.test[::every])
         )
         y, truth = np.asarray(learn.targets), np.asarray(unseen.targets)
