@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from test_exercises import SMALL
 
-from exercises.grader import allowed, child, isolation
+from exercises.grader import allowed, isolation, limits
 from exercises.learner import source
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -128,11 +128,11 @@ def test_a_clock_alone_is_for_ones_own_work_everywhere():
 
 def test_a_child_without_limits_runs_all_the_same(monkeypatch):
     monkeypatch.setitem(sys.modules, "resource", None)
-    child.limit_resources(1.0, 1)  # would end the tests if it did anything
+    limits.limit_resources(1.0, 1)  # would end the tests if it did anything
     monkeypatch.setattr(sys, "platform", "win32")
-    child.forget_limits()
-    child.die_with_parent()
-    child.forbid_calls(b"")
+    limits.forget_limits()
+    limits.die_with_parent()
+    limits.forbid_calls(b"")
     assert allowed.program.__wrapped__() == b""
 
 

@@ -6,6 +6,7 @@ To be read in this order, first a submission's way:
 - `submission`: what was handed in, and by whom.
 - `results`: what is kept of grading, by learner and set.
 - `notebook`: what is taken from a notebook, without running it.
+- `limits`: what a process may take, call and spend.
 - `hosting`: calls a learner's function from a process that the function cannot reach.
 - `child`: does that, and runs what was taken on inputs, in a process of its own.
 - `allowed`: the system calls that a learner's code may make.
@@ -30,5 +31,5 @@ Then what the authors of sets need, and the command line over all of it, `python
 - `commands`: list, build, gates, mutants, grade, similar, summary, handout, update.
 
 A module here imports those above it, and of `exercises/learner/` what it likes; that room imports
-nothing of this one. With `child` go `notebook`, `hosting` and three modules of that room.
+nothing of this one. With `child` go `notebook`, `hosting`, `limits` and four modules of that room.
 """

@@ -3,7 +3,7 @@
 All others are refused: to start or signal anything, to connect to anybody, to write a file, to keep
 memory that no limit counts. `libseccomp`, which every Debian, Ubuntu and Fedora has since their
 package managers need it, makes of the list a program for the kernel; a child installs that itself
-(`child.forbid_calls`), when all that it needs is imported, and so needs no library.
+(`limits.forbid_calls`), when all that it needs is imported, and so needs no library.
 """
 
 from __future__ import annotations

@@ -8,14 +8,11 @@ nothing in it can say "passed".
 It imports what the tasks need once, and forks for each job. Learners' code runs in the forked
 process alone, which has a clock in this one, no way to write, to start or to signal anything, and
 no hold on what is sent for another job. Where there is no fork it runs one job, in its own process.
-
-Whatever only some systems have is imported where it is used.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import os
 import select
@@ -49,92 +46,19 @@ def _leave_rooms() -> None:
 if __name__ == "__main__":
     _enter_rooms()
 from exercises.grader import hosting, notebook  # noqa: E402
+from exercises.grader.limits import (  # noqa: E402
+    OutOfTime,
+    die_with_parent,
+    forbid_calls,
+    forget_limits,
+    limit_resources,
+    set_clock,
+)
 from exercises.learner import extraction, running  # noqa: E402
+from exercises.learner.withheld import withheld  # noqa: E402
 
 if __name__ == "__main__":
     _leave_rooms()
-
-
-# --- limits -------------------------------------------------------------------------------------
-
-
-def limit_resources(seconds: float, memory: int) -> None:
-    """Bound CPU time, memory, the size of files, open files and core dumps, for good.
-
-    Windows has none of these bounds: there the parent's clock is all.
-    """
-    try:
-        import resource
-    except ImportError:
-        return
-    for name, bound in (
-        ("RLIMIT_CPU", int(seconds + time.process_time()) + 20),  # the parents watch the clock
-        ("RLIMIT_AS", memory),
-        ("RLIMIT_FSIZE", 0),
-        ("RLIMIT_NOFILE", 64),
-        ("RLIMIT_CORE", 0),
-    ):
-        try:
-            resource.setrlimit(getattr(resource, name), (bound, bound))
-        except (ValueError, OSError, AttributeError):  # macOS knows no bound on memory
-            continue
-
-
-def forget_limits() -> None:
-    """Take no bound of the grader's own for one's own."""
-    with contextlib.suppress(ImportError, AttributeError, ValueError, OSError):
-        import resource
-
-        _, highest = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (highest, highest))
-
-
-def die_with_parent() -> None:
-    """Have the kernel end this process with the one that started it (Linux)."""
-    if sys.platform == "linux":
-        parent, set_death_signal = os.getppid(), 1
-        ctypes.CDLL(None).prctl(set_death_signal, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
-
-
-def forbid_calls(program: bytes) -> None:
-    """Give the kernel a list of the system calls that are allowed from now on (seccomp).
-
-    Args:
-        program: what `allowed` made; empty where there is none.
-
-    Raises:
-        OSError: if the kernel does not take it.
-    """
-    if not program:
-        return
-    buffer = ctypes.create_string_buffer(program, len(program))
-    header = struct.pack("@HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
-    libc = ctypes.CDLL(None, use_errno=True)
-    no_new_privileges, set_seccomp, filter_mode = 38, 22, 2
-    if libc.prctl(no_new_privileges, 1, 0, 0, 0) or libc.prctl(
-        set_seccomp, filter_mode, ctypes.create_string_buffer(header), 0, 0
-    ):
-        raise OSError(ctypes.get_errno(), "the kernel takes no filter of system calls")
-
-
-class OutOfTime(BaseException):
-    """The time is up. No `except Exception` in the code that is stopped takes it for its own."""
-
-
-def set_clock(seconds: float) -> None:
-    """Stop what runs here after so long, where it is, to say in which line that was (POSIX).
-
-    Whoever ignores it is killed a little later, from outside.
-    """
-
-    def stop(*_: object) -> None:
-        raise OutOfTime
-
-    if hasattr(signal, "setitimer"):
-        signal.signal(signal.SIGALRM, stop)
-        signal.setitimer(signal.ITIMER_REAL, seconds, 0.5)
 
 
 # --- one job ------------------------------------------------------------------------------------
@@ -149,10 +73,12 @@ def answer(job: dict[str, Any]) -> dict[str, Any]:
     cases = running.unpack(job.pop("cases").tobytes())
     pieces = [(str(place), str(text)) for place, text in job["pieces"]]
     calls, sources = job["filter"].tobytes(), dict(pieces)
+    apart = contextlib.ExitStack()  # never closed: the process ends with the job
 
     def define() -> tuple[Any, Callable[[BaseException], dict[str, Any]]]:
         """The learner's function, and what to say of an error in it."""
         forbid_calls(calls)
+        apart.enter_context(withheld(job["without"]))
         failed = extraction.execute(pieces, namespace)
         function = namespace.get(job["function"])
         if callable(function):

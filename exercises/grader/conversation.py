@@ -122,6 +122,7 @@ class Child:
                 "run": task.run,
                 "function": task.function,
                 "pieces": pieces,
+                "without": sorted(task.withheld),
                 "seconds": task.seconds,
                 "cases": np.frombuffer(running.pack(cases), np.uint8),
             }

@@ -31,14 +31,17 @@ from exercises.learner.source import FOLDER
 
 CHILD = Path(__file__).resolve().with_name("child.py")
 # What a child runs, in the folders that it looks for it in; `Containerfile` copies the same.
-_OWN = ("child", "notebook", "hosting"), ("running", "statements", "extraction")
+_OWN = (
+    ("child", "notebook", "hosting", "limits"),
+    ("running", "statements", "extraction", "withheld"),
+)
 INSIDE = {
     FOLDER / room / f"{name}.py": f"/exercises/{room}/{name}.py"
     for room, names in zip(("grader", "learner"), _OWN, strict=True)
     for name in names
 }
 KINDS = ("bwrap", "container", "limits", "clock")
-IMAGE = "minibert-grader:4"  # a new number when an older image would not do
+IMAGE = "minibert-grader:5"  # a new number when an older image would not do
 MEMORY = 6 * 2**30  # bytes of address space; torch alone maps more than one
 STARTING = 120.0  # seconds for Python and torch to start, on however busy a machine
 SPACE = 2**20  # bytes for what packages write when they are imported; learners' code writes nothing

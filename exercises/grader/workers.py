@@ -146,7 +146,7 @@ def give_up(grader: Grader, one: Submission, store: Store) -> None:
 
 def work(connection: Connection, grader: Grader, store: Store, number: int) -> None:
     """What a worker does: grades what it is given, until nobody gives anything any more."""
-    from exercises.grader.child import die_with_parent
+    from exercises.grader.limits import die_with_parent
 
     die_with_parent()
     if sys.platform == "linux":

@@ -5,6 +5,7 @@ To be read in this order:
 - `statements`: the statements of a notebook's cells, and which names each has to do with.
 - `extraction`: which of them run for a task: the same for `check` and for the grader.
 - `running`: runs a function on inputs, and makes plain values of what comes out.
+- `withheld`: takes away, while an answer runs, what the task asks to build.
 - `comparing`: whether two plain values are the same, and what is wrong with the form of one.
 - `gradients`: whether a loss can be trained on.
 - `layerwise`: which layer and which part of a BERT leaves the reference first.
@@ -22,6 +23,6 @@ To be read in this order:
 - `output`: consoles that cannot show every character.
 
 A module here imports those above it, and nothing of `exercises/grader/`: everything runs in the
-learner's own process, on Windows, macOS and Linux alike. The first three import nothing else of the
+learner's own process, on Windows, macOS and Linux alike. The first four import nothing else of the
 course, since the grader gives them to the processes of strangers.
 """

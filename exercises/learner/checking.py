@@ -21,6 +21,7 @@ from exercises.learner.judging import Bench, Verdict, forbidden, is_untouched, s
 from exercises.learner.running import EMPTY, define, describe
 from exercises.learner.source import Task, load
 from exercises.learner.statements import Piece, read
+from exercises.learner.withheld import withheld
 
 DIFFERS = (
     "Your function passes here, but not as the grader takes it from the notebook: {} What it "
@@ -81,7 +82,8 @@ def judge_pieces(bench: Bench, pieces: list[Piece]) -> Verdict:
     def run() -> Verdict:
         namespace: dict[str, Any] = {"__name__": "__main__"}
         define(task.setup, f"<setup of {task.set_name}>", namespace)
-        failed = execute(pieces, namespace)
+        with withheld(task.withheld):
+            failed = execute(pieces, namespace)
         function = namespace.get(task.function)
         if not callable(function):
             error = failed.get(task.function, NameError(f"no function {task.function}"))

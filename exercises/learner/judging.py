@@ -33,6 +33,7 @@ from exercises.learner.comparing import (
 from exercises.learner.gradients import problem, split
 from exercises.learner.running import EMPTY, Run, call, default_run, define, describe, pack, unpack
 from exercises.learner.source import Misconception, Task
+from exercises.learner.withheld import WithheldError, withheld
 
 PUBLIC_SEED = "public"  # what `check` draws from; a class is graded from a seed of its own
 
@@ -112,7 +113,9 @@ class Bench:
         failed: Mapping[str, BaseException] = EMPTY,
     ) -> list[dict[str, Any]]:
         """What a function gives for each case, in this process: a learner's own kernel."""
-        return self._parts([self._one(function, case, sources, failed) for case in self.cases])
+        with withheld(self.task.withheld):
+            came = [self._one(function, case, sources, failed) for case in self.cases]
+        return self._parts(came)
 
     def _parts(self, results: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return [split(one) for one in results] if self.task.gradient else results
@@ -291,6 +294,8 @@ class Bench:
 def _stopped(error: dict[str, Any]) -> str:
     """What an error says, and whether it arose in the learner's code or behind it."""
     said = f"{error['kind']}: {error['message']}"
+    if error["kind"] == WithheldError.__name__:
+        return str(error["message"])
     if error["line"]:
         return f"Your code stops in the line `{error['line']}`: {said}"
     if error["message"].startswith("returned "):
@@ -302,6 +307,8 @@ def _stopped(error: dict[str, Any]) -> str:
 
 def undefined(error: dict[str, Any]) -> Verdict:
     """The verdict on code that stops before its function is called."""
+    if error["kind"] == WithheldError.__name__:
+        return Verdict(False, error["message"])
     where = f" in the line `{error['line']}`" if error["line"] else ""
     return Verdict(False, f"Your code stops{where}: {error['kind']}: {error['message']}")
 
@@ -347,17 +354,11 @@ def symptom(verdict: Verdict) -> Verdict:
 
 def forbidden(task: Task, code: str) -> str:
     """One sentence if the answer leans on what the task asks to build."""
-    own = {"minibert", "minilm"} & set(task.needs)
-    names = {*task.without, *(() if own else ("minibert",))}
     try:
-        used = _names(ast.parse(code)) & names
+        used = _names(ast.parse(code)) & task.withheld
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ""
-    if used:
-        return (
-            f"This task is to be written without `{min(used)}`: that is what it asks you to build."
-        )
-    return ""
+    return str(WithheldError(min(used))) if used else ""
 
 
 def _names(tree: ast.Module) -> set[str]:

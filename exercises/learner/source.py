@@ -191,6 +191,12 @@ class Task:
         return self.seconds > 60
 
     @property
+    def withheld(self) -> set[str]:
+        """Names that an answer is not to use: those in `without`, and the package itself."""
+        own = {"minibert", "minilm"} & set(self.needs)
+        return {*self.without, *(() if own else ("minibert",))}
+
+    @property
     def is_called_plainly(self) -> bool:
         """Whether what is compared is what the function returned, and not what a `run` makes."""
         return self.run in ("", run_cell("", self.gradient))
