@@ -120,10 +120,12 @@ def test_a_class_is_not_graded_there_and_one_line_says_why(folder, way):
     assert not (folder / "report").exists()
 
 
-def test_a_clock_alone_is_for_ones_own_work_everywhere():
-    assert isolation.choose("clock", own=True).kind == "clock"
+@pytest.mark.parametrize("kind", ["clock", "fork"])
+def test_what_keeps_nothing_apart_is_for_ones_own_work(kind, monkeypatch):
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert isolation.choose(kind, own=True).kind == kind
     with pytest.raises(ValueError, match="your own work"):
-        isolation.choose("clock")
+        isolation.choose(kind)
 
 
 def test_a_child_without_limits_runs_all_the_same(monkeypatch):

@@ -160,6 +160,9 @@ def run_apart(
             os.setpgid(0, 0)
             for stream in (*streams, source):
                 os.close(stream)
+            null = os.open(os.devnull, os.O_RDWR)
+            for stream in (0, 1, 2):  # prints go nowhere
+                os.dup2(null, stream)
             others.clear()
             die_with_parent()
             limit_resources(wait, job["memory"])

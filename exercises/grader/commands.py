@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import html
 import json
+import os
 import re
 import sys
 import time
@@ -157,6 +158,8 @@ def grade_own(options: argparse.Namespace) -> int:
     """The notebooks in this folder, with the public seed: what `check` would say, from a file."""
     wanted = known_sets(options.sets)
     way = isolation.choose(options.isolation, own=True)
+    if "torch" not in sys.modules:  # a process can be forked that has no threads: none of a GPU's
+        os.environ.update(OMP_NUM_THREADS="1", CUDA_VISIBLE_DEVICES="")
     if way.kind == "clock":
         print(
             "exercises: this system bounds no memory and no files: your code runs under a clock "

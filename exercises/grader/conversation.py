@@ -161,6 +161,9 @@ class Child:
                 "fork": self._forks,
             }
         self._took = 0.0  # seconds of the jobs themselves
+        if self.way.kind == "fork":
+            yield from self._forked(jobs, setups, seconds)
+            return
         bunches = [jobs] if self._forks else [[job] for job in jobs]
         for bunch in bunches:
             request = {"jobs": bunch, "setups": setups, "paths": self._paths}
@@ -177,6 +180,19 @@ class Child:
                 yield b"", b""
             if not self._forks or received < len(bunch):
                 self._end()
+        if setups:
+            self.left = seconds
+
+    def _forked(
+        self, jobs: list[dict[str, Any]], setups: list[str], seconds: float
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Do jobs as a child does, each in a process forked from this one."""
+        child.prepare(setups, self._paths, jobs)
+        for job in jobs:
+            began, wait = time.monotonic(), min(seconds, job["seconds"] + child.GRACE)
+            yield child.run_apart(job, [], wait, ()) if wait > 0 else (child.SPENT, b"")
+            took = time.monotonic() - began
+            seconds, self._took = seconds - took, self._took + took
         if setups:
             self.left = seconds
 
