@@ -343,13 +343,15 @@ def test_a_mistake_on_the_command_line_is_one_line_and_status_2(
     assert said in lines[0]
 
 
-def test_ones_own_work_is_graded_without_a_folder(small_set, tmp_path, monkeypatch, capsys):
+def test_ones_own_work_is_graded_without_a_folder(small_set, tmp_path, monkeypatch, capfd):
     from exercises.grader import commands
 
     monkeypatch.setattr(commands, "FOLDER", tmp_path)
-    (tmp_path / "ch09-small.ipynb").write_text(notebook(("9.1", SCALE)))
+    noisy = "def scale(x, by):\n    print('noise')\n    return x * by"
+    (tmp_path / "ch09-small.ipynb").write_text(notebook(("9.1", noisy)))
     assert main(["grade"]) == 0
-    said = capsys.readouterr().out
+    said = capfd.readouterr().out
+    assert "noise" not in said
     assert "■□" in said
     assert "70 of 100 points" in said
     assert "9.2: There is no function `reply` in the notebook." in said

@@ -163,6 +163,7 @@ def run_apart(
             null = os.open(os.devnull, os.O_RDWR)
             for stream in (0, 1, 2):  # prints go nowhere
                 os.dup2(null, stream)
+            sys.stdout = sys.stderr = os.fdopen(null, "w", encoding="utf-8")
             others.clear()
             die_with_parent()
             limit_resources(wait, job["memory"])
