@@ -36,7 +36,7 @@ SHA512 = (
 # The script that a page loads as it is; and what it asks for: its other half, and the WebAssembly.
 SCRIPT, OTHER_HALF = "ort.wasm.min.js", "ort-wasm-simd-threaded.mjs"
 WASM = "ort-wasm-simd-threaded.wasm"
-MODELS = ("course-en", "course-en-causal", "course-zh")
+MODELS = ("course-en", "course-en-causal", "course-zh", "course-zh-reviews")
 VOCABULARIES = ("course-en", "course-zh")  # for a playground that cuts words and runs no model
 PART = 1_000_000  # characters of base64 in a script
 
@@ -156,6 +156,9 @@ def export(name: str, folder: Path) -> Path:
     digest = hashlib.sha256()
     code = [*(package / "model").glob("*.py"), package / "weights" / "onnx.py"]
     weights = [path for path in checkpoint(name).iterdir() if path.is_file()]
+    adapter = checkpoint(name) / "adapter_config.json"
+    if adapter.exists():
+        weights.append(checkpoint(json.loads(adapter.read_text())["base"]) / "model.safetensors")
     for path in sorted([*code, *weights]):
         digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     stamp = target / ".made-from"

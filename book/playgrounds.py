@@ -51,6 +51,14 @@ PLAYGROUNDS = {
         ("tokenizer.js", "model.js", "bars.js", "continue.js"),
         ("course-en-causal",),
     ),
+    "decide": Playground(
+        "Read and decide",
+        "`course-zh-reviews` reads a Chinese review and says whether its writer was pleased: four"
+        " layers, fine-tuned on reviews of hotels, books and goods. Leave a character out, and see"
+        " what the verdict rests on. The first is praise, and one sign makes it a complaint.",
+        ("tokenizer.js", "model.js", "bars.js", "decide.js"),
+        ("course-zh-reviews",),
+    ),
     "merges": Playground(
         "Merge by merge",
         "How pieces of words are learned: write a text, and watch BPE, and WordPiece as it was"
@@ -116,7 +124,17 @@ def _continue_lines(result: dict[str, Any]) -> list[str]:
     return [f"> *{begin}* {text}", "", "That is the likeliest token, taken twenty times in a row."]
 
 
-_LINES = {"fill-mask": _fill_mask_lines, "continue": _continue_lines}
+def _decide_lines(result: dict[str, Any]) -> list[str]:
+    said = ", ".join(f"{label} {share:.0%}" for label, share in result["shares"].items())
+    words = " ".join(f"{word} {100 * weight:+.0f}" for word, weight in result["weights"])
+    return [
+        f"> {result['text']} (*{result['gloss']}*)",
+        "",
+        f"{said}. Points of the verdict that go with each character left out: {words}.",
+    ]
+
+
+_LINES = {"fill-mask": _fill_mask_lines, "continue": _continue_lines, "decide": _decide_lines}
 
 
 # ------------------------------------------------------------------ recording
@@ -158,7 +176,39 @@ def record_continue() -> dict[str, Any]:
     return {"begin": begin, "text": tokenizer.decode(written[0][len(ids) :])}
 
 
-RECORDERS = {"fill-mask": record_fill_mask, "continue": record_continue}
+def record_decide() -> dict[str, Any]:
+    """A verdict, and what each character does to it."""
+    import torch
+
+    from minibert import BertForSequenceClassification, Tokenizer
+    from minibert.model.lora import merge_adapter
+
+    text = "下次还来！"
+    name = "course-zh-reviews"
+    model = merge_adapter(BertForSequenceClassification.from_pretrained(name)).eval()
+    tokenizer = Tokenizer.from_pretrained(name)
+    letters = tokenizer.tokenize(text)
+    without = [letters, *(letters[:i] + letters[i + 1 :] for i in range(len(letters)))]
+    with torch.no_grad():
+        shares = [
+            model(**tokenizer(["".join(row)])).logits[0].softmax(-1).tolist() for row in without
+        ]
+    labels = model.config.id2label
+    verdict = shares[0].index(max(shares[0]))
+    changes = [shares[0][verdict] - row[verdict] for row in shares[1:]]
+    return {
+        "text": text,
+        "gloss": "I'll come again!",
+        "shares": {labels[i]: round(share, 4) for i, share in enumerate(shares[0])},
+        "weights": [[a, round(w, 4)] for a, w in zip(letters, changes, strict=True)],
+    }
+
+
+RECORDERS = {
+    "fill-mask": record_fill_mask,
+    "continue": record_continue,
+    "decide": record_decide,
+}
 
 
 def main() -> int:

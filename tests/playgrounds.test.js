@@ -118,3 +118,26 @@ test("temperature 0 leaves one token, top-p the fewest that reach it, and a draw
   assert.deepEqual([0, 0.49, 0.51, 0.85, 1].map((number) => draw([0.5, 0.3, 0.2], number)), [0, 0, 1, 2, 2]);
   assert.equal(asText(["the", "cat", "##s", ",", "(", "a", ")", "."]), "the cats, (a).");
 });
+
+const { withoutEach, weights } = play("decide");
+
+test("a word's weight is what of the verdict goes when it alone is left out", async () => {
+  const found = small.split("the playing 电");
+  assert.deepEqual(withoutEach(small, found), [
+    [{ number: 0, row: [2, 5, 6, 10, 3] }],
+    [{ number: 1, row: [2, 7, 10, 3] }],
+    [{ number: 2, row: [2, 7, 5, 6, 3] }],
+  ].reduce((all, [one]) => {
+    const same = all.find((batch) => batch[0].row.length === one.row.length);
+    if (same) same.push(one);
+    else all.push([one]);
+    return all;
+  }, []));
+  // A classifier that is sure of the second class as long as 电 is there.
+  const model = {
+    tokenizer: small,
+    run: async (rows) => ({ logits: { dims: [rows.length, 2], data: Float32Array.from(rows.flatMap((row) => [0, row.includes(10) ? 50 : 0])) } }),
+  };
+  assert.deepEqual((await weights(model, found, 1, 1)).map((one) => Math.round(100 * one)), [0, 0, 50]);
+  assert.deepEqual(await weights(model, found.slice(0, 1), 1, 1), [0]);
+});

@@ -19,7 +19,7 @@ import pytest
 import torch
 from playwright.sync_api import Browser, Page, Request, sync_playwright
 
-from book import live
+from book import live, playgrounds
 from minibert import BertForMaskedLM, Tokenizer
 from minibert.course.texts import published
 
@@ -72,6 +72,7 @@ class Visit:
     def __init__(self, browser: Browser, **context: Any) -> None:
         self.context = browser.new_context(**context)
         self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(120_000)  # how fast is no question here
         self.asked: list[Request] = []
         self.errors: list[str] = []
         self.page.on("request", lambda request: self.asked.append(request))
@@ -82,9 +83,7 @@ class Visit:
         box = self.page.locator(f'.playground[data-playground="{name}"]')
         if box.locator(".play-button").count():
             box.locator(".play-button").click()
-        self.page.wait_for_selector(
-            f'.playground[data-playground="{name}"].is-live', timeout=60_000
-        )
+        self.page.wait_for_selector(f'.playground[data-playground="{name}"].is-live')
 
     def close(self) -> None:
         self.context.close()
@@ -243,7 +242,7 @@ def test_from_a_folder_and_by_keyboard_words_are_blanked_and_come_back(browser: 
 def test_the_twin_is_untouched_by_what_follows_the_blank(served: Visit):
     page = served.page
     page.get_by_text("beside it").click()
-    page.wait_for_function("document.querySelectorAll('.play-card').length == 2", timeout=60_000)
+    page.wait_for_function("document.querySelectorAll('.play-card').length == 2")
 
     def guesses(ending: str) -> list[list[str]]:
         page.get_by_label("Your sentence").fill(f"Rome is the capital {ending}")
@@ -264,9 +263,7 @@ def test_the_twin_is_untouched_by_what_follows_the_blank(served: Visit):
 def test_chinese_is_chinese_and_reads_both_sides(served: Visit):
     page = served.page
     page.get_by_role("button", name="中文").click()
-    page.wait_for_function(
-        "document.querySelector('.play-words').innerText.includes('房')", timeout=60_000
-    )
+    page.wait_for_function("document.querySelector('.play-words').innerText.includes('房')")
     page.wait_for_function("document.querySelector('.play-token')?.innerText == '净'")
     assert page.locator(".play-token").first.get_attribute("lang") == "zh"
     assert page.locator(".play-word").first.get_attribute("lang") == "zh"
@@ -359,6 +356,27 @@ def test_the_twin_continues_a_text_as_python_does(browser: Browser):
     page.wait_for_function(
         "!document.querySelector('.play-results').innerText.includes('1 of 8,192')"
     )
+    assert problems(page) == []
+    visit.close()
+
+
+def test_leaving_out_one_sign_turns_the_classifiers_verdict(browser: Browser):
+    visit = Visit(browser)
+    visit.start((HTML / "book" / "ch12-walkthrough.html").as_uri(), "decide")
+    page = visit.page
+    recorded = playgrounds.recorded()["decide"]
+
+    def positive() -> float:
+        return float(page.locator(".play-share").first.inner_text().removesuffix(" %")) / 100
+
+    assert abs(positive() - recorded["shares"]["positive"]) < 2e-2
+    signs = page.locator(".play-weight")
+    said = [int(one.inner_text().replace("−", "-")) for one in signs.locator("small").all()]
+    for points, (_, weight) in zip(said, recorded["weights"], strict=True):
+        assert abs(points - 100 * weight) < 3
+    signs.nth(4).click()
+    page.wait_for_function("document.querySelectorAll('.play-weight.is-gone').length == 1")
+    assert positive() > 0.5
     assert problems(page) == []
     visit.close()
 
