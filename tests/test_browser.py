@@ -190,6 +190,12 @@ def test_print_shows_every_output_and_every_explanation(page: Page):
     assert len(told(page, "one-layer")) == 3
     assert len(told(page, "quiz-1")) == 3
     assert not page.locator("#question-one-layer .give-up").is_visible()
+    assert page.locator("h1:visible").count() == 1
+    assert page.locator("details:not([open]) pre").first.is_visible()  # folded code, too
+    code = page.locator(".cell_input pre").evaluate_all(
+        "all => all.filter(e => e.scrollWidth > e.clientWidth + 1).length"
+    )
+    assert code == 0
 
 
 def test_every_page_is_light_fits_its_window_and_shows_its_code_whole(
