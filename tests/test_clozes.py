@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
+
 import pytest
 
 from minibert.course.texts.clozes import cloze_questions
-from minibert.course.texts.written import written_questions
+from minibert.course.texts.written import place, written_questions
 from minibert.data.datasets import load_dataset
 
 TEXT = "Rome is old. The capital of Italy has, since 1871, been Rome on the Tiber (Lazio)."
@@ -74,3 +77,35 @@ def test_the_written_questions_are_split_by_passage_and_answered_in_it():
         for text, start in question.answers:
             assert question.context[start : start + len(text)] == text
     assert 0.25 < sum(question.is_impossible for question in splits.test) / len(splits.test) < 0.35
+
+
+def test_of_an_answer_that_stands_twice_the_file_says_which():
+    context = "A fee, a coffee, a second fee."
+    assert place("coffee", context) == ("coffee", 9)
+    assert place("fee #1", context) == ("fee", 2)
+    assert place("fee #2", context) == ("fee", 26)  # the end of another word does not count
+    with pytest.raises(ValueError, match="stands 2 times in its passage"):
+        place("fee", context)
+    for absent in ("tea", "fee #3", "fee #0"):
+        with pytest.raises(ValueError, match="is not in its passage"):
+            place(absent, context)
+
+
+@pytest.mark.data
+def test_how_a_written_question_is_put_does_not_tell_whether_it_has_an_answer():
+    splits = written_questions()
+    asked = splits.dev + splits.test
+    by_word, by_kind = defaultdict(list), defaultdict(list)
+    for question in asked:
+        text = question.question.lower()
+        kind = re.search(r"how (many|much)|how|wh(o|ich|at|en|ere)", text)
+        by_kind[kind and kind[0]].append(question.is_impossible)
+        for word in set(re.findall(r"\w+", text)):
+            by_word[word].append(question.is_impossible)
+    # Whoever knows for each kind of question which is commoner is no better than "it has one".
+    right = sum(max(said.count(True), said.count(False)) for said in by_kind.values())
+    assert right <= sum(not question.is_impossible for question in asked) + 0.02 * len(asked)
+    tells = [
+        word for word, said in by_word.items() if len(said) >= 5 and sum(said) > 0.6 * len(said)
+    ]
+    assert not tells
