@@ -20,7 +20,7 @@ VERDICTS = ("holds", "loose", "wrong", "not shown", "example", "cited")
 DOCUMENTS = {
     "A": ("Questions on the architecture", 21),
     "B": ("Lecture notes", 31),
-    "C": ("A chapter of a textbook", 14),
+    "C": ("A chapter of a textbook", 15),
     "D": ("Overview and fine-tuning", 12),
     "E": ("Input and embedding", 6),
 }
