@@ -120,6 +120,20 @@ def test_a_prediction_whose_cell_is_missing_is_refused():
         replace_in_notebook([("markdown", asked, []), ("code", "1", ["rows"])])
 
 
+CHAPTERS = sorted((ROOT / "book").glob("ch[0-9][0-9]-*.md"))
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda p: p.stem)
+def test_nothing_but_code_stands_between_a_prediction_and_the_cell_that_decides_it(chapter: Path):
+    text = chapter.read_text(encoding="utf-8")
+    for found in FENCE.finditer(text):
+        if found["kind"] == "predict":
+            tag, rest = parse("predict", found["body"]).cell, text[found.end() :]
+            cells = re.match(r"(?:\s*```\{code-cell\}.*?\n```(?=\n|$))*", rest, re.DOTALL)
+            assert cells is not None
+            assert re.search(rf"tags: \[.*\b{re.escape(tag)}\b", cells[0]), tag
+
+
 def test_every_chapter_ends_with_questions_to_answer():
     for chapter in sorted((ROOT / "book").glob("ch[0-9][0-9]-*.md")):
         text = chapter.read_text(encoding="utf-8")
