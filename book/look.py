@@ -84,7 +84,7 @@ def open_page(page: Page, name: str, address: str = HTML.as_uri()) -> int:
             loaded[path] = (HTML / unquote(urlsplit(path).path).lstrip("/")).stat().st_size
 
     page.on("request", note)
-    page.goto(f"{address}/{name}.html")
+    page.goto(f"{address}/{name}.html", wait_until="domcontentloaded")
     page.remove_listener("request", note)
     inline = page.evaluate(
         "[...document.querySelectorAll('script:not([src]), style')]"
@@ -111,7 +111,8 @@ def scrolling_code(page: Page) -> tuple[int, int]:
 
 
 def set_theme(page: Page, theme: str) -> None:
-    """Show the page in light or dark, as the button at its head does."""
+    """Show the page in light or dark, as the button at its head does, and at once."""
+    page.add_style_tag(content="* { transition: none !important }")
     page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
 
 
