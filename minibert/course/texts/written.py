@@ -2,7 +2,7 @@
 
 `questions.tsv` holds no passage, only the beginning of its hash; its title, for whoever reads the
 file; a question; and the answers that count, separated by a bar, or none. Where an answer stands in
-the passage more than once, ` #2` after it says that the second one is meant.
+the passage more than once, a space and #2 after it say that the second one is meant.
 The passages are of the dev and test splits: no named data set trains on them.
 """
 
@@ -48,7 +48,7 @@ def place(answer: str, context: str) -> tuple[str, int]:
     """An answer as the file has it: its letters, and where they stand in the context.
 
     Args:
-        answer: whole words of the context; `layoff #2` is its second *layoff*.
+        answer: whole words of the context; layoff #2 is its second *layoff*.
 
     Raises:
         ValueError: if it is not in the context, or there several times without a number.
