@@ -241,7 +241,7 @@ def test_from_a_folder_and_by_keyboard_words_are_blanked_and_come_back(browser: 
 
 def test_the_twin_is_untouched_by_what_follows_the_blank(served: Visit):
     page = served.page
-    page.get_by_text("beside it").click()
+    page.get_by_text("beside it, its twin").click()
     page.wait_for_function("document.querySelectorAll('.play-card').length == 2")
 
     def guesses(ending: str) -> list[list[str]]:
@@ -352,7 +352,7 @@ def test_the_twin_continues_a_text_as_python_does(browser: Browser):
         "document.querySelector('.play-written').innerText.includes('catalytic')"
     )
     assert page.locator(".play-written").inner_text().startswith("the cat is a type of catalytic")
-    page.get_by_label("temperature").fill("1")
+    page.get_by_role("slider", name="temperature").fill("1")
     page.wait_for_function(
         "!document.querySelector('.play-results').innerText.includes('1 of 8,192')"
     )
