@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
-import axe_playwright_python
 import onnxruntime
 import pytest
 import torch
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request
 
-from book import live, playgrounds
+from book import live, look, playgrounds
 from minibert import BertForMaskedLM, Tokenizer
 from minibert.course.texts import published
 
 ROOT = Path(__file__).resolve().parent.parent
-HTML = ROOT / "_build" / "html"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+HTML = look.HTML
 PAGE = "book/ch08-mlm.html"
 EXPORTED = ROOT / "_build" / ".live" / "exported" / "course-en"
 Expected = dict[str, float]
@@ -33,16 +27,11 @@ Expected = dict[str, float]
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.data,
-    pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: install chromium to test the pages"),
+    pytest.mark.skipif(
+        look.CHROMIUM is None, reason="NO BROWSER: install chromium to test the pages"
+    ),
     pytest.mark.skipif(not live.can_fetch(), reason="NO NPM: the pages run no models"),
 ]
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    """Serves files and says nothing of it."""
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
 
 @pytest.fixture(scope="module")
@@ -51,19 +40,14 @@ def browser() -> Iterator[Browser]:
     command = [sys.executable, str(ROOT / "book" / "build.py"), "site"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
+    with look.browser() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=HTML))
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with look.serving() as served:
+        yield served
 
 
 class Visit:
@@ -114,7 +98,8 @@ def test_a_page_loads_nothing_heavy_before_the_reader_asks_and_nothing_from_else
     names = sorted(re.sub(r".*/|\?.*", "", url) for url in early)
     assert names == ["core.js", "play.css"]
     recorded = visit.page.locator(".play-recorded").first
-    assert "drinking 39%" in recorded.inner_text()
+    word, share = playgrounds.recorded()["fill-mask"]["both"][0]
+    assert f"{word} {share:.0%}" in recorded.inner_text()
     visit.page.locator(".play-button").click()
     visit.page.wait_for_selector(".playground.is-live")
     assert not recorded.is_visible()
@@ -348,10 +333,12 @@ def test_the_twin_continues_a_text_as_python_does(browser: Browser):
     visit.start((HTML / "book" / "ch01-generation.html").as_uri(), "continue")
     page = visit.page
     page.get_by_role("button", name="twenty").click()
+    # Of Python's twenty tokens the first words: in 8 bits a near tie may fall otherwise later.
+    words = playgrounds.recorded()["continue"]["text"].split()[:5]
     page.wait_for_function(
-        "document.querySelector('.play-written').innerText.includes('catalytic')"
+        f"document.querySelector('.play-written').innerText.includes('{words[-1]}')"
     )
-    assert page.locator(".play-written").inner_text().startswith("the cat is a type of catalytic")
+    assert page.locator(".play-written").inner_text().startswith(" ".join(["the cat", *words]))
     page.get_by_role("slider", name="temperature").fill("1")
     page.wait_for_function(
         "!document.querySelector('.play-results').innerText.includes('1 of 8,192')"
@@ -383,15 +370,14 @@ def test_leaving_out_one_sign_turns_the_classifiers_verdict(browser: Browser):
 
 def problems(page: Page) -> list[str]:
     """What axe finds in a playground, light on a desk and dark on a phone, and what is too wide."""
-    page.evaluate((Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8"))
+    page.evaluate(look.AXE.read_text(encoding="utf-8"))
     found = []
     for theme, width in (("light", 1280), ("dark", 390)):
         page.set_viewport_size({"width": width, "height": 800})
-        page.evaluate(f"document.documentElement.dataset.theme = '{theme}'")
-        page.wait_for_timeout(300)  # colours fade into each other
+        look.set_theme(page, theme)
         for one in page.evaluate("axe.run('.playground')")["violations"]:
             found.append(f"{theme}, {width}: {one['id']}: {one['nodes'][0]['html'][:100]}")
-        if page.evaluate("document.documentElement.scrollWidth - innerWidth") > 0:
+        if look.too_wide(page) > 0:
             found.append(f"{width}: too wide")
     return found
 

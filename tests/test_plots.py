@@ -239,11 +239,20 @@ def test_a_character_that_no_font_has_warns_which_stops_the_build(monkeypatch):
         style._covered.cache_clear()
 
 
-def test_wrapped_titles_fit_and_lose_no_word():
-    title = "Position 3 and position 4 point almost the same way, and 这部电影非常精彩！ too"
-    lines = style.wrap(title, 30)
-    assert " ".join(lines) == title
-    assert max(map(style.columns_of, lines)) <= 30
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Few unseen requests, or none, reach the wrong department",
+        "WWWWWWWWW MMMMMMMMM WWWWWWWWW MMMMMMMMM WWWWWWWWW",
+        "这部电影 非常精彩， 这家餐厅 的服务很差， 可是我们 下次还来， 因为离家 很近",
+    ],
+)
+def test_a_title_is_broken_where_it_would_leave_the_figure(title):
+    figure = plots.bars({"a": 1.0, "b": 2.0}, title)
+    assert len(style.wrap(title)) == 2
+    assert " ".join(style.wrap(title)) == title
+    right = plt.imread(io.BytesIO(figure.png()))[..., :3][:, -2:]
+    assert (right == 1).all()
 
 
 @pytest.mark.parametrize("color", [*style.COLORS.values(), *style.SERIES])

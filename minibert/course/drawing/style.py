@@ -27,12 +27,14 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ft2font import FT2Font
+from matplotlib.textpath import TextToPath
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 WIDTH = 4.8  # inches; 480 CSS pixels, so that a phone (390) shrinks it by a quarter at most
 RESOLUTION = 200  # dots an inch: twice the CSS pixels
+TITLE: dict[str, Any] = {"size": 10.5, "weight": "bold"}
 
 # One thing, one colour, through the whole book.
 COLORS = {
@@ -199,7 +201,7 @@ def canvas(
     assert isinstance(figure, CourseFigure)
     if title:
         text = drawable("\n".join(lines))
-        figure.suptitle(text, x=0.015, ha="left", size=10.5, weight="bold")
+        figure.suptitle(text, x=0.015, ha="left", **TITLE)
     figure.title, figure.alt = title, alt
     return figure, figure.subplots(rows, columns, **options)
 
@@ -214,16 +216,24 @@ def columns_of(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def wrap(text: str, width: int = 56) -> list[str]:
-    """Break a text into lines of at most `width` columns, at spaces."""
+def points_of_title(text: str) -> float:
+    """Width of a line of a title as it is drawn, in points; a Chinese character is a square."""
+    font = font_manager.FontProperties(family=families()[0], **TITLE)
+    narrow = "".join(c for c in text if columns_of(c) == 1)
+    width, _, _ = TextToPath().get_text_width_height_descent(narrow, font, ismath=False)
+    return float(width) + TITLE["size"] * (len(text) - len(narrow))
+
+
+def wrap(title: str, width: float = 0.97 * WIDTH * 72) -> list[str]:
+    """Break a title at spaces into lines of at most so many points."""
     lines = [""]
-    for word in text.split():
+    for word in title.split():
         longer = f"{lines[-1]} {word}".strip()
-        if columns_of(longer) <= width or not lines[-1]:
+        if points_of_title(longer) <= width or not lines[-1]:
             lines[-1] = longer
         else:
             lines.append(word)
-    return lines if text else []
+    return lines if title else []
 
 
 def as_array(values: Any) -> np.ndarray:
