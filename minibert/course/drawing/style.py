@@ -221,7 +221,7 @@ def points_of_title(text: str) -> float:
     font = font_manager.FontProperties(family=families()[0], **TITLE)
     narrow = "".join(c for c in text if columns_of(c) == 1)
     width, _, _ = TextToPath().get_text_width_height_descent(narrow, font, ismath=False)
-    return float(width) + TITLE["size"] * (len(text) - len(narrow))
+    return float(width + TITLE["size"] * (len(text) - len(narrow)))
 
 
 def wrap(title: str, width: float = 0.97 * WIDTH * 72) -> list[str]:
